@@ -1,0 +1,10 @@
+"""RELAX: what is this embedding made of, and how sure are we?
+
+Names are imported when they are first used, so that ``relax --help`` does not wait for torch.
+"""
+
+import lazy_loader
+
+from relax.version import __version__ as __version__
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,229 @@
+"""explain(): from an encoder and an input to an Explanation; the one place that knows the order."""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from relax import encoders, fills
+from relax import masks as masks_
+from relax import similarity as similarity_
+from relax.designs import DESIGNS, Design
+from relax.encoders import Encoder, Prepared, Session, check_precision
+from relax.errors import ArgumentError, InputError
+from relax.explanation import Explanation
+from relax.fills import Fill
+from relax.loop import Masked
+from relax.masks import Masks
+from relax.methods import METHODS, Method, Problem
+from relax.progress import progress_bar
+from relax.provenance import thumbnail, versions
+from relax.references import Reference
+from relax.similarity import Similarity
+from relax.stopping import FixedNumber, Stopping, UntilReliable
+from relax.thresholds import Threshold, threshold_of
+
+
+def explain(
+    encoder: Encoder | nn.Module | Callable[..., Any] | str,
+    inputs: Any,
+    against: Any = None,
+    *,
+    method: str = "relax",
+    n_masks: int | None = None,
+    max_masks: int = 3000,
+    reliability: float = 0.98,
+    seed: int = 0,
+    masks: Masks | str = "grid",
+    fill: Fill | Any = "mean",
+    similarity: str | Similarity = "cosine",
+    design: str = "foldover",
+    threshold: Threshold = "median",
+    batch_size: int | str = "auto",
+    precision: str = "auto",
+    device: str | torch.device = "auto",
+    progress: bool = False,
+) -> Any:
+    """Explain what an encoder's representation of an input is made of.
+
+    Args:
+        encoder: an :class:`Encoder`, a name for :func:`load_encoder`, an ``nn.Module`` or any callable.
+        inputs: one input or several. A path, PIL image or ``(H, W, C)`` numpy array (uint8, or float in [0, 1])
+            is a picture and goes through the encoder's transform; a ``(C, H, W)`` tensor is model-ready. A
+            list, or one more dimension in front, is several.
+        against: another input whose representation masked ones are compared with, instead of the input's own.
+        method: a name from ``relax list methods``.
+        n_masks: at least that many masks, rounded up to whole blocks. ``None``: as many as it takes for the
+            reliability to reach ``reliability``, at most ``max_masks``.
+        max_masks: limit of an adaptive run.
+        reliability: target of an adaptive run: estimated correlation with the fully converged map, in (0, 1).
+        seed: of the masks; the same seed gives the same masks for any batch size, device and number of inputs.
+        masks: ``"grid"`` (7x7, keep 0.5), ``"patches"`` (those of the encoder), or Masks.
+        fill: what stands in for what is removed: ``"mean"``, ``"black"``, ``"blur"``, ``"noise"``, a colour, a
+            picture, or a Fill.
+        similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``.
+        design: ``"foldover"`` or ``"independent"``.
+        threshold: of the uncertainty, for ``method="u-relax"``.
+        batch_size: rows in a forward; ``"auto"`` measures on a CPU and halves on a GPU that runs out of memory.
+        precision: ``"auto"`` (bfloat16 where there are instructions for it and representations agree with float32),
+            ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+        device: ``"auto"`` for where the encoder is.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        An :class:`Explanation`, or a list of them for several inputs, each equal to its single result.
+
+    Raises:
+        InputError: an input cannot be read or encoded.
+        EncoderError: the encoder returned something that is not one finite representation an input.
+        ArgumentError: an argument is out of range, or unknown by name.
+
+    Example:
+        >>> import torch, relax
+        >>> _ = torch.manual_seed(0)
+        >>> e = relax.explain(torch.nn.Conv2d(3, 8, 3), torch.rand(3, 28, 28), n_masks=512)
+        >>> e.importance.shape, e.n_masks
+        ((28, 28), 512)
+    """
+    plan = _Plan(
+        encoder=encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder),
+        method=METHODS[method],
+        masks=masks,
+        fill=fills.ensure(fill),
+        similarity=similarity,
+        design=design,
+        stopping=_stopping(n_masks, max_masks, reliability),
+        seed=_seed(seed),
+        threshold=threshold,
+        batch_size=batch_size,
+        precision=precision,
+        device=device,
+    )
+    sources = encoders.split(inputs)
+    if sources is None:
+        return plan.explain(inputs, against, progress)
+    if not sources:
+        raise InputError("expected at least one input, got an empty list")
+    return [plan.explain(source, against, progress) for source in sources]
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """The arguments of explain(), checked and turned into the nouns; applied to one input at a time."""
+
+    encoder: Encoder
+    method: Method
+    masks: Masks | str
+    fill: Fill
+    similarity: str | Similarity
+    design: str
+    stopping: Stopping
+    seed: int
+    threshold: Threshold
+    batch_size: int | str
+    precision: str
+    device: str | torch.device
+
+    def __post_init__(self) -> None:
+        threshold_of(np.zeros(1), self.threshold)
+        check_precision(self.precision)
+        DESIGNS[self.design]
+        similarity_.ensure(self.similarity)
+
+    def explain(self, source: Any, against: Any, progress: bool) -> Explanation:
+        began = time.perf_counter()
+        prepared = self.encoder.prepare(source)
+        other = None if against is None else self.encoder.prepare(against)
+        masks = self._masks()
+        with self.encoder.session(self.device, self.precision, self.batch_size) as session:
+            tensor = prepared.tensor.to(session.device, torch.float32)
+            background = self.fill.background(tensor, self.encoder, self.seed)
+            masked = Masked(tensor, background, masks.over(tensor))
+            design = DESIGNS[self.design]
+            first = design.block(0, masked.units, masks.keep, self.seed).to(session.device)
+            session.settle(lambda rows: masked(first[rows]))
+            own = session.encode(tensor[None])
+            vector = own if other is None else session.encode(other.tensor[None])
+            reference = Reference(vector[0], similarity_.ensure(self.similarity))
+            with progress_bar(progress, prepared.source["source"]) as on_block:
+                problem = Problem(
+                    session, masked, masks, reference, design, self.stopping, self.seed, self.threshold, on_block
+                )
+                maps = self.method.run(problem)
+            return Explanation(
+                importance=maps.importance,
+                uncertainty=maps.uncertainty,
+                standard_error=maps.standard_error,
+                n_masks=maps.n_masks,
+                n_blocks=maps.n_blocks,
+                reliability=maps.reliability,
+                score=float(reference.score(own)),
+                input=prepared.tensor.float().cpu().numpy(),
+                picture=thumbnail(prepared.picture),
+                settings=self._settings(prepared, other, masks, session, time.perf_counter() - began),
+            )
+
+    def _masks(self) -> Masks:
+        """Masks by name or as given; patches by name are those of the encoder."""
+        if self.masks == "patches":
+            if self.encoder.patch is None:
+                raise ArgumentError(
+                    f"encoder {self.encoder.name!r} has no known patch size; give masks=relax.PatchMasks(patch=...)"
+                )
+            return masks_.create("patches", patch=self.encoder.patch)
+        return masks_.ensure(self.masks)
+
+    def _settings(
+        self, prepared: Prepared, other: Prepared | None, masks: Masks, session: Session, seconds: float
+    ) -> dict[str, Any]:
+        fill = self.fill.settings()
+        return {
+            "method": self.method.name,
+            "encoder": self.encoder.settings(),
+            "input": prepared.source,
+            "against": None if other is None else other.source,
+            "masks": masks.settings(),
+            "fill": fill,
+            "similarity": similarity_.name_of(self.similarity),
+            "design": self.design,
+            "stopping": self.stopping.settings(),
+            "seed": self.seed,
+            "threshold": self.threshold,
+            "precision": session.precision,
+            "device": str(session.device),
+            "batch_size": session.batch_size,
+            "cost": {"forwards": session.forwards, "probes": session.probes, "seconds": seconds},
+            "reproducible": {
+                "similarity": isinstance(self.similarity, str),
+                "fill": fill.get("name") in ("mean", "solid", "blur", "noise"),
+                "against": other is None,
+            },
+            "versions": versions(),
+        }
+
+
+def _stopping(n_masks: int | None, max_masks: int, reliability: float) -> Stopping:
+    if n_masks is None:
+        return UntilReliable(reliability, _integer("max_masks", max_masks))
+    return FixedNumber(_integer("n_masks", n_masks))
+
+
+def _seed(seed: int) -> int:
+    seed = _integer("seed", seed)
+    if seed < 0:
+        raise ArgumentError(f"expected `seed` to be a non-negative integer, got {seed}")
+    return seed
+
+
+def _integer(name: str, value: int) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ArgumentError(f"expected `{name}` to be an integer, got {value!r}") from None

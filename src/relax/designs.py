@@ -1,0 +1,97 @@
+"""Designs: which masks to try next, in blocks that are independent of each other.
+
+Block number b of a seed is the same whatever was drawn before, on whatever device and in whatever batches:
+each block has a random stream of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from scipy.linalg import hadamard
+
+from relax.errors import ArgumentError
+from relax.masks import Block, Units
+from relax.registry import Registry
+
+
+class Design(Protocol):
+    """What the loop asks of a design."""
+
+    def block_size(self, n_units: int) -> int:
+        """Masks in a block."""
+
+    def block(self, index: int, units: Units, keep: float, seed: int) -> Block:
+        """Block ``index`` of the design, on the CPU."""
+
+
+class Independent:
+    """Independent masks: every bit Bernoulli(keep), every mask placed at random. The paper's choice.
+
+    Args:
+        size: masks in a block; blocks are only what errors are estimated from.
+    """
+
+    def __init__(self, size: int = 128) -> None:
+        self.size = size
+
+    def block_size(self, n_units: int) -> int:
+        return self.size
+
+    def block(self, index: int, units: Units, keep: float, seed: int) -> Block:
+        stream = _stream(seed, index)
+        bits = stream.random((self.size, units.n_units)) < keep
+        return _block(bits, stream.integers(0, units.placements, (self.size, len(units.placements))))
+
+
+class FoldOver:
+    """Rows of a Hadamard matrix, then the same rows complemented: an orthogonal array of resolution IV.
+
+    A block takes a Hadamard matrix of the smallest order (a power of two) that has a column for each unit,
+    picks its columns at random, flips their signs at random, and appends the complement of every row. So
+
+    * every mask alone is a fair Bernoulli(½) mask: estimates are unbiased;
+    * every unit is kept in exactly half of the masks of a block;
+    * within a block, the main effects of units are free of each other and of all two-way interactions.
+
+    One placement serves a whole block, and blocks are independent. Only ``keep = 0.5`` is possible: the
+    complement of a mask that keeps a third of its units keeps two thirds.
+
+    Source: Box & Wilson (1951) for the fold-over of two-level designs.
+    """
+
+    def block_size(self, n_units: int) -> int:
+        return 2 * _order(n_units)
+
+    def block(self, index: int, units: Units, keep: float, seed: int) -> Block:
+        if keep != 0.5:
+            raise ArgumentError(
+                f"design='foldover' needs keep=0.5, since the complement of a mask is a mask; got keep={keep}; "
+                "use design='independent' for other keep probabilities"
+            )
+        stream = _stream(seed, index)
+        order = _order(units.n_units)
+        columns = stream.permutation(order)[: units.n_units]
+        signs = stream.choice((-1, 1), units.n_units)
+        half = hadamard(order)[:, columns] * signs > 0
+        return _block(np.concatenate([half, ~half]), stream.integers(0, units.placements, (1, len(units.placements))))
+
+
+DESIGNS: Registry[Design] = Registry("design")
+DESIGNS.add("foldover", FoldOver())
+DESIGNS.add("independent", Independent())
+
+
+def _order(n_units: int) -> int:
+    """The smallest power of two that is at least ``n_units``."""
+    return 1 << (n_units - 1).bit_length()
+
+
+def _stream(seed: int, index: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index,))))
+
+
+def _block(bits: np.ndarray, placements: np.ndarray) -> Block:
+    return Block(torch.from_numpy(bits).float(), torch.from_numpy(placements))

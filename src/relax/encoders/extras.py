@@ -1,0 +1,22 @@
+"""Optional dependencies, named by the error when they are missing."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from relax.errors import MissingExtraError
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional dependency.
+
+    Raises:
+        MissingExtraError: it is not installed; the message names the extra that brings it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] != module:
+            raise
+        raise MissingExtraError(f"this needs {module}, which is not installed: pip install 'relax-representations[{extra}]'") from error

@@ -1,0 +1,104 @@
+"""From whatever a model returns to one representation a row.
+
+The rule of ``pool="auto"``, in this order:
+
+1. A mapping (dict, transformers ``ModelOutput``): the first of ``KEYS`` that it has, else its only tensor.
+2. A tuple or list: its first tensor.
+3. ``(N, D)``: taken as it is.
+4. ``(N, C, H, W)``: the mean over ``H, W``.
+5. ``(N, T, D)`` tokens: the first token if the model has a class token, else the mean over ``T``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from relax.errors import ArgumentError, EncoderError
+
+Pool = str | Callable[[Any], Tensor]
+
+KEYS = ("image_embeds", "x_norm_clstoken", "embedding", "embeddings", "pooler_output", "last_hidden_state", "features")
+RULES = ("auto", "mean", "cls")
+
+
+class Pooling:
+    """Applies a pooling rule.
+
+    Args:
+        rule: ``"auto"`` (above); ``"mean"`` or ``"cls"`` for spatial or token outputs; the key of a mapping,
+            whose tensor is then pooled by the rule above; or any callable from the output to ``(N, D)``.
+        has_class_token: whether the first token of a token output stands for the whole input.
+    """
+
+    def __init__(self, rule: Pool = "auto", has_class_token: bool = False) -> None:
+        if not isinstance(rule, str) and not callable(rule):
+            raise ArgumentError(f"expected `pool` to be one of {', '.join(RULES)}, a key or a callable, got {rule!r}")
+        self.rule = rule
+        self.has_class_token = has_class_token
+
+    def __call__(self, output: Any, n_rows: int) -> Tensor:
+        """``(n_rows, D)``; raises :class:`EncoderError` if the output is nothing of the kind."""
+        if not isinstance(self.rule, str):
+            output = self.rule(output)
+        tensor = self._select(output)
+        if tensor.ndim == 0 or tensor.shape[0] != n_rows:
+            raise EncoderError(
+                f"expected one representation for each of {n_rows} inputs, got an output of shape "
+                f"{tuple(tensor.shape)}; the encoder must keep the batch as its first dimension"
+            )
+        tensor = self._flatten(tensor)
+        if tensor.ndim != 2 or tensor.shape[1] == 0:
+            raise EncoderError(
+                f"expected representations of shape (N, D), (N, C, H, W) or (N, T, D), got {tuple(tensor.shape)}; "
+                "give `pool=` a callable that returns (N, D)"
+            )
+        return tensor
+
+    def _select(self, output: Any) -> Tensor:
+        if isinstance(output, Tensor):
+            return output
+        if isinstance(output, Mapping):
+            return self._from_mapping(output)
+        if isinstance(output, (tuple, list)):
+            for item in output:
+                if isinstance(item, Tensor):
+                    return item
+        raise EncoderError(
+            f"expected the encoder to return a tensor, tuple, dict or ModelOutput, got {type(output).__name__}; "
+            "give `pool=` a callable that returns (N, D)"
+        )
+
+    def _from_mapping(self, output: Mapping[str, Any]) -> Tensor:
+        tensors = {key: value for key, value in output.items() if isinstance(value, Tensor)}
+        if isinstance(self.rule, str) and self.rule not in RULES:
+            if self.rule not in tensors:
+                raise EncoderError(f"the encoder's output has no {self.rule!r}; it has: {', '.join(tensors)}")
+            return tensors[self.rule]
+        # tokens are asked for by name, so an output that is pooled already must not be preferred
+        keys = KEYS if self.rule == "auto" else ("last_hidden_state", *KEYS)
+        for key in keys:
+            if key in tensors:
+                return tensors[key]
+        if len(tensors) == 1:
+            return next(iter(tensors.values()))
+        raise EncoderError(f"the encoder returned several tensors ({', '.join(tensors)}); choose one by pool=NAME")
+
+    def _flatten(self, tensor: Tensor) -> Tensor:
+        if tensor.ndim == 4:
+            return tensor.mean((2, 3))
+        if tensor.ndim == 3:
+            first = self.rule == "cls" or (self.rule != "mean" and self.has_class_token)
+            return tensor[:, 0] if first else tensor.mean(1)
+        return tensor
+
+
+def has_class_token(model: Any) -> bool:
+    """Whether a module holds a class token, by the names that timm and transformers give it."""
+    if not isinstance(model, nn.Module):
+        return False
+    names = ("cls_token", "class_token", "class_embedding")
+    return any(isinstance(getattr(module, name, None), torch.Tensor) for module in model.modules() for name in names)

@@ -1,0 +1,118 @@
+"""The loop that every perturbation method runs: choose masks, apply them, encode, compare, add up, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from relax.designs import Design
+from relax.encoders import Session
+from relax.errors import EncoderError
+from relax.masks import Block, Masks, Units
+from relax.moments import Moments
+from relax.references import Reference
+from relax.stopping import Stopping
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        n_masks: masks done.
+        expected: masks at which the run will probably end.
+        reliability: estimated correlation with the converged map; NaN while there is one block only.
+    """
+
+    n_masks: int
+    expected: int
+    reliability: float
+
+
+OnBlock = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """An input that parts can be removed from.
+
+    Args:
+        tensor: ``(C, H, W)``, model-ready.
+        background: what stands in for removed parts, of the same shape.
+        units: the parts.
+    """
+
+    tensor: Tensor
+    background: Tensor
+    units: Units
+
+    def __call__(self, block: Block) -> Tensor:
+        """``b + (x − b) ⊙ M`` for every mask of a block: ``(B, C, H, W)``."""
+        kept = self.units.masks(block)[:, None].to(self.tensor.dtype)
+        return torch.addcmul(self.background, self.tensor - self.background, kept)
+
+
+def run(
+    session: Session,
+    masked: Masked,
+    masks: Masks,
+    reference: Reference,
+    design: Design,
+    stopping: Stopping,
+    seed: int,
+    on_block: OnBlock | None = None,
+) -> Moments:
+    """Explain one input; returns the moments of all masks that were tried.
+
+    Args:
+        session: an encoder at work.
+        masked: the input, on the session's device.
+        masks: the recipe that ``masked.units`` were made by.
+        reference: what masked representations are compared with.
+        design: which masks to try.
+        stopping: how many.
+        seed: of the design.
+        on_block: called after each block; asking for it costs a synchronisation a block on a GPU.
+    """
+    device = masked.tensor.device
+    # sums need double precision, which Apple's GPUs do not have
+    sums_on = torch.device("cpu") if device.type == "mps" else device
+    units = masked.units if sums_on == device else masks.over(masked.tensor.to(sums_on))
+    moments = Moments(units.shape, sums_on)
+    for index in count():
+        block = design.block(index, units, masks.keep, seed)
+        scores = _scores(session, masked, reference, block.to(device)).to(sums_on, torch.float64)
+        if index == 0:
+            session.check_finite()
+            _check_sees(session, scores)
+        moments.update(units, block.to(sums_on), scores)
+        done = stopping.done(moments)
+        if on_block is not None:
+            reliability = moments.reliability()
+            expected = moments.n_masks if done else stopping.expected(moments, reliability)
+            on_block(Progress(moments.n_masks, expected, reliability))
+        if done:
+            session.check_finite()
+            return moments
+
+
+def _scores(session: Session, masked: Masked, reference: Reference, block: Block) -> Tensor:
+    def score(rows: slice) -> Tensor:
+        return reference.score(session(masked(block[rows])))
+
+    return session.run(len(block), masked.tensor.shape, score)
+
+
+def _check_sees(session: Session, scores: Tensor) -> None:
+    """Raise if masking changes nothing: there would be nothing to explain."""
+    spread = float(scores.max() - scores.min())
+    if spread <= 1e-6 * float(scores.abs().max()):
+        raise EncoderError(
+            f"all {len(scores)} masked inputs have the same score {float(scores[0]):.6g} with encoder "
+            f"{session.encoder.name!r}: its representation is constant, of length one, or zero, or the input "
+            "equals the fill; check the encoder, or choose another fill"
+        )

@@ -1,0 +1,82 @@
+"""What every kind of mask shares: a recipe (Masks), and that recipe laid over one input (Units)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Block:
+    """A batch of masks that a design wants to be tried together.
+
+    Attributes:
+        bits: ``(B, n_units)`` float32, 1 where a unit is kept.
+        placements: ``(B, k)`` or ``(1, k)`` integers: where the units lie, one row a mask or one row for all.
+    """
+
+    bits: Tensor
+    placements: Tensor
+
+    def __len__(self) -> int:
+        return self.bits.shape[0]
+
+    def __getitem__(self, rows: slice) -> Block:
+        placements = self.placements if self.placements.shape[0] == 1 else self.placements[rows]
+        return Block(self.bits[rows], placements)
+
+    def to(self, device: torch.device) -> Block:
+        """The same block on another device."""
+        return Block(self.bits.to(device, non_blocking=True), self.placements.to(device, non_blocking=True))
+
+
+class Units(ABC):
+    """The removable units of one input.
+
+    Attributes:
+        shape: shape of one mask and of a map, ``(H, W)`` for images.
+        n_units: number of bits in a mask.
+        placements: number of places of the units along each of its axes: ``(32, 32)`` for a grid that
+            can be moved by 0-31 pixels each way, ``(1, 1)`` for one that stays where it is.
+    """
+
+    shape: tuple[int, ...]
+    n_units: int
+    placements: tuple[int, ...]
+
+    @abstractmethod
+    def masks(self, block: Block) -> Tensor:
+        """Bits to masks: ``(B, *shape)`` float32 in [0, 1]."""
+
+    @abstractmethod
+    def pull_back(self, weights: Tensor, block: Block) -> Tensor:
+        """The adjoint of :meth:`masks`: weighted sums of the block's masks, without making the masks.
+
+        Args:
+            weights: ``(V, B)`` float64.
+
+        Returns:
+            ``(V, *shape)`` float64, row v being ``sum_n weights[v, n] * mask_n``.
+        """
+
+
+class Masks(ABC):
+    """A recipe for masks that is independent of the input; frozen, and described by its settings.
+
+    Attributes:
+        keep: probability that a unit is kept, in (0, 1).
+    """
+
+    keep: float
+
+    @abstractmethod
+    def over(self, tensor: Tensor) -> Units:
+        """The units of one model-ready input, on the input's device."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """JSON-able description; ``relax.masks.create(**settings)`` makes the same masks again."""

@@ -1,0 +1,50 @@
+"""RELAX and U-RELAX (Wickstrøm et al., "RELAX: Representation Learning Explainability", IJCV 131, 2023)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from relax import loop
+from relax.methods.base import Maps, Method, Problem
+from relax.thresholds import where_certain
+
+_SOURCE = "Wickstrøm et al., IJCV 2023, arXiv 2112.10161"
+
+
+def relax(problem: Problem) -> Maps:
+    """Importance ``R = E[s M] / E[M]``, uncertainty ``E[(s − R)² M] / E[M]``, standard error of R."""
+    moments = loop.run(
+        problem.session,
+        problem.masked,
+        problem.masks,
+        problem.reference,
+        problem.design,
+        problem.stopping,
+        problem.seed,
+        problem.on_block,
+    )
+    return Maps.of(moments)
+
+
+def u_relax(problem: Problem) -> Maps:
+    """RELAX with the importance set to 0 where the uncertainty is above the problem's threshold."""
+    maps = relax(problem)
+    return replace(maps, importance=where_certain(maps.importance, maps.uncertainty, problem.threshold))
+
+
+RELAX = Method(
+    name="relax",
+    summary="mean score of the masks that show a pixel, with its uncertainty and standard error",
+    needs="forwards",
+    cost="n_masks + 1",
+    source=_SOURCE,
+    run=relax,
+)
+U_RELAX = Method(
+    name="u-relax",
+    summary="RELAX importance, 0 where the uncertainty is above a threshold (median)",
+    needs="forwards",
+    cost="n_masks + 1",
+    source=_SOURCE,
+    run=u_relax,
+)

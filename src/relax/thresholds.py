@@ -1,0 +1,42 @@
+"""Thresholds on a map, by name, quantile or number."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relax.errors import ArgumentError
+
+Threshold = str | float
+
+
+def threshold_of(values: np.ndarray, threshold: Threshold) -> float:
+    """The number that a threshold stands for on a map.
+
+    Args:
+        values: the map; NaN is left out.
+        threshold: ``"median"`` (the paper's), ``"mean"``, ``"quantile:Q"`` with Q in [0, 1], or a number in
+            the units of the map.
+    """
+    if isinstance(threshold, str):
+        if threshold == "median":
+            return float(np.nanmedian(values))
+        if threshold == "mean":
+            return float(np.nanmean(values))
+        kind, _, number = threshold.partition(":")
+        try:
+            quantile = float(number)
+        except ValueError:
+            quantile = -1.0
+        if kind == "quantile" and 0.0 <= quantile <= 1.0:
+            return float(np.nanquantile(values, quantile))
+    elif isinstance(threshold, (int, float, np.number)) and np.isfinite(threshold):
+        return float(threshold)
+    raise ArgumentError(
+        f"expected `threshold` to be 'median', 'mean', 'quantile:Q' with Q from 0 to 1, or a number, got {threshold!r}"
+    )
+
+
+def where_certain(importance: np.ndarray, uncertainty: np.ndarray, threshold: Threshold) -> np.ndarray:
+    """U-RELAX: ``R · 1[U ≤ γ]`` (Wickstrøm et al. 2023)."""
+    kept = uncertainty <= threshold_of(uncertainty, threshold)
+    return np.where(kept, importance, np.zeros_like(importance))

@@ -15,7 +15,7 @@ from torch import nn
 from relax import encoders, fills
 from relax import masks as masks_
 from relax import similarity as similarity_
-from relax.designs import DESIGNS, Design
+from relax.designs import DESIGNS
 from relax.encoders import Encoder, Prepared, Session, check_precision
 from relax.errors import ArgumentError, InputError
 from relax.explanation import Explanation
@@ -154,7 +154,15 @@ class _Plan:
             reference = Reference(vector[0], similarity_.ensure(self.similarity))
             with progress_bar(progress, prepared.source["source"]) as on_block:
                 problem = Problem(
-                    session, masked, masks, reference, design, self.stopping, self.seed, self.threshold, on_block
+                    session,
+                    masked,
+                    masks,
+                    reference,
+                    design,
+                    self.stopping,
+                    self.seed,
+                    self.threshold,
+                    on_block,
                 )
                 maps = self.method.run(problem)
             return Explanation(
@@ -163,6 +171,7 @@ class _Plan:
                 standard_error=maps.standard_error,
                 n_masks=maps.n_masks,
                 n_blocks=maps.n_blocks,
+                degrees_of_freedom=maps.degrees_of_freedom,
                 reliability=maps.reliability,
                 score=float(reference.score(own)),
                 input=prepared.tensor.float().cpu().numpy(),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from relax.errors import ArgumentError, EncoderError, InputError, RelaxError, RelaxWarning
 from relax.version import __version__
@@ -31,8 +32,23 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class _Reporting(TyperGroup):
+    """Runs a command; errors of the package become one line on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say("interrupted; finished files are kept")
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except RelaxError as error:
+            _say(f"error: {error}")
+            raise typer.Exit(Exit.BAD_INPUT) from error
+
+
 app = typer.Typer(
     name="relax",
+    cls=_Reporting,
     help="What is this embedding made of, and how sure are we?",
     no_args_is_help=True,
     add_completion=False,
@@ -42,24 +58,10 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point: errors of the package become one line on stderr and exit code 2."""
+    """Entry point."""
     warnings.showwarning = _show_warning
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        result = app(standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted; finished files are kept")
-        _leave(Exit.INTERRUPTED)
-    except RelaxError as error:
-        _say(f"error: {error}")
-        _leave(Exit.BAD_INPUT)
-    except Exception as error:
-        # click's usage errors know how to print themselves; anything else is a bug and keeps its traceback
-        if not hasattr(error, "format_message"):
-            raise
-        error.show()  # type: ignore[attr-defined]
-        _leave(Exit.BAD_INPUT)
-    _leave(result if isinstance(result, int) else Exit.OK)  # click returns the code of typer.Exit
+    app()
 
 
 def _version(asked: bool) -> None:
@@ -70,7 +72,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
     pass
 
@@ -168,7 +172,13 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the results.")] = Pa
 
 
 def _explain_one(
-    encoder: Encoder, picture: Path, stem: Path, against: Any, arguments: dict[str, Any], as_json: bool, progress: bool
+    encoder: Encoder,
+    picture: Path,
+    stem: Path,
+    against: Any,
+    arguments: dict[str, Any],
+    as_json: bool,
+    progress: bool,
 ) -> None:
     from relax.api import explain as explain_input
 
@@ -254,7 +264,10 @@ def _catalogue(what: str) -> Iterator[tuple[str, str]]:
     from relax.similarity import SIMILARITIES
 
     catalogues.add("encoders", ((name, family.summary) for name, family in ENCODERS.items()))
-    catalogues.add("methods", ((m.name, f"{m.summary}; needs {m.needs}; costs {m.cost} ({m.source})") for _, m in METHODS.items()))
+    catalogues.add(
+        "methods",
+        ((m.name, f"{m.summary}; needs {m.needs}; costs {m.cost} ({m.source})") for _, m in METHODS.items()),
+    )
     catalogues.add("masks", ((name, _first_line(kind)) for name, kind in MASKS.items()))
     catalogues.add("fills", ((name, _first_line(kind)) for name, kind in FILLS.items()))
     catalogues.add("similarities", ((name, _first_line(kind)) for name, kind in SIMILARITIES.items()))
@@ -306,7 +319,3 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
-
-
-def _leave(code: int) -> None:
-    sys.exit(int(code))

@@ -1,4 +1,4 @@
-"""Designs: which masks to try next, in blocks that are independent of each other.
+"""Designs: which masks to try next, in blocks.
 
 Block number b of a seed is the same whatever was drawn before, on whatever device and in whatever batches:
 each block has a random stream of its own.
@@ -11,14 +11,25 @@ from typing import Protocol
 import numpy as np
 import torch
 from scipy.linalg import hadamard
+from scipy.stats.qmc import Sobol
 
 from relax.errors import ArgumentError
 from relax.masks import Block, Units
 from relax.registry import Registry
 
+_PLACEMENTS = 1
+"""Marks the streams of placements among those of bits."""
+
 
 class Design(Protocol):
-    """What the loop asks of a design."""
+    """What the loop asks of a design.
+
+    Attributes:
+        group: blocks whose placements are chosen together, blocks 0 to ``group - 1`` and so on. Groups are
+            independent of each other; blocks are, if ``group`` is 1.
+    """
+
+    group: int
 
     def block_size(self, n_units: int) -> int:
         """Masks in a block."""
@@ -33,6 +44,8 @@ class Independent:
     Args:
         size: masks in a block; blocks are only what errors are estimated from.
     """
+
+    group = 1
 
     def __init__(self, size: int = 128) -> None:
         self.size = size
@@ -56,11 +69,15 @@ class FoldOver:
     * every unit is kept in exactly half of the masks of a block;
     * within a block, the main effects of units are free of each other and of all two-way interactions.
 
-    One placement serves a whole block, and blocks are independent. Only ``keep = 0.5`` is possible: the
-    complement of a mask that keeps a third of its units keeps two thirds.
+    One placement serves a whole block; what is left of the error is mostly the placement. So the placements of
+    four blocks at a time are a scrambled Sobol net: each is uniform by itself, together they spread evenly.
 
-    Source: Box & Wilson (1951) for the fold-over of two-level designs.
+    Only ``keep = 0.5`` is possible: the complement of a mask that keeps a third of its units keeps two thirds.
+
+    Sources: Box & Wilson (1951) for the fold-over of two-level designs; Owen (1995) for scrambled nets.
     """
+
+    group = 4
 
     def block_size(self, n_units: int) -> int:
         return 2 * _order(n_units)
@@ -76,7 +93,13 @@ class FoldOver:
         columns = stream.permutation(order)[: units.n_units]
         signs = stream.choice((-1, 1), units.n_units)
         half = hadamard(order)[:, columns] * signs > 0
-        return _block(np.concatenate([half, ~half]), stream.integers(0, units.placements, (1, len(units.placements))))
+        return _block(np.concatenate([half, ~half]), self._placement(index, units.placements, seed))
+
+    def _placement(self, index: int, placements: tuple[int, ...], seed: int) -> np.ndarray:
+        group, number = divmod(index, self.group)
+        net = Sobol(len(placements), rng=_stream(seed, group, _PLACEMENTS)).random(self.group)
+        placement: np.ndarray = (net[number : number + 1] * placements).astype(np.int64)
+        return placement
 
 
 DESIGNS: Registry[Design] = Registry("design")
@@ -89,8 +112,8 @@ def _order(n_units: int) -> int:
     return 1 << (n_units - 1).bit_length()
 
 
-def _stream(seed: int, index: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index,))))
+def _stream(seed: int, *key: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
 
 
 def _block(bits: np.ndarray, placements: np.ndarray) -> Block:

@@ -29,5 +29,11 @@ class MissingExtraError(RelaxError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of somebody else's error, to be put into one of ours."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class RelaxWarning(UserWarning):
     """Something was done to an input that its owner may want to know (composited, first frame only, ...)."""

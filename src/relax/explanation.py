@@ -37,7 +37,8 @@ class Explanation:
         standard_error: ``(H, W)`` float32, in units of the score: the Monte-Carlo error of the importance, which
             falls as one over the square root of the number of masks. NaN with fewer than two blocks of masks.
         n_masks: masks that were tried.
-        n_blocks: independent blocks that they came in.
+        n_blocks: blocks that they came in.
+        degrees_of_freedom: of the standard error, one less than the parts of the masks it was estimated from.
         reliability: estimated correlation of the importance with the fully converged map, in [0, 1].
         score: the score of the unmasked input: 1 for the cosine similarity to itself.
         input: ``(C, H, W)`` float32, the model-ready input that was explained.
@@ -51,6 +52,7 @@ class Explanation:
     standard_error: np.ndarray
     n_masks: int
     n_blocks: int
+    degrees_of_freedom: int
     reliability: float
     score: float
     input: np.ndarray
@@ -75,11 +77,12 @@ class Explanation:
     def confidence_interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ``(H, W)`` bounds for the converged importance, pixel by pixel.
 
-        Student's t with one degree of freedom less than there are blocks.
+        Student's t with the degrees of freedom of the standard error. Under the fold-over design the intervals
+        of a run of few masks are too wide rather than too narrow (see :mod:`relax.moments`).
         """
         if not 0.0 < level < 1.0:
             raise ArgumentError(f"expected `level` between 0 and 1 (both excluded), got {level!r}")
-        half = student_t.ppf((1 + level) / 2, max(self.n_blocks - 1, 1)) * self.standard_error
+        half = student_t.ppf((1 + level) / 2, max(self.degrees_of_freedom, 1)) * self.standard_error
         return self.importance - half, self.importance + half
 
     def at_picture_size(self, values: str | np.ndarray = "importance") -> np.ndarray:
@@ -118,7 +121,9 @@ class Explanation:
         settings = self.settings
         for name in ("similarity", "fill", "against"):
             if not settings["reproducible"][name]:
-                raise ArgumentError(f"the {name} of this explanation is not saved with it; give it to relax.explain() yourself")
+                raise ArgumentError(
+                    f"the {name} of this explanation is not saved with it; give it to relax.explain() yourself"
+                )
         return {
             "method": settings["method"],
             "n_masks": self.n_masks,
@@ -136,7 +141,10 @@ class Explanation:
         arrays = {name: getattr(self, name) for name in (*MAPS, "input")}
         if self.picture is not None:
             arrays["picture"] = self.picture
-        numbers = {name: getattr(self, name) for name in ("n_masks", "n_blocks", "reliability", "score", "settings")}
+        numbers = {
+            name: getattr(self, name)
+            for name in ("n_masks", "n_blocks", "degrees_of_freedom", "reliability", "score", "settings")
+        }
         about = json.dumps({"schema": SCHEMA, **numbers})
         with atomic_write(path) as file:
             np.savez_compressed(file, about=np.array(about), **arrays)
@@ -154,7 +162,15 @@ class Explanation:
             about = json.loads(str(arrays.pop("about")))
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            EOFError,
+            zipfile.BadZipFile,
+        ) as error:
             raise InputError(f"{path}: not a saved explanation: {error}") from error
         schema = about.pop("schema", None)
         if not isinstance(schema, int) or schema > SCHEMA:

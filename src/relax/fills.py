@@ -148,7 +148,7 @@ def ensure(fill: Any) -> Fill:
             return Solid(fill)
         return Other(fill) if fill not in FILLS and Path(fill).is_file() else create(fill)
     if isinstance(fill, (tuple, list)):
-        return Solid(tuple(fill))  # type: ignore[arg-type]
+        return Solid(tuple(fill))
     if fill is None:
         raise ArgumentError(f"expected `fill` to be a colour, a picture or one of {', '.join(FILLS)}, got None")
     return Other(fill)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 
 import torch
 from torch import Tensor
@@ -82,8 +81,10 @@ def run(
     # sums need double precision, which Apple's GPUs do not have
     sums_on = torch.device("cpu") if device.type == "mps" else device
     units = masked.units if sums_on == device else masks.over(masked.tensor.to(sums_on))
-    moments = Moments(units.shape, sums_on)
-    for index in count():
+    moments = Moments(units.shape, sums_on, design.group)
+    done = False
+    while not done:
+        index = moments.n_blocks
         block = design.block(index, units, masks.keep, seed)
         scores = _scores(session, masked, reference, block.to(device)).to(sums_on, torch.float64)
         if index == 0:
@@ -95,9 +96,8 @@ def run(
             reliability = moments.reliability()
             expected = moments.n_masks if done else stopping.expected(moments, reliability)
             on_block(Progress(moments.n_masks, expected, reliability))
-        if done:
-            session.check_finite()
-            return moments
+    session.check_finite()
+    return moments
 
 
 def _scores(session: Session, masked: Masked, reference: Reference, block: Block) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from relax.errors import InputError, RelaxWarning
@@ -45,7 +46,7 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except UnidentifiedImageError:
-        raise InputError(f"{path}: not a picture in a format that Pillow {Image.__version__} reads") from None
+        raise InputError(f"{path}: not a picture in a format that Pillow {PIL.__version__} reads") from None
     except Image.DecompressionBombError:
         raise InputError(f"{path}: the picture has more than {MAX_PIXELS:,} pixels; make it smaller first") from None
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow's decoders raise on damaged files
@@ -63,14 +64,15 @@ def upright_rgb(image: Image.Image, name: str = "picture") -> Image.Image:
         name: what to call it in messages.
     """
     _check_size(image.size, name)
-    if getattr(image, "n_frames", 1) > 1:
-        _warn(f"{name}: has {image.n_frames} frames; the first is used")  # type: ignore[attr-defined]
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        _warn(f"{name}: has {frames} frames; the first is used")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         return _scaled_to_8_bits(image, name)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        if rgba.getchannel("A").getextrema()[0] < 255:
+        if np.asarray(rgba.getchannel("A")).min() < 255:
             _warn(f"{name}: has transparent parts; they are composited on white")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
@@ -113,7 +115,7 @@ def files_in(folder: Path) -> list[Path]:
 def describe(source: Any) -> str:
     """A short name for an input, for messages and provenance."""
     if isinstance(source, (str, PathLike)):
-        return fspath(source)  # type: ignore[no-any-return]
+        return str(fspath(source))
     if isinstance(source, Image.Image):
         return getattr(source, "filename", "") or "PIL image"
     return "array" if isinstance(source, np.ndarray) else "tensor"

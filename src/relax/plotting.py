@@ -34,13 +34,19 @@ def plot_explanation(explanation: Explanation) -> Figure:
     settings = explanation.settings
     picture = _picture(explanation)
     units = UNITS.get(settings["similarity"], "score")
-    values = {name: _sized(explanation, name, picture.shape) for name in ("importance", "uncertainty", "standard_error")}
+    values = {
+        name: _sized(explanation, name, picture.shape) for name in ("importance", "uncertainty", "standard_error")
+    }
     importance = values["importance"]
     low, high = _range(importance)
 
     height, width = picture.shape[:2]
     panel = 3.4
-    figure = Figure(figsize=(4 * panel + 1.6, panel * min(max(height / width, 0.4), 2.0) + 1.25), layout="compressed", dpi=110)
+    figure = Figure(
+        figsize=(4 * panel + 1.6, panel * min(max(height / width, 0.4), 2.0) + 1.25),
+        layout="compressed",
+        dpi=110,
+    )
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 4)
 
@@ -51,7 +57,15 @@ def plot_explanation(explanation: Explanation) -> Figure:
 
     _panel(figure, axes[1], importance, "importance", units, "viridis", low, high)
     axes[1].set_xlabel("mean score while a pixel is visible", fontsize=8)
-    _panel(figure, axes[2], values["uncertainty"], "uncertainty", f"variance of the {units}", "magma", *_range(values["uncertainty"]))
+    _panel(
+        figure,
+        axes[2],
+        values["uncertainty"],
+        "uncertainty",
+        f"variance of the {units}",
+        "magma",
+        *_range(values["uncertainty"]),
+    )
     axes[2].set_xlabel("spread of that score; not an error", fontsize=8)
 
     error = values["standard_error"]
@@ -59,7 +73,11 @@ def plot_explanation(explanation: Explanation) -> Figure:
     top = max((high - low) / 4, float(np.nanmax(error, initial=0.0)))
     _panel(figure, axes[3], error, "standard error", units, "cividis", 0.0, top)
     share = typical / (high - low)
-    note = f"of the importance; mean {typical:.2g}, {share:.1%} of its range" if np.isfinite(share) else "needs two blocks of masks"
+    note = (
+        f"of the importance; mean {typical:.2g}, {share:.1%} of its range"
+        if np.isfinite(share)
+        else "needs two blocks of masks"
+    )
     axes[3].set_xlabel(note, fontsize=8)
 
     figure.suptitle(_title(explanation), fontsize=10)
@@ -70,7 +88,9 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
     """Write a figure in the format of the path's ending; the file is there whole or not at all."""
     kind = Path(path).suffix.lower().lstrip(".")
     if kind not in FORMATS:
-        raise ArgumentError(f"expected a path that ends in {', '.join('.' + name for name in FORMATS)}, got {str(path)!r}")
+        raise ArgumentError(
+            f"expected a path that ends in {', '.join('.' + name for name in FORMATS)}, got {str(path)!r}"
+        )
     with atomic_write(path) as file:
         figure.savefig(file, format=kind)
 
@@ -100,7 +120,16 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _panel(figure: Figure, axes: Axes, values: np.ndarray, title: str, units: str, colors: str, low: float, high: float) -> None:
+def _panel(
+    figure: Figure,
+    axes: Axes,
+    values: np.ndarray,
+    title: str,
+    units: str,
+    colors: str,
+    low: float,
+    high: float,
+) -> None:
     image = axes.imshow(values, cmap=colors, vmin=low, vmax=high)
     axes.set_title(title)
     axes.set_xticks([])

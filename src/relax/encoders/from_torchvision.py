@@ -14,7 +14,12 @@ from relax.errors import EncoderError
 
 
 def from_torchvision(
-    name: str, *, pretrained: bool = True, weights: str | None = None, crop: str | None = None, pool: Any = "auto"
+    name: str,
+    *,
+    pretrained: bool = True,
+    weights: str | None = None,
+    crop: str | None = None,
+    pool: Any = "auto",
 ) -> Encoder:
     """A torchvision model; the representation is what its last linear layer receives.
 
@@ -27,7 +32,7 @@ def from_torchvision(
     """
     models = require("torchvision", extra="torchvision").models
     if name not in models.list_models():
-        raise EncoderError(f"torchvision has no model {name!r}; python -c 'import torchvision; print(torchvision.models.list_models())' lists them")
+        raise EncoderError(f"torchvision has no model {name!r}; torchvision.models.list_models() lists those there are")
     default = models.get_model_weights(name).DEFAULT
     try:
         model = models.get_model(name, weights=default if pretrained and weights is None else None)
@@ -54,7 +59,14 @@ def from_torchvision(
         "crop": crop,
     }
     patch = getattr(model, "patch_size", None)
-    return Encoder(model, transform, name=f"torchvision:{name}", pool=pool, patch=patch if isinstance(patch, int) else None, origin=origin)
+    return Encoder(
+        model,
+        transform,
+        name=f"torchvision:{name}",
+        pool=pool,
+        patch=patch if isinstance(patch, int) else None,
+        origin=origin,
+    )
 
 
 def _remove_classifier(model: nn.Module, name: str) -> None:

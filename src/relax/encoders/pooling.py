@@ -21,7 +21,15 @@ from relax.errors import ArgumentError, EncoderError
 
 Pool = str | Callable[[Any], Tensor]
 
-KEYS = ("image_embeds", "x_norm_clstoken", "embedding", "embeddings", "pooler_output", "last_hidden_state", "features")
+KEYS = (
+    "image_embeds",
+    "x_norm_clstoken",
+    "embedding",
+    "embeddings",
+    "pooler_output",
+    "last_hidden_state",
+    "features",
+)
 RULES = ("auto", "mean", "cls")
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from relax.encoders.batching import BatchSizer
 from relax.encoders.precision import PRECISIONS, TOLERANCE, cosine_distance, fast_precision
-from relax.errors import EncoderError, InputError
+from relax.errors import EncoderError, InputError, first_line
 
 if TYPE_CHECKING:
     from relax.encoders.base import Encoder
@@ -104,10 +104,9 @@ class Session:
             except (RuntimeError, ValueError, AssertionError, IndexError) as error:
                 if isinstance(error, (torch.OutOfMemoryError, EncoderError)):
                     raise
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise InputError(
-                    f"encoder {self.encoder.name!r} cannot encode an input of shape {tuple(batch.shape[1:])}: {reason}; "
-                    "give it inputs of the size and type that it was made for"
+                    f"encoder {self.encoder.name!r} cannot encode an input of shape {tuple(batch.shape[1:])}: "
+                    f"{first_line(error)}; give it inputs of the size and type that it was made for"
                 ) from error
         return self.encoder.pooling(output, len(batch)).float()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from relax.errors import EncoderError
+from relax.errors import EncoderError, first_line
 
 
 def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
@@ -28,8 +28,9 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise EncoderError(f"{path}: not weights that can be read safely (safetensors, or tensors only): {reason}") from error
+        raise EncoderError(
+            f"{path}: not weights that can be read safely (safetensors, or tensors only): {first_line(error)}"
+        ) from error
     for key in ("state_dict", "model"):  # the usual wrappings of checkpoints
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]

@@ -40,4 +40,14 @@ def ensure(masks: Masks | str) -> Masks:
     raise ArgumentError(f"expected `masks` to be Masks or one of {', '.join(MASKS)}, got {type(masks).__name__}")
 
 
-__all__ = ["MASKS", "Block", "GridMasks", "Masks", "PatchMasks", "SeparableUnits", "Units", "create", "ensure"]
+__all__ = [
+    "MASKS",
+    "Block",
+    "GridMasks",
+    "Masks",
+    "PatchMasks",
+    "SeparableUnits",
+    "Units",
+    "create",
+    "ensure",
+]

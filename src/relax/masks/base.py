@@ -58,6 +58,7 @@ class Units(ABC):
 
         Args:
             weights: ``(V, B)`` float64.
+            block: ``B`` masks.
 
         Returns:
             ``(V, *shape)`` float64, row v being ``sum_n weights[v, n] * mask_n``.

@@ -41,13 +41,21 @@ class Maps:
     standard_error: np.ndarray
     n_masks: int
     n_blocks: int
+    degrees_of_freedom: int
     reliability: float
 
     @classmethod
     def of(cls, moments: Moments) -> Maps:
         """The three maps of the moments of all masks."""
-        maps = (moments.importance(), moments.uncertainty(), moments.standard_error())
-        return cls(*(m.cpu().numpy() for m in maps), moments.n_masks, moments.n_blocks, moments.reliability())
+        return cls(
+            importance=moments.importance().cpu().numpy(),
+            uncertainty=moments.uncertainty().cpu().numpy(),
+            standard_error=moments.standard_error().cpu().numpy(),
+            n_masks=moments.n_masks,
+            n_blocks=moments.n_blocks,
+            degrees_of_freedom=moments.degrees_of_freedom,
+            reliability=moments.reliability(),
+        )
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 from relax import loop
+from relax.errors import RelaxWarning
 from relax.methods.base import Maps, Method, Problem
 from relax.thresholds import where_certain
 
@@ -23,6 +25,13 @@ def relax(problem: Problem) -> Maps:
         problem.seed,
         problem.on_block,
     )
+    if moments.n_blocks == 1:
+        warnings.warn(
+            f"{moments.n_masks} masks are one block: no standard error and no reliability; "
+            f"ask for at least {2 * moments.n_masks} masks",
+            RelaxWarning,
+            stacklevel=2,
+        )
     return Maps.of(moments)
 
 

@@ -1,0 +1,44 @@
+"""Tiny encoders and inputs that every test file shares."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import relax
+
+
+class TinyEncoder(nn.Module):
+    """Two convolutions with batch norm: small enough for thousands of masks, nonlinear enough to matter."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.net = nn.Sequential(
+                nn.Conv2d(3, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 12, 3, stride=2), nn.ReLU()
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x).mean((2, 3))
+
+
+@pytest.fixture
+def tiny() -> TinyEncoder:
+    return TinyEncoder().eval()
+
+
+@pytest.fixture
+def image() -> Tensor:
+    """A model-ready input with one salient corner."""
+    generator = torch.Generator().manual_seed(1)
+    image = 0.3 * torch.rand(3, 28, 28, generator=generator)
+    image[:, 4:14, 6:16] += 2.0
+    return image
+
+
+@pytest.fixture(scope="session")
+def lite0() -> relax.Encoder:
+    """The encoder that comes with the package: really trained."""
+    return relax.load_encoder("efficientnet-lite0", device="cpu")

@@ -186,7 +186,7 @@ def test_a_missing_extra_is_named(monkeypatch):
     def missing(name):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    monkeypatch.setattr(extras.importlib, "import_module", missing)
+    monkeypatch.setattr(extras, "import_module", missing)
     for name, extra in (("timm:resnet18", "timm"), ("torchvision:resnet18", "torchvision"), ("hf:some/model", "hf")):
         with pytest.raises(relax.MissingExtraError, match=rf"pip install 'relax-representations\[{extra}\]'"):
             relax.load_encoder(name)

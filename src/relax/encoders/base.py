@@ -203,7 +203,9 @@ class Encoder:
 
     def settings(self) -> dict[str, Any]:
         """JSON-able description of the encoder."""
-        described: dict[str, Any] = dict(self.origin)
+        described: dict[str, Any] = {
+            k: v if v is None or isinstance(v, bool) else str(v) for k, v in self.origin.items()
+        }
         if isinstance(self.transform, ImageTransform):
             described["transform"] = self.transform.settings()
         elif self.transform is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+from importlib import import_module
 from types import ModuleType
 
 from relax.errors import MissingExtraError
@@ -15,7 +15,7 @@ def require(module: str, extra: str) -> ModuleType:
         MissingExtraError: it is not installed; the message names the extra that brings it.
     """
     try:
-        return importlib.import_module(module)
+        return import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] != module:
             raise

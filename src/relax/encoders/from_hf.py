@@ -46,13 +46,13 @@ def from_hf(
             f"hf:{name} cannot be loaded: {first_line(error)}; give a hub name or a folder with config.json, "
             "preprocessor_config.json and weights"
         ) from error
+    patch = getattr(getattr(model.config, "vision_config", model.config), "patch_size", None)
     untrained = any("pooler" in key for key in info["missing_keys"])
     if hasattr(model, "get_image_features"):
         model = _ImageTower(model)
     elif untrained and pool == "auto":
         pool = "last_hidden_state"  # what the untrained pooler would be fed
     origin = {"name": f"hf:{name}", "crop": crop}
-    patch = getattr(getattr(model.config, "vision_config", model.config), "patch_size", None)
     return Encoder(
         model,
         _transform(processor, crop),

@@ -80,4 +80,4 @@ class ImageTransform:
         return (round((wide - self.size[1]) / 2), round((high - self.size[0]) / 2))
 
     def settings(self) -> dict[str, Any]:
-        return asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

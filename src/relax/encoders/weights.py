@@ -7,6 +7,8 @@ from os import PathLike
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from relax.errors import EncoderError, first_line
@@ -23,11 +25,9 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
         raise EncoderError(f"{path}: no such weights file")
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, ValueError, EOFError, OSError) as error:
         raise EncoderError(
             f"{path}: not weights that can be read safely (safetensors, or tensors only): {first_line(error)}"
         ) from error

@@ -302,7 +302,7 @@ def test_inputs_that_cannot_be(tiny, source, words):
 def test_unknown_encoders_are_answered_with_those_there_are():
     with pytest.raises(relax.UnknownNameError, match="unknown encoder 'effnet'; there are: efficientnet-lite0, "):
         relax.load_encoder("effnet")
-    with pytest.raises(relax.ArgumentError, match="expected an nn.Module or a callable as encoder, got int"):
+    with pytest.raises(relax.ArgumentError, match=r"expected an nn\.Module or a callable as encoder, got int"):
         relax.explain(5, torch.zeros(3, 8, 8))
 
 

@@ -210,6 +210,6 @@ def test_weights_are_never_unpickled(tmp_path):
         read_weights(tmp_path / "list.pth")
     with pytest.raises(relax.EncoderError, match="no such weights file"):
         read_weights(tmp_path / "none.pth")
+    torch.save({"weight": torch.zeros(9, 9)}, tmp_path / "wrong.pth")
     with pytest.raises(relax.EncoderError, match="do not fit Linear"):
-        torch.save({"weight": torch.zeros(9, 9)}, tmp_path / "wrong.pth")
         load_weights(torch.nn.Linear(2, 2), tmp_path / "wrong.pth")

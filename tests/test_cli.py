@@ -1,0 +1,103 @@
+"""The command line, as a process: outputs, exit codes, nothing half-written."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import relax
+
+
+def run(*arguments, cwd=None):
+    command = [sys.executable, "-m", "relax", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)).save(tmp_path / "photo.jpg")
+    return tmp_path / "photo.jpg"
+
+
+def test_help_version_and_lists():
+    assert run("--version").stdout == f"relax {relax.__version__}\n"
+    assert "explain" in run("--help").stdout
+    assert run("list", "methods").stdout.startswith("relax ")
+    assert "efficientnet-lite0" in run("list", "encoders").stdout
+    unknown = run("list", "recipes")
+    assert unknown.returncode == 2
+    assert "there are: encoders, methods" in unknown.stderr
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys, relax.cli; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_pictures_are_explained_and_bad_ones_skipped(photo, tmp_path):
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    photo.rename(folder / "a.jpg")
+    Image.new("RGB", (30, 20), "red").save(folder / "sub" / "a.png")
+    (folder / "broken.png").write_text("no")
+    out = tmp_path / "out"
+    done = run("explain", folder, folder / "sub" / "a.png", "--masks", "256", "--out", out, "--json", "--quiet")
+    assert done.returncode == 1
+    assert "broken.png: not a picture" in done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["input"] for row in rows] == [str(folder / "a.jpg"), str(folder / "sub" / "a.png")]
+    assert set(rows[0]) == {"input", "encoder", "method", "n_masks", "reliability", "seconds", "files"}
+    assert sorted(p.name for p in out.iterdir()) == ["a-2.npz", "a-2.png", "a.npz", "a.png"]
+    e = relax.Explanation.load(out / "a.npz")
+    assert e.n_masks == 256
+    assert e.at_picture_size().shape == (50, 70)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing.jpg"], "missing.jpg: no such file"),
+        (["photo.jpg", "--encoder", "effnet"], "unknown encoder 'effnet'"),
+        (["photo.jpg", "--method", "reluxe"], "unknown method 'reluxe'"),
+        (["photo.jpg", "--kind", "hexagons"], "unknown kind of masks 'hexagons'"),
+        (["photo.jpg", "--masks", "0"], "positive integer, got 0"),
+        (["photo.jpg", "--cells", "7x7x7"], "N or ROWSxCOLUMNS"),
+        (["photo.jpg", "--out", "photo.jpg/x"], "cannot make this folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(photo, arguments, words):
+    done = run("explain", *arguments, "--quiet", cwd=photo.parent)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+    assert not list(photo.parent.glob("**/*.npz"))
+
+
+def test_an_input_is_never_overwritten(tmp_path):
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    done = run("explain", tmp_path / "a.png", "--out", tmp_path)
+    assert done.returncode == 2
+    assert "would be overwritten" in done.stderr
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_interrupted_runs_keep_finished_files(photo, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "relax", "explain", photo, photo, "--masks", "256", "--out", out, "--quiet"]
+    process = subprocess.Popen([*map(str, command), "--batch-size", "1"], stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if (out / "photo.npz").exists():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert sorted(p.name for p in out.iterdir()) == ["photo.npz", "photo.png"]

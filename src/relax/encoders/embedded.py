@@ -14,7 +14,7 @@ from relax.encoders.transforms import ImageTransform
 from relax.encoders.weights import load_weights
 
 
-class _Features(nn.Module):
+class Features(nn.Module):
     """The last feature map, averaged over positions."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -64,4 +64,4 @@ def efficientnet_lite0(
         resize=256,
     )
     origin: dict[str, Any] = {"name": name, "crop": crop, "weights": weights}
-    return Encoder(_Features(network), transform, name=name, origin=origin)
+    return Encoder(Features(network), transform, name=name, origin=origin)

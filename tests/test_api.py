@@ -178,7 +178,7 @@ def test_low_precision_is_used_only_where_it_agrees(tiny, image, monkeypatch):
     monkeypatch.setattr(session, "fast_precision", lambda device: "bfloat16")
     e = relax.explain(tiny, image, n_masks=256)
     assert e.settings["precision"] == "bfloat16"
-    assert e.settings["cost"] | {"seconds": 0} == {"forwards": 257, "probes": 16, "seconds": 0}
+    assert e.settings["cost"] | {"seconds": 0} == {"forwards": 257, "backwards": 0, "probes": 16, "seconds": 0}
 
     class Brittle(nn.Module):
         """Differences that bfloat16 cannot hold."""
@@ -270,7 +270,9 @@ def test_an_encoder_of_another_input_size_says_so(image):
         ({"similarity": 3}, "`similarity` to be a callable"),
         ({"design": "best"}, "unknown design 'best'; there are: foldover, independent"),
         ({"masks": GridMasks(keep=0.3)}, "design='independent'"),
-        ({"threshold": "quantile:2"}, "expected `threshold`"),
+        ({"method": "u-relax", "threshold": "quantile:2"}, "expected `threshold`"),
+        ({"threshold": "median"}, "method 'relax' has no option 'threshold'; it has none"),
+        ({"method": "u-relax", "level": 1}, "no option 'level'; it has: threshold"),
         ({"precision": "int8"}, "expected `precision`"),
         ({"batch_size": 0}, "expected `batch_size`"),
         ({"device": "nowhere"}, "device 'nowhere' cannot be used here"),

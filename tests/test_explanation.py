@@ -53,7 +53,7 @@ def test_what_is_saved_is_loaded(explanation, tmp_path):
     loaded = relax.Explanation.load(tmp_path / "e.npz")
     for name in ("importance", "uncertainty", "standard_error", "input", "picture"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(explanation, name))
-    for name in ("n_masks", "n_blocks", "degrees_of_freedom", "reliability", "score", "settings"):
+    for name in ("n_masks", "n_blocks", "degrees_of_freedom", "reliability", "score", "units", "signed", "settings"):
         assert getattr(loaded, name) == getattr(explanation, name)
     with np.load(tmp_path / "e.npz", allow_pickle=False) as archive:  # readable by anybody
         assert json.loads(str(archive["about"]))["schema"] == SCHEMA

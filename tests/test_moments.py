@@ -169,6 +169,8 @@ def explanation_of(moments):
         score=1.0,
         input=np.zeros((3, 9, 9), np.float32),
         picture=None,
+        units={},
+        signed=False,
         settings={},
     )
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -23,13 +22,12 @@ from relax.explanation import Explanation
 from relax.fills import Fill
 from relax.loop import Masked
 from relax.masks import Masks
-from relax.methods import METHODS, Method, Problem
+from relax.methods import METHODS, Maps, Method, Problem
 from relax.progress import progress_bar
 from relax.provenance import thumbnail, versions
 from relax.references import Reference
 from relax.similarity import Similarity
 from relax.stopping import FixedNumber, Stopping, UntilReliable
-from relax.thresholds import Threshold, threshold_of
 
 
 def explain(
@@ -46,11 +44,11 @@ def explain(
     fill: Fill | Any = "mean",
     similarity: str | Similarity = "cosine",
     design: str = "foldover",
-    threshold: Threshold = "median",
     batch_size: int | str = "auto",
     precision: str = "auto",
     device: str | torch.device = "auto",
     progress: bool = False,
+    **options: Any,
 ) -> Any:
     """Explain what an encoder's representation of an input is made of.
 
@@ -71,12 +69,12 @@ def explain(
             picture, or a Fill.
         similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``.
         design: ``"foldover"`` or ``"independent"``.
-        threshold: of the uncertainty, for ``method="u-relax"``.
         batch_size: rows in a forward; ``"auto"`` measures on a CPU and halves on a GPU that runs out of memory.
         precision: ``"auto"`` (bfloat16 where there are instructions for it and representations agree with float32),
             ``"float32"``, ``"bfloat16"`` or ``"float16"``.
         device: ``"auto"`` for where the encoder is.
         progress: show a progress bar on stderr.
+        options: of the method, such as ``threshold=`` of ``"u-relax"``.
 
     Returns:
         An :class:`Explanation`, or a list of them for several inputs, each equal to its single result.
@@ -96,13 +94,13 @@ def explain(
     plan = _Plan(
         encoder=encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder),
         method=METHODS[method],
+        options=METHODS[method].options(options),
         masks=masks,
         fill=fills.ensure(fill),
         similarity=similarity,
         design=design,
         stopping=_stopping(n_masks, max_masks, reliability),
         seed=_seed(seed),
-        threshold=threshold,
         batch_size=batch_size,
         precision=precision,
         device=device,
@@ -121,19 +119,18 @@ class _Plan:
 
     encoder: Encoder
     method: Method
+    options: dict[str, Any]
     masks: Masks | str
     fill: Fill
     similarity: str | Similarity
     design: str
     stopping: Stopping
     seed: int
-    threshold: Threshold
     batch_size: int | str
     precision: str
     device: str | torch.device
 
     def __post_init__(self) -> None:
-        threshold_of(np.zeros(1), self.threshold)
         check_precision(self.precision)
         DESIGNS[self.design]
         similarity_.ensure(self.similarity)
@@ -162,10 +159,9 @@ class _Plan:
                     design,
                     self.stopping,
                     self.seed,
-                    self.threshold,
                     on_block,
                 )
-                maps = self.method.run(problem)
+                maps = self.method.run(problem, **self.options)
             return Explanation(
                 importance=maps.importance,
                 uncertainty=maps.uncertainty,
@@ -177,6 +173,8 @@ class _Plan:
                 score=float(reference.score(own)),
                 input=prepared.tensor.float().cpu().numpy(),
                 picture=thumbnail(prepared.picture),
+                units=self._units(maps),
+                signed=maps.signed,
                 settings=self._settings(prepared, other, masks, session, time.perf_counter() - began),
             )
 
@@ -189,6 +187,11 @@ class _Plan:
                 )
             return masks_.create("patches", patch=self.encoder.patch)
         return masks_.ensure(self.masks)
+
+    def _units(self, maps: Maps) -> dict[str, str]:
+        """Of each map: the method's own, or those of the score."""
+        score = similarity_.UNITS.get(similarity_.name_of(self.similarity), "score")
+        return {"importance": score, "uncertainty": f"variance of the {score}", "standard_error": score, **maps.units}
 
     def _settings(
         self, prepared: Prepared, other: Prepared | None, masks: Masks, session: Session, seconds: float
@@ -205,15 +208,21 @@ class _Plan:
             "design": self.design,
             "stopping": self.stopping.settings(),
             "seed": self.seed,
-            "threshold": self.threshold,
+            "options": {name: v if _plain(v) else repr(v) for name, v in self.options.items()},
             "precision": session.precision,
             "device": str(session.device),
             "batch_size": session.batch_size,
-            "cost": {"forwards": session.forwards, "probes": session.probes, "seconds": seconds},
+            "cost": {
+                "forwards": session.forwards,
+                "backwards": session.backwards,
+                "probes": session.probes,
+                "seconds": seconds,
+            },
             "reproducible": {
                 "similarity": isinstance(self.similarity, str),
                 "fill": fill.get("name") in ("mean", "solid", "blur", "noise"),
                 "against": other is None,
+                "options": all(_plain(v) for v in self.options.values()),
             },
             "versions": versions(),
         }
@@ -223,6 +232,11 @@ def _stopping(n_masks: int | None, max_masks: int, reliability: float) -> Stoppi
     if n_masks is None:
         return UntilReliable(reliability, _integer("max_masks", max_masks))
     return FixedNumber(_integer("n_masks", n_masks))
+
+
+def _plain(value: Any) -> bool:
+    """Whether a file can hold an option."""
+    return value is None or isinstance(value, (str, int, float))
 
 
 def _seed(seed: int) -> int:

@@ -98,7 +98,9 @@ def explain(
     fill: Annotated[str, typer.Option(help="Name from `relax list fills`, a colour, or a picture.")] = "mean",
     similarity: Annotated[str, typer.Option(help="Name from `relax list similarities`.")] = "cosine",
     design: Annotated[str, typer.Option(help="Name from `relax list designs`.")] = "foldover",
-    threshold: Annotated[str, typer.Option(help="Of u-relax: median, mean, quantile:Q or a number.")] = "median",
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="Of the method: NAME=VALUE; repeatable.")
+    ] = None,
     batch_size: Annotated[str, typer.Option(help="Rows in a forward, or 'auto'.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
@@ -131,9 +133,9 @@ def explain(
         "fill": fill,
         "similarity": similarity,
         "design": design,
-        "threshold": _number_or_name(threshold),
         "batch_size": batch_size if batch_size == "auto" else _whole("--batch-size", batch_size),
         "precision": precision,
+        **_options(option or []),
     }
     loading: dict[str, Any] = {"device": device, "crop": crop}
     if weights is not None:
@@ -295,9 +297,21 @@ def _whole(option: str, text: str) -> int:
         raise ArgumentError(f"expected {option} to be a whole number, got {text!r}") from None
 
 
-def _number_or_name(text: str) -> str | float:
-    with contextlib.suppress(ValueError):
-        return float(text)
+def _options(texts: list[str]) -> dict[str, str | int | float]:
+    """NAME=VALUE, numbers as numbers."""
+    options: dict[str, str | int | float] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise ArgumentError(f"expected --option as NAME=VALUE, got {text!r}")
+        options[name.replace("-", "_")] = _number_or_name(value)
+    return options
+
+
+def _number_or_name(text: str) -> str | int | float:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
     return text
 
 

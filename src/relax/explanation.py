@@ -23,6 +23,8 @@ SCHEMA = 1
 """Version of the saved form; a file with a higher one is refused."""
 
 MAPS = ("importance", "uncertainty", "standard_error")
+NUMBERS = ("n_masks", "n_blocks", "degrees_of_freedom", "reliability", "score", "units", "signed", "settings")
+OPTIONAL = ("uncertainty", "standard_error", "picture")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +45,15 @@ class Explanation:
         score: the score of the unmasked input: 1 for the cosine similarity to itself.
         input: ``(C, H, W)`` float32, the model-ready input that was explained.
         picture: ``(h, w, 3)`` uint8, the upright picture, made smaller if it is large; ``None`` for tensors.
+        units: of each map.
+        signed: whether the importance has a neutral zero, below which a pixel pushes the score down.
         settings: JSON-able provenance: encoder, input, method, masks, fill, similarity, design, seed, precision,
             device, cost, versions.
     """
 
     importance: np.ndarray
-    uncertainty: np.ndarray
-    standard_error: np.ndarray
+    uncertainty: np.ndarray | None
+    standard_error: np.ndarray | None
     n_masks: int
     n_blocks: int
     degrees_of_freedom: int
@@ -57,11 +61,16 @@ class Explanation:
     score: float
     input: np.ndarray
     picture: np.ndarray | None
+    units: dict[str, str]
+    signed: bool
     settings: dict[str, Any]
 
     def __post_init__(self) -> None:
         for name in MAPS:
-            array = np.ascontiguousarray(getattr(self, name), dtype=np.float32)
+            values = getattr(self, name)
+            if values is None:
+                continue
+            array = np.ascontiguousarray(values, dtype=np.float32)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
 
@@ -72,7 +81,7 @@ class Explanation:
             threshold: ``"median"``, ``"mean"``, ``"quantile:Q"`` with Q in [0, 1], or a number in the units of
                 the uncertainty.
         """
-        return where_certain(self.importance, self.uncertainty, threshold)
+        return where_certain(self.importance, self._map("uncertainty"), threshold)
 
     def confidence_interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ``(H, W)`` bounds for the converged importance, pixel by pixel.
@@ -82,7 +91,7 @@ class Explanation:
         """
         if not 0.0 < level < 1.0:
             raise ArgumentError(f"expected `level` between 0 and 1 (both excluded), got {level!r}")
-        half = student_t.ppf((1 + level) / 2, max(self.degrees_of_freedom, 1)) * self.standard_error
+        half = student_t.ppf((1 + level) / 2, max(self.degrees_of_freedom, 1)) * self._map("standard_error")
         return self.importance - half, self.importance + half
 
     def at_picture_size(self, values: str | np.ndarray = "importance") -> np.ndarray:
@@ -96,7 +105,7 @@ class Explanation:
         """
         from skimage.transform import resize
 
-        array = getattr(self, values) if isinstance(values, str) and values in MAPS else values
+        array = self._map(values) if isinstance(values, str) and values in MAPS else values
         if isinstance(array, str):
             raise ArgumentError(f"expected the name of a map to be one of {', '.join(MAPS)}, got {array!r}")
         if "picture_size" not in self.settings["input"]:
@@ -109,6 +118,12 @@ class Explanation:
         whole[rows, columns] = view[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
         return whole
 
+    def _map(self, name: str) -> np.ndarray:
+        values = getattr(self, name)
+        if values is None:
+            raise ArgumentError(f"method {self.settings['method']!r} gives no {name.replace('_', ' ')}")
+        return np.asarray(values)
+
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments with which ``relax.explain(encoder, tensor, **arguments)`` makes these maps again.
 
@@ -119,32 +134,28 @@ class Explanation:
             ArgumentError: a callable, another picture or another input took part, which no file can hold.
         """
         settings = self.settings
-        for name in ("similarity", "fill", "against"):
+        for name in ("similarity", "fill", "against", "options"):
             if not settings["reproducible"][name]:
                 raise ArgumentError(
                     f"the {name} of this explanation is not saved with it; give it to relax.explain() yourself"
                 )
         return {
             "method": settings["method"],
-            "n_masks": self.n_masks,
+            "n_masks": self.n_masks or None,
             "seed": settings["seed"],
             "masks": masks.create(**settings["masks"]),
             "fill": fills.create(**settings["fill"]),
             "similarity": settings["similarity"],
             "design": settings["design"],
-            "threshold": settings["threshold"],
             "precision": settings["precision"],
+            **settings["options"],
         }
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write maps and provenance to a ``.npz`` file, without pickle; the file is there whole or not at all."""
-        arrays = {name: getattr(self, name) for name in (*MAPS, "input")}
-        if self.picture is not None:
-            arrays["picture"] = self.picture
-        numbers = {
-            name: getattr(self, name)
-            for name in ("n_masks", "n_blocks", "degrees_of_freedom", "reliability", "score", "settings")
-        }
+        arrays = {name: getattr(self, name) for name in (*MAPS, "input", "picture")}
+        arrays = {name: values for name, values in arrays.items() if values is not None}
+        numbers = {name: getattr(self, name) for name in NUMBERS}
         about = json.dumps({"schema": SCHEMA, **numbers})
         with atomic_write(path) as file:
             np.savez_compressed(file, about=np.array(about), **arrays)
@@ -175,10 +186,10 @@ class Explanation:
         schema = about.pop("schema", None)
         if not isinstance(schema, int) or schema > SCHEMA:
             raise InputError(f"{path}: has schema {schema}, this version of relax reads up to {SCHEMA}; update relax")
-        missing = {item.name for item in fields(cls)} - set(arrays) - set(about) - {"picture"}
+        missing = {item.name for item in fields(cls)} - set(arrays) - set(about) - set(OPTIONAL)
         if missing:
             raise InputError(f"{path}: not a saved explanation: it lacks {', '.join(sorted(missing))}")
-        return cls(picture=arrays.pop("picture", None), **arrays, **about)
+        return cls(**{**dict.fromkeys(OPTIONAL), **arrays, **about})
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
         """Input, importance, uncertainty and standard error side by side, with colour bars and units.

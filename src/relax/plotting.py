@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from relax.atomic import atomic_write
 from relax.errors import ArgumentError
-from relax.similarity import UNITS
+from relax.explanation import MAPS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,58 +28,44 @@ OUTLINED = 0.2
 def plot_explanation(explanation: Explanation) -> Figure:
     """Input, importance, uncertainty and standard error side by side, at the picture's own proportions.
 
-    Importance is shown over its own range, since it is a large constant plus a small signal; the standard
-    error is shown from 0 to at least a quarter of that range, so that a dark panel means a small error.
+    Importance is shown over its own range, since it is a large constant plus a small signal, or symmetrically
+    around a neutral zero where it is signed. The standard error is shown from 0 to at least a quarter of the
+    importance's range, so that a dark panel means a small error. Maps that a method does not give are left out.
     """
-    settings = explanation.settings
     picture = _picture(explanation)
-    units = UNITS.get(settings["similarity"], "score")
-    values = {
-        name: _sized(explanation, name, picture.shape) for name in ("importance", "uncertainty", "standard_error")
-    }
+    names = [name for name in MAPS if getattr(explanation, name) is not None]
+    values = {name: _sized(explanation, name, picture.shape) for name in names}
     importance = values["importance"]
     low, high = _range(importance)
 
     height, width = picture.shape[:2]
     panel = 3.4
-    figure = Figure(
-        figsize=(4 * panel + 1.6, panel * min(max(height / width, 0.4), 2.0) + 1.25),
-        layout="compressed",
-        dpi=110,
-    )
+    size = ((1 + len(names)) * panel + 1.6, panel * min(max(height / width, 0.4), 2.0) + 0.95)
+    figure = Figure(figsize=size, layout="compressed", dpi=110)
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 4)
+    axes = figure.subplots(1, 1 + len(names))
 
     axes[0].imshow(picture)
     _outline(axes[0], importance)
     axes[0].set_title("input")
     axes[0].set_xlabel(f"line: the most important {OUTLINED:.0%}", fontsize=8)
-
-    _panel(figure, axes[1], importance, "importance", units, "viridis", low, high)
-    axes[1].set_xlabel("mean score while a pixel is visible", fontsize=8)
-    _panel(
-        figure,
-        axes[2],
-        values["uncertainty"],
-        "uncertainty",
-        f"variance of the {units}",
-        "magma",
-        *_range(values["uncertainty"]),
-    )
-    axes[2].set_xlabel("spread of that score; not an error", fontsize=8)
-
-    error = values["standard_error"]
-    typical = float(np.nanmean(error)) if np.isfinite(error).any() else float("nan")
-    top = max((high - low) / 4, float(np.nanmax(error, initial=0.0)))
-    _panel(figure, axes[3], error, "standard error", units, "cividis", 0.0, top)
-    share = typical / (high - low)
-    note = (
-        f"of the importance; mean {typical:.2g}, {share:.1%} of its range"
-        if np.isfinite(share)
-        else "needs two blocks of masks"
-    )
-    axes[3].set_xlabel(note, fontsize=8)
-
+    for place, name in zip(axes[1:], names, strict=True):
+        units = explanation.units[name]
+        if name == "importance":
+            peak = max(abs(low), abs(high))
+            limits = (-peak, peak) if explanation.signed else (low, high)
+            note = "below zero: pushes the score down" if explanation.signed else "larger: matters more"
+            _panel(figure, place, importance, name, units, "RdBu_r" if explanation.signed else "viridis", limits, note)
+        elif name == "uncertainty":
+            _panel(figure, place, values[name], name, units, "magma", _range(values[name]), "a spread, not an error")
+        else:
+            error = values[name]
+            known = bool(np.isfinite(error).any())
+            top = max((high - low) / 4, float(np.nanmax(error)) if known else 0.0)
+            typical = float(np.nanmean(error)) if known else 0.0
+            note = f"of the importance; mean {typical:.2g}, {typical / (high - low):.0%} of its range"
+            note = note if known else "needs two blocks of masks"
+            _panel(figure, place, error, "standard error", units, "cividis", (0.0, top), note)
     figure.suptitle(_title(explanation), fontsize=10)
     return figure
 
@@ -127,11 +113,12 @@ def _panel(
     title: str,
     units: str,
     colors: str,
-    low: float,
-    high: float,
+    limits: tuple[float, float],
+    note: str,
 ) -> None:
-    image = axes.imshow(values, cmap=colors, vmin=low, vmax=high)
+    image = axes.imshow(values, cmap=colors, vmin=limits[0], vmax=limits[1])
     axes.set_title(title)
+    axes.set_xlabel(note, fontsize=8)
     axes.set_xticks([])
     axes.set_yticks([])
     bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.02)
@@ -157,7 +144,8 @@ def _title(explanation: Explanation) -> str:
     parts = [name, f"{settings['method']} of {settings['encoder'].get('name')}"]
     if settings["against"] is not None:
         parts.append(f"against {Path(str(settings['against']['source'])).name} (score {explanation.score:.3f})")
-    parts.append(f"{explanation.n_masks} masks")
+    cost = settings["cost"]
+    parts.append(f"{explanation.n_masks} masks" if explanation.n_masks else f"{cost['forwards']} forwards")
     if np.isfinite(explanation.reliability):
         parts.append(f"reliability {explanation.reliability:.3f}")
     return "   ·   ".join(parts)

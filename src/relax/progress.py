@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +21,8 @@ def progress_bar(shown: bool, description: str) -> Iterator[OnBlock | None]:
 
         def on_block(progress: Progress) -> None:
             bar.total = progress.expected
-            bar.set_postfix_str(f"reliability {progress.reliability:.3f}", refresh=False)
+            if math.isfinite(progress.reliability):
+                bar.set_postfix_str(f"reliability {progress.reliability:.3f}", refresh=False)
             bar.update(progress.n_masks - bar.n)
 
         yield on_block

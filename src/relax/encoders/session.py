@@ -25,6 +25,7 @@ class Session:
 
     Attributes:
         forwards: rows encoded so far, probes not counted.
+        backwards: those of them that gradients were taken through.
         probes: rows encoded to settle the precision.
         precision: the precision in use, or ``"auto"`` until :meth:`settle` was called.
     """
@@ -33,6 +34,7 @@ class Session:
         self.encoder = encoder
         self.device = device
         self.forwards = 0
+        self.backwards = 0
         self.probes = 0
         # a model that holds another type than float32 computes in its own
         self._own_type = encoder.dtype != torch.float32
@@ -82,6 +84,7 @@ class Session:
         """One forward: ``(N, C, H, W)`` to ``(N, D)`` float32; not-finite rows are counted, not looked at."""
         representations = self._forward(batch, self.precision)
         self.forwards += len(batch)
+        self.backwards += len(batch) if batch.requires_grad else 0
         self._finite += torch.isfinite(representations).all(1).sum()
         return representations
 

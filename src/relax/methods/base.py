@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import nan
+from typing import Any
 
 import numpy as np
 
 from relax.designs import Design
 from relax.encoders import Session
+from relax.errors import ArgumentError
 from relax.loop import Masked, OnBlock
 from relax.masks import Masks
 from relax.moments import Moments
 from relax.references import Reference
 from relax.stopping import Stopping
-from relax.thresholds import Threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,21 +31,34 @@ class Problem:
     design: Design
     stopping: Stopping
     seed: int
-    threshold: Threshold
     on_block: OnBlock | None
 
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """What a method returns: ``(H, W)`` float64 maps and what they rest on."""
+    """What a method returns: ``(H, W)`` float64 maps and what they rest on.
+
+    Attributes:
+        importance: the map.
+        uncertainty: spread of the importance or of the score, where the method has one.
+        standard_error: Monte-Carlo error of the importance, where the method has one.
+        units: of each map, where they are not the score's own.
+        signed: whether zero means no effect and negative values push the score down.
+        n_masks: perturbed inputs that were tried.
+        n_blocks: blocks of them.
+        degrees_of_freedom: of the standard error.
+        reliability: estimated correlation with the converged map.
+    """
 
     importance: np.ndarray
-    uncertainty: np.ndarray
-    standard_error: np.ndarray
-    n_masks: int
-    n_blocks: int
-    degrees_of_freedom: int
-    reliability: float
+    uncertainty: np.ndarray | None = None
+    standard_error: np.ndarray | None = None
+    units: dict[str, str] = field(default_factory=dict)
+    signed: bool = False
+    n_masks: int = 0
+    n_blocks: int = 0
+    degrees_of_freedom: int = 0
+    reliability: float = nan
 
     @classmethod
     def of(cls, moments: Moments) -> Maps:
@@ -65,10 +81,10 @@ class Method:
     Attributes:
         name: what users call it.
         summary: one sentence.
-        needs: what it asks of an encoder.
-        cost: encoder forwards for one input.
+        needs: what it asks of an encoder: ``"forwards"``, ``"gradients"``, ``"activations"`` or ``"attention"``.
+        cost: encoder forwards and backwards for one input.
         source: where it was published.
-        run: the recipe.
+        run: the recipe, ``run(problem, **options)``.
     """
 
     name: str
@@ -76,4 +92,18 @@ class Method:
     needs: str
     cost: str
     source: str
-    run: Callable[[Problem], Maps]
+    run: Callable[..., Maps]
+
+    def options(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The method's own options with their defaults, those that are given put in.
+
+        Raises:
+            ArgumentError: it has no such option; the message lists those it has.
+        """
+        parameters = inspect.signature(self.run).parameters
+        known = {name: p.default for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        for name in given:
+            if name not in known:
+                has = f"it has: {', '.join(known)}" if known else "it has none"
+                raise ArgumentError(f"method {self.name!r} has no option {name!r}; {has}")
+        return {**known, **given}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 
+import numpy as np
+
 from relax import loop
 from relax.errors import RelaxWarning
 from relax.methods.base import Maps, Method, Problem
-from relax.thresholds import where_certain
+from relax.thresholds import Threshold, threshold_of, where_certain
 
 _SOURCE = "Wickstrøm et al., IJCV 2023, arXiv 2112.10161"
 
@@ -35,10 +37,17 @@ def relax(problem: Problem) -> Maps:
     return Maps.of(moments)
 
 
-def u_relax(problem: Problem) -> Maps:
-    """RELAX with the importance set to 0 where the uncertainty is above the problem's threshold."""
+def u_relax(problem: Problem, *, threshold: Threshold = "median") -> Maps:
+    """RELAX with the importance set to 0 where the uncertainty is above a threshold.
+
+    Args:
+        problem: the input.
+        threshold: ``"median"`` (the paper's), ``"mean"``, ``"quantile:Q"``, or a number.
+    """
+    threshold_of(np.zeros(1), threshold)  # what cannot be a threshold is said before the work is done
     maps = relax(problem)
-    return replace(maps, importance=where_certain(maps.importance, maps.uncertainty, problem.threshold))
+    uncertainty = np.asarray(maps.uncertainty)
+    return replace(maps, importance=where_certain(maps.importance, uncertainty, threshold))
 
 
 RELAX = Method(

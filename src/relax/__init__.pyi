@@ -16,8 +16,11 @@ from .errors import UnknownNameError as UnknownNameError
 from .explanation import Explanation as Explanation
 from .masks import GridMasks as GridMasks
 from .masks import Masks as Masks
+from .masks import MultiScaleMasks as MultiScaleMasks
 from .masks import PatchMasks as PatchMasks
+from .masks import SuperpixelMasks as SuperpixelMasks
 from .moments import Moments as Moments
+from .scoring import similarity_forward as similarity_forward
 from .stopping import masks_needed as masks_needed
 
 __version__: str

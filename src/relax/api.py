@@ -42,7 +42,7 @@ def explain(
     seed: int = 0,
     masks: Masks | str = "grid",
     fill: Fill | Any = "mean",
-    similarity: str | Similarity = "cosine",
+    similarity: str | Similarity | None = None,
     design: str = "foldover",
     batch_size: int | str = "auto",
     precision: str = "auto",
@@ -67,7 +67,8 @@ def explain(
         masks: ``"grid"`` (7x7, keep 0.5), ``"patches"`` (those of the encoder), or Masks.
         fill: what stands in for what is removed: ``"mean"``, ``"black"``, ``"blur"``, ``"noise"``, a colour, a
             picture, or a Fill.
-        similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``.
+        similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``;
+            by default cosine, and the dot product for gradient methods.
         design: ``"foldover"`` or ``"independent"``.
         batch_size: rows in a forward; ``"auto"`` measures on a CPU and halves on a GPU that runs out of memory.
         precision: ``"auto"`` (bfloat16 where there are instructions for it and representations agree with float32),
@@ -97,7 +98,7 @@ def explain(
         options=METHODS[method].options(options),
         masks=masks,
         fill=fills.ensure(fill),
-        similarity=similarity,
+        similarity=METHODS[options.get("base", method)].similarity if similarity is None else similarity,
         design=design,
         stopping=_stopping(n_masks, max_masks, reliability),
         seed=_seed(seed),

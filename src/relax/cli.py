@@ -96,7 +96,9 @@ def explain(
     cells: Annotated[str | None, typer.Option(help="Grid cells a side, or ROWSxCOLUMNS.", metavar="N|RxC")] = None,
     keep: Annotated[float, typer.Option(help="Probability that a unit is kept.")] = 0.5,
     fill: Annotated[str, typer.Option(help="Name from `relax list fills`, a colour, or a picture.")] = "mean",
-    similarity: Annotated[str, typer.Option(help="Name from `relax list similarities`.")] = "cosine",
+    similarity: Annotated[
+        str | None, typer.Option(help="Name from `relax list similarities`; the method's own if not given.")
+    ] = None,
     design: Annotated[str, typer.Option(help="Name from `relax list designs`.")] = "foldover",
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="Of the method: NAME=VALUE; repeatable.")

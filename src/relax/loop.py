@@ -64,6 +64,7 @@ def run(
     stopping: Stopping,
     seed: int,
     on_block: OnBlock | None = None,
+    moments: Moments | None = None,
 ) -> Moments:
     """Explain one input; returns the moments of all masks that were tried.
 
@@ -76,17 +77,18 @@ def run(
         stopping: how many.
         seed: of the design.
         on_block: called after each block; asking for it costs a synchronisation a block on a GPU.
+        moments: what the sums are added to; by default new ones.
     """
     device = masked.tensor.device
     # sums need double precision, which Apple's GPUs do not have
     sums_on = torch.device("cpu") if device.type == "mps" else device
     units = masked.units if sums_on == device else masks.over(masked.tensor.to(sums_on))
-    moments = Moments(units.shape, sums_on, design.group)
+    moments = Moments(units.shape, sums_on, design.group) if moments is None else moments
     done = False
     while not done:
         index = moments.n_blocks
         block = design.block(index, units, masks.keep, seed)
-        scores = _scores(session, masked, reference, block.to(device)).to(sums_on, torch.float64)
+        scores = scores_of(session, masked, reference, block).to(sums_on, torch.float64)
         if index == 0:
             session.check_finite()
             _check_sees(session, scores)
@@ -100,7 +102,10 @@ def run(
     return moments
 
 
-def _scores(session: Session, masked: Masked, reference: Reference, block: Block) -> Tensor:
+def scores_of(session: Session, masked: Masked, reference: Reference, block: Block) -> Tensor:
+    """``(B,)`` scores of the masks of a block, on the input's device."""
+    block = block.to(masked.tensor.device)
+
     def score(rows: slice) -> Tensor:
         return reference.score(session(masked(block[rows])))
 

@@ -82,11 +82,14 @@ class Moments:
         """
         weights = torch.stack([torch.ones_like(scores), scores, scores.square()])
         sums = units.pull_back(weights, block).flatten(1)
-        sums = torch.cat([sums, sums.mean(1, keepdim=True)], dim=1)
+        self.add(torch.cat([sums, sums.mean(1, keepdim=True)], dim=1), len(block))
+
+    def add(self, sums: Tensor, n_masks: int) -> None:
+        """Add the sums ``Σ M, Σ s M, Σ s² M`` of one block, ``(3, H·W + 1)``, the last column their mean."""
         self._sums += sums
         self._blocks.add(sums[0], sums[1])
         self._open += sums[:2]
-        self.n_masks += len(block)
+        self.n_masks += n_masks
         self.n_blocks += 1
         if self.n_blocks % self.group == 0:
             self._groups.add(self._open[0], self._open[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from relax.errors import ArgumentError
@@ -40,3 +42,23 @@ def where_certain(importance: np.ndarray, uncertainty: np.ndarray, threshold: Th
     """U-RELAX: ``R · 1[U ≤ γ]`` (Wickstrøm et al. 2023)."""
     kept = uncertainty <= threshold_of(uncertainty, threshold)
     return np.where(kept, importance, np.zeros_like(importance))
+
+
+Cut = str | Callable[[np.ndarray], float]
+
+
+def cut_at(values: np.ndarray, cut: Cut) -> float:
+    """Where a map is cut into important and not.
+
+    Args:
+        values: the map.
+        cut: ``"otsu"``, ``"triangle"`` or ``"li"`` (scikit-image's), what :func:`threshold_of` takes by name, or any
+            callable from the map to a number.
+    """
+    if callable(cut):
+        return float(cut(values))
+    if cut in ("otsu", "triangle", "li"):
+        from skimage import filters
+
+        return float(getattr(filters, f"threshold_{cut}")(values))
+    return threshold_of(values, cut)

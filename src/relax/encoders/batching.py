@@ -16,8 +16,8 @@ CANDIDATES = (2, 4, 8, 16, 32)
 ACCELERATOR_BATCH = 128
 """Size on other devices, where timing would need a synchronisation; halved when memory runs out."""
 
-IMAGES_TIMED = 8
-"""Images over which each candidate is timed, after one batch that is not timed."""
+IMAGES_TIMED = 16
+"""Images over which each candidate is timed, in two batches at least, after one that is not timed."""
 
 GIVE_UP = 0.85
 """No larger candidate is tried once one is slower than this share of the best."""
@@ -38,13 +38,12 @@ class BatchSizer:
             self._queue: list[int] = []
             self.size = size
         elif device.type == "cpu":
-            self._queue = [n for n in CANDIDATES for _ in range(1 + max(1, IMAGES_TIMED // n))]
+            self._queue = [n for n in CANDIDATES for _ in range(1 + max(2, IMAGES_TIMED // n))]
             self.size = CANDIDATES[2]
         else:
             self._queue = []
             self.size = ACCELERATOR_BATCH
-        self._seconds: dict[int, float] = {}
-        self._images: dict[int, int] = {}
+        self._seconds: dict[int, float] = {}  # of the fastest batch of each size: others were disturbed
 
     @property
     def settled(self) -> bool:
@@ -71,13 +70,12 @@ class BatchSizer:
     def _timed(self, size: int, seconds: float) -> None:
         self._queue.pop(0)
         if size not in self._seconds:  # the first batch of a size pays for its set-up
-            self._seconds[size], self._images[size] = 0.0, 0
+            self._seconds[size] = float("inf")
             return
-        self._seconds[size] += seconds
-        self._images[size] += size
+        self._seconds[size] = min(seconds, self._seconds[size])
         if size in self._queue:
             return
-        rates = {n: self._images[n] / self._seconds[n] for n in self._images if self._images[n]}
+        rates = {n: n / max(fastest, 1e-9) for n, fastest in self._seconds.items()}
         self.size = max(rates, key=rates.__getitem__)
         if rates[size] < GIVE_UP * rates[self.size]:
             self._queue.clear()

@@ -11,13 +11,17 @@ from typing import Any
 from relax.errors import ArgumentError
 from relax.masks.base import Block, Masks, Units
 from relax.masks.grid import GridMasks
+from relax.masks.multiscale import MultiScaleMasks
 from relax.masks.patches import PatchMasks
 from relax.masks.separable import SeparableUnits
+from relax.masks.superpixels import SuperpixelMasks
 from relax.registry import Registry
 
 MASKS: Registry[type[Masks]] = Registry("kind of masks")
 MASKS.add("grid", GridMasks)
 MASKS.add("patches", PatchMasks)
+MASKS.add("superpixels", SuperpixelMasks)
+MASKS.add("multiscale", MultiScaleMasks)
 
 
 def create(name: str, **options: Any) -> Masks:
@@ -45,8 +49,10 @@ __all__ = [
     "Block",
     "GridMasks",
     "Masks",
+    "MultiScaleMasks",
     "PatchMasks",
     "SeparableUnits",
+    "SuperpixelMasks",
     "Units",
     "create",
     "ensure",

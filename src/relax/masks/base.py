@@ -64,6 +64,22 @@ class Units(ABC):
             ``(V, *shape)`` float64, row v being ``sum_n weights[v, n] * mask_n``.
         """
 
+    def middle(self) -> Tensor:
+        """The placement in the middle, ``(1, k)``: where methods that do not move the units lay them."""
+        return torch.tensor([[n // 2 for n in self.placements]])
+
+    def spread(self, values: Tensor) -> Tensor:
+        """One value a unit to a map: each pixel gets the values of the units it belongs to, weighted by how much.
+
+        Args:
+            values: ``(n_units,)``.
+
+        Returns:
+            ``shape`` float64, on the values' device.
+        """
+        alone = Block(torch.eye(self.n_units, device=values.device), self.middle().to(values.device))
+        return self.pull_back(values.double()[None], alone)[0]
+
 
 class Masks(ABC):
     """A recipe for masks that is independent of the input; frozen, and described by its settings.

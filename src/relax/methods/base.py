@@ -85,6 +85,7 @@ class Method:
         cost: encoder forwards and backwards for one input.
         source: where it was published.
         run: the recipe, ``run(problem, **options)``.
+        similarity: the similarity that it uses unless another is asked for.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Method:
     cost: str
     source: str
     run: Callable[..., Maps]
+    similarity: str = "cosine"
 
     def options(self, given: dict[str, Any]) -> dict[str, Any]:
         """The method's own options with their defaults, those that are given put in.

@@ -1,0 +1,41 @@
+"""Every method as a Quantus ``explain_func``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from relax.api import explain
+from relax.encoders import Encoder
+from relax.methods import METHODS
+
+ExplainFunc = Callable[..., np.ndarray]
+
+
+def explain_func(method: str = "relax", **options: Any) -> ExplainFunc:
+    """A function that Quantus can call: ``quantus.evaluate(..., explain_funcs={"relax": explain_func("relax")})``.
+
+    Args:
+        method: a name from ``relax list methods``.
+        options: of :func:`relax.explain`.
+
+    Returns:
+        ``(model, inputs, targets, **kwargs) -> (N, 1, H, W)`` importance maps. Targets play no part; ``pool=`` and
+        ``patch=`` among the keyword arguments are those of :class:`relax.Encoder`, ``device=`` is where to run, and
+        what else Quantus hands over is left alone.
+    """
+    METHODS[method]  # an unknown name is said at once
+
+    def run(model: Any, inputs: np.ndarray, targets: Any = None, **kwargs: Any) -> np.ndarray:
+        about = {name: kwargs[name] for name in ("pool", "patch") if name in kwargs}
+        encoder = model if isinstance(model, Encoder) else Encoder(model, **about)
+        tensors = torch.as_tensor(np.asarray(inputs), dtype=torch.float32)
+        device = kwargs.get("device") or "auto"
+        explanations = explain(encoder, tensors, method=method, device=device, **options)
+        return np.stack([e.importance for e in explanations])[:, None]
+
+    run.__name__ = method
+    return run

@@ -39,7 +39,7 @@ def test_quantus_evaluates_every_kind_of_method(tiny, image):
             "Sparseness": quantus.Sparseness(disable_warnings=True),
             "Complexity": quantus.Complexity(disable_warnings=True),
         },
-        explain_funcs={
+        xai_methods={
             name: explain_func(name, **o) for name, o in (("relax", {"n_masks": 256}), ("saliency", {}), ("lafam", {}))
         },
         model=model,

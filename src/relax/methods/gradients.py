@@ -97,7 +97,7 @@ def gradient_shap(problem: Problem, *, n_samples: int = 32, noise: float = 0.1) 
 
     def attribute(captum: Any, scorer: Scorer, x: Tensor) -> Tensor:
         baseline = problem.masked.background[None]
-        deviation = noise * float(x.max() - x.min())
+        deviation = noise * _range(x)
         method = captum.GradientShap(scorer)
         return method.attribute(x, baseline, n_samples=n_samples, stdevs=deviation)  # type: ignore[no-any-return]
 
@@ -166,7 +166,7 @@ def _noisy_gradients(problem: Problem, n_samples: int, noise: float) -> tuple[Te
 
     def attribute(captum: Any, scorer: Scorer, x: Tensor) -> Tensor:
         method = captum.Saliency(scorer)
-        deviation = noise * float(x.max() - x.min())
+        deviation = noise * _range(x)
         total, squares = torch.zeros_like(x[0], dtype=torch.float64), torch.zeros_like(x[0], dtype=torch.float64)
         for start in range(0, n_samples, CHUNK):
             rows = x.expand(min(CHUNK, n_samples - start), *x.shape[1:])
@@ -180,6 +180,11 @@ def _noisy_gradients(problem: Problem, n_samples: int, noise: float) -> tuple[Te
         return mean[None]
 
     return _attribute(problem, attribute), sums[0]
+
+
+def _range(x: Tensor) -> float:
+    """Largest less smallest value of an input."""
+    return float((x.max() - x.min()).detach())
 
 
 def _module(problem: Problem, method: str) -> nn.Module:

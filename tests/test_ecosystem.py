@@ -46,14 +46,13 @@ def test_quantus_evaluates_every_kind_of_method(tiny, image):
         x_batch=x,
         y_batch=y,
         s_batch=None,
-        call_kwargs={"default": {"device": "cpu"}},
-        progress=False,
+        explain_func_kwargs={"device": "cpu"},
     )
     assert set(results) == {"relax", "saliency", "lafam"}
     direct = quantus.Sparseness(disable_warnings=True)(
         model=model, x_batch=x, y_batch=y, a_batch=explain_func("saliency")(model, x, y), device="cpu"
     )
-    np.testing.assert_allclose(results["saliency"]["Sparseness"]["default"], direct, rtol=1e-6)
+    np.testing.assert_allclose(results["saliency"]["Sparseness"], direct, rtol=1e-6)
     with pytest.raises(relax.UnknownNameError):
         explain_func("reluxe")
 

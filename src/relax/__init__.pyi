@@ -3,6 +3,8 @@ from . import fills as fills
 from . import masks as masks
 from . import similarity as similarity
 from .api import explain as explain
+from .comparison import Comparison as Comparison
+from .comparison import compare as compare
 from .encoders import Encoder as Encoder
 from .encoders import ImageTransform as ImageTransform
 from .encoders import load_encoder as load_encoder

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from relax import encoders, fills
 from relax import masks as masks_
 from relax import similarity as similarity_
 from relax.designs import DESIGNS
 from relax.encoders import Encoder, Prepared, Session, check_precision
+from relax.encoders.tokens import token_stage
 from relax.errors import ArgumentError, InputError
 from relax.explanation import Explanation
 from relax.fills import Fill
-from relax.loop import Masked
+from relax.loop import Dropped, Masked
 from relax.masks import Masks
 from relax.methods import METHODS, Maps, Method, Problem
 from relax.progress import progress_bar
@@ -144,7 +145,7 @@ class _Plan:
         with self.encoder.session(self.device, self.precision, self.batch_size) as session:
             tensor = prepared.tensor.to(session.device, torch.float32)
             background = self.fill.background(tensor, self.encoder, self.seed)
-            masked = Masked(tensor, background, masks.over(tensor))
+            masked = self._masked(tensor, background, masks)
             design = DESIGNS[self.design]
             first = design.block(0, masked.units, masks.keep, self.seed).to(session.device)
             session.settle(lambda rows: masked(first[rows]))
@@ -189,6 +190,15 @@ class _Plan:
             return masks_.create("patches", patch=self.encoder.patch)
         return masks_.ensure(self.masks)
 
+    def _masked(self, tensor: Tensor, background: Tensor, masks: Masks) -> Masked:
+        units = masks.over(tensor)
+        if not isinstance(self.fill, fills.Drop):
+            return Masked(tensor, background, units)
+        stage, patch = token_stage(self.encoder), self.encoder.patch
+        if not isinstance(masks, masks_.PatchMasks) or patch is None or masks.patch % patch:
+            raise ArgumentError("fill='drop' drops whole patches of the encoder: it needs masks='patches'")
+        return Dropped(tensor, background, units, stage, patch)
+
     def _units(self, maps: Maps) -> dict[str, str]:
         """Of each map: the method's own, or those of the score."""
         score = similarity_.UNITS.get(similarity_.name_of(self.similarity), "score")
@@ -221,7 +231,7 @@ class _Plan:
             },
             "reproducible": {
                 "similarity": isinstance(self.similarity, str),
-                "fill": fill.get("name") in ("mean", "solid", "blur", "noise"),
+                "fill": fill.get("name") in ("mean", "solid", "blur", "noise", "drop"),
                 "against": other is None,
                 "options": all(_plain(v) for v in self.options.values()),
             },

@@ -157,6 +157,49 @@ def explain(
         raise typer.Exit(Exit.SOME_FAILED if len(targets) > 1 else Exit.BAD_INPUT)
 
 
+@app.command()
+def compare(
+    image: Annotated[Path, typer.Argument(help="A picture.", show_default=False)],
+    encoders: Annotated[
+        str, typer.Option(help="Names from `relax list encoders`, with commas.")
+    ] = "efficientnet-lite0",
+    methods: Annotated[
+        str, typer.Option(help="Names from `relax list methods`, with commas.")
+    ] = "relax,smoothgrad,lafam",
+    against: Annotated[Path | None, typer.Option(help="Compare with this picture instead of the input itself.")] = None,
+    masks: Annotated[int | None, typer.Option(help="Number of masks of methods that stop by themselves.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("relax-out"),
+    as_json: Annotated[bool, typer.Option("--json", help="The tables as one JSON object on stdout.")] = False,
+) -> None:
+    """Compare encoders and methods on one picture: NAME-comparison.png."""
+    (_, stem), *_ = _targets([image], out)
+    from relax.comparison import compare as compare_maps
+
+    result = compare_maps(
+        encoders.split(","),
+        str(image),
+        methods.split(","),
+        None if against is None else str(against),
+        n_masks=masks,
+        seed=seed,
+    )
+    file = stem.with_name(f"{stem.name}-comparison.png")
+    result.plot(file)
+    for (encoder, method), reason in result.refused.items():
+        _say(f"note: {method} of {encoder} left out: {reason}")
+    table, agreement = result.table(), result.agreement()
+    if as_json:
+        _print(json.dumps({"input": str(image), "file": str(file), "table": table, "agreement": agreement}))
+        return
+    for row in table:
+        _say(f"{row['encoder']}, {row['method']}: {row['forwards']} forwards, {row['seconds']:.1f} s")
+    for row in agreement:
+        pair = f"{row['encoder']} {row['method']} ~ {row['other encoder']} {row['other method']}"
+        _say(f"{pair}: Spearman {row['spearman']:.2f}, top 20 % overlap {row['top 20 % overlap']:.2f}")
+    _say(f"-> {file}")
+
+
 @app.command("list")
 def list_(
     what: Annotated[str, typer.Argument(help="encoders, methods, masks, fills, similarities or designs.")],

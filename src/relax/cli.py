@@ -195,6 +195,8 @@ def compare(
     for row in table:
         _say(f"{row['encoder']}, {row['method']}: {row['forwards']} forwards, {row['seconds']:.1f} s")
     for row in agreement:
+        if row["encoder"] != row["other encoder"] and row["method"] != row["other method"]:
+            continue  # the picture and --json have all pairs
         pair = f"{row['encoder']} {row['method']} ~ {row['other encoder']} {row['other method']}"
         _say(f"{pair}: Spearman {row['spearman']:.2f}, top 20 % overlap {row['top 20 % overlap']:.2f}")
     _say(f"-> {file}")
@@ -311,10 +313,8 @@ def _catalogue(what: str) -> Iterator[tuple[str, str]]:
     from relax.similarity import SIMILARITIES
 
     catalogues.add("encoders", ((name, family.summary) for name, family in ENCODERS.items()))
-    catalogues.add(
-        "methods",
-        ((m.name, f"{m.summary}; needs {m.needs}; costs {m.cost} ({m.source})") for _, m in METHODS.items()),
-    )
+    about = "needs {m.needs:<20} costs {m.cost:<44} {m.source}\n{blank:<22} {m.summary}"
+    catalogues.add("methods", ((m.name, about.format(m=m, blank="")) for _, m in METHODS.items()))
     catalogues.add("masks", ((name, _first_line(kind)) for name, kind in MASKS.items()))
     catalogues.add("fills", ((name, _first_line(kind)) for name, kind in FILLS.items()))
     catalogues.add("similarities", ((name, _first_line(kind)) for name, kind in SIMILARITIES.items()))

@@ -69,7 +69,8 @@ class Comparison:
         Args:
             path: where to write the figure (png, pdf, svg, jpg); ``None`` to only return it.
         """
-        from relax.plotting import plot_comparison, save_figure
+        from relax.comparison_plot import plot_comparison
+        from relax.plotting import save_figure
 
         figure = plot_comparison(self)
         if path is not None:

@@ -56,10 +56,15 @@ def vit_s14_focus(name: str, *, crop: str | None = None, pool: Any = "auto") -> 
     state = _initialisers(onnx, graph)
     kept = {key: value for key, value in state.items() if not key.startswith("encoder.layer.11.")}
     kept["embeddings.mask_token"] = torch.zeros(1, 384)
+    progress = transformers.utils.logging
+    shown = progress.is_progress_bar_enabled()
+    progress.disable_progress_bar()
     # transformers translates the names of its own earlier versions, which the file has
     model, info = transformers.Dinov2Model.from_pretrained(
         None, config=config, state_dict=kept, output_loading_info=True
     )
+    if shown:
+        progress.enable_progress_bar()
     model.layernorm = nn.Identity()  # it belongs to the last block, which is left out
     missing = sorted(info["missing_keys"])
     if missing:

@@ -94,7 +94,7 @@ def _stages(problem: Problem, method: str, layer: str | None) -> list[nn.Module]
             f"method {method!r} finds no feature map in encoder {problem.session.encoder.name!r}; name one by layer=; "
             f"{FORWARD_ONLY}"
         )
-    return list(dict.fromkeys(called))
+    return list(dict.fromkeys(reversed(called)))[::-1]  # in the order of their last calls: some serve several times
 
 
 def _features(problem: Problem, stages: list[nn.Module]) -> list[Tensor]:

@@ -24,7 +24,7 @@ from relax.methods.base import Maps, Method, Problem
 from relax.scoring import Scorer
 from relax.seeding import seeded
 
-_CRABBE = "label-free importance (Crabbé & van der Schaar, ICML 2022)"
+_CRABBE = "label-free: Crabbé & van der Schaar, ICML 2022"
 _PER_INPUT = "score per unit of input"
 
 CHUNK = 8
@@ -261,7 +261,7 @@ def _check_modules_used_once(problem: Problem, model: nn.Module) -> None:
 
 
 def _method(name: str, run: Callable[..., Maps], cost: str, source: str) -> Method:
-    summary = (run.__doc__ or "").splitlines()[0].rstrip(".").replace("``", "")
+    summary = (run.__doc__ or "").splitlines()[0].rpartition(" (")[0].replace("``", "")
     return Method(name, summary, "gradients", cost, f"{source}; {_CRABBE}", run, similarity="dot")
 
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench clean
+.PHONY: help env demo test lint bench methods clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: env  ## style and types
 
 bench: env  ## speed and accuracy beside relax-xai; table on stdout, JSON in benchmarks/results.json
 	$(BIN)/python -m benchmarks
+
+methods: env  ## docs/methods.md: what each method shows and costs
+	$(BIN)/python -m benchmarks.methods
 
 clean:  ## remove what was made
 	rm -rf $(VENV) relax-out .pytest_cache .mypy_cache .ruff_cache

@@ -113,7 +113,7 @@ class Explanation:
         width, height = self.settings["input"]["picture_size"]
         left, top, right, bottom = (round(edge) for edge in self.settings["input"]["view"])
         whole = np.full((height, width), np.nan, dtype=np.float32)
-        view = resize(np.asarray(array, np.float64), (bottom - top, right - left), order=1, mode="edge")
+        view = resize(np.asarray(array, np.float64), (bottom - top, right - left), order=1, mode="edge", clip=False)
         rows, columns = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
         whole[rows, columns] = view[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
         return whole

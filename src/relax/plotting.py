@@ -102,7 +102,7 @@ def sized(explanation: Explanation, name: str, shape: tuple[int, ...]) -> np.nda
     values = explanation.at_picture_size(name)
     if values.shape == shape[:2]:
         return values
-    return np.asarray(resize(values, shape[:2], order=1, mode="edge", anti_aliasing=False))
+    return np.asarray(resize(values, shape[:2], order=1, mode="edge", anti_aliasing=False, clip=False))
 
 
 def range_of(values: np.ndarray) -> tuple[float, float]:

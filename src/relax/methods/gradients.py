@@ -99,7 +99,11 @@ def gradient_shap(problem: Problem, *, n_samples: int = 32, noise: float = 0.1) 
         baseline = problem.masked.background[None]
         deviation = noise * _range(x)
         method = captum.GradientShap(scorer)
-        return method.attribute(x, baseline, n_samples=n_samples, stdevs=deviation)  # type: ignore[no-any-return]
+        total = torch.zeros_like(x)
+        for start in range(0, n_samples, CHUNK):  # Captum evaluates all of its samples in one batch
+            n = min(CHUNK, n_samples - start)
+            total += n * method.attribute(x, baseline, n_samples=n, stdevs=deviation).detach()
+        return total / n_samples
 
     return Maps(_attribute(problem, attribute).sum(0).numpy(), signed=True, n_masks=n_samples)
 

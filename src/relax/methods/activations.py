@@ -154,12 +154,12 @@ def _method(name: str, run: Callable[..., Maps], summary: str, cost: str, source
 
 
 ACTIVATION_METHODS = (
-    _method("lafam", lafam, "mean over channels of the last feature map", "2", "Karjauv & Albayrak, arXiv 2407.06059"),
+    _method("lafam", lafam, "mean over channels of the last feature map", "3", "Karjauv & Albayrak, arXiv 2407.06059"),
     _method(
         "grad-cam",
         grad_cam,
         "ReLU of the feature maps weighted by the mean gradient of the score",
-        "2 + 1 backward",
+        "3 + 1 backward",
         "Selvaraju et al., ICCV 2017",
     ),
 )

@@ -85,7 +85,7 @@ ATTENTION_ROLLOUT = Method(
     "attention-rollout",
     "attention of all blocks multiplied up, from the class token to the patches",
     "attention",
-    "1",
+    "2",
     "Abnar & Zuidema, ACL 2020",
     attention_rollout,
 )

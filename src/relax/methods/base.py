@@ -82,7 +82,7 @@ class Method:
         name: what users call it.
         summary: one sentence.
         needs: what it asks of an encoder: ``"forwards"``, ``"gradients"``, ``"activations"`` or ``"attention"``.
-        cost: encoder forwards and backwards for one input.
+        cost: encoder forwards and backwards for one input, its own representation included.
         source: where it was published.
         run: the recipe, ``run(problem, **options)``.
         similarity: the similarity that it uses unless another is asked for.

@@ -270,12 +270,14 @@ def _method(name: str, run: Callable[..., Maps], cost: str, source: str) -> Meth
 
 
 GRADIENT_METHODS = (
-    _method("saliency", saliency, "1 + 1 backward", "Simonyan et al., 2014"),
-    _method("input-x-gradient", input_x_gradient, "1 + 1 backward", "Shrikumar et al., 2016"),
-    _method("smoothgrad", smoothgrad, "n_samples, each with a backward", "Smilkov et al., 2017"),
-    _method("vargrad", vargrad, "n_samples, each with a backward", "Adebayo et al., 2018"),
-    _method("integrated-gradients", integrated_gradients, "n_steps, each with a backward", "Sundararajan et al., 2017"),
-    _method("gradient-shap", gradient_shap, "n_samples, each with a backward", "Lundberg & Lee, 2017"),
-    _method("guided-backprop", guided_backprop, "1 + 1 backward", "Springenberg et al., 2015"),
-    _method("deeplift", deeplift, "3 + 2 backwards", "Shrikumar et al., 2017"),
+    _method("saliency", saliency, "2 + 1 backward", "Simonyan et al., 2014"),
+    _method("input-x-gradient", input_x_gradient, "2 + 1 backward", "Shrikumar et al., 2016"),
+    _method("smoothgrad", smoothgrad, "n_samples + 1, n_samples backwards", "Smilkov et al., 2017"),
+    _method("vargrad", vargrad, "n_samples + 1, n_samples backwards", "Adebayo et al., 2018"),
+    _method(
+        "integrated-gradients", integrated_gradients, "n_steps + 1, n_steps backwards", "Sundararajan et al., 2017"
+    ),
+    _method("gradient-shap", gradient_shap, "n_samples + 1, n_samples backwards", "Lundberg & Lee, 2017"),
+    _method("guided-backprop", guided_backprop, "2 + 1 backward", "Springenberg et al., 2015"),
+    _method("deeplift", deeplift, "4 + 2 backwards", "Shrikumar et al., 2017"),
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from relax import loop
 from relax.designs import Design
 from relax.encoders import Session
 from relax.errors import ArgumentError
@@ -32,6 +33,20 @@ class Problem:
     stopping: Stopping
     seed: int
     on_block: OnBlock | None
+
+    def moments(self, into: Moments | None = None) -> Moments:
+        """Run the loop; the moments of all masks, added to those that are given."""
+        return loop.run(
+            self.session,
+            self.masked,
+            self.masks,
+            self.reference,
+            self.design,
+            self.stopping,
+            self.seed,
+            self.on_block,
+            into,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from relax import loop
 from relax.errors import RelaxWarning
 from relax.methods.base import Maps, Method, Problem
 from relax.thresholds import Threshold, threshold_of, where_certain
@@ -17,16 +16,7 @@ _SOURCE = "Wickstrøm et al., IJCV 2023, arXiv 2112.10161"
 
 def relax(problem: Problem) -> Maps:
     """Importance ``R = E[s M] / E[M]``, uncertainty ``E[(s − R)² M] / E[M]``, standard error of R."""
-    moments = loop.run(
-        problem.session,
-        problem.masked,
-        problem.masks,
-        problem.reference,
-        problem.design,
-        problem.stopping,
-        problem.seed,
-        problem.on_block,
-    )
+    moments = problem.moments()
     if moments.n_blocks == 1:
         warnings.warn(
             f"{moments.n_masks} masks are one block: no standard error and no reliability; "

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relax import loop
 from relax.errors import ArgumentError
 from relax.methods.base import Maps, Method, Problem
 from relax.moments import Moments
@@ -74,17 +73,7 @@ def _repeats(problem: Problem, base: str, repeats: int, shared: bool) -> tuple[n
     method = METHODS[base]
     if base == "relax" and shared:
         moments = BootstrappedMoments(problem, repeats)
-        loop.run(
-            problem.session,
-            problem.masked,
-            problem.masks,
-            problem.reference,
-            problem.design,
-            problem.stopping,
-            problem.seed,
-            problem.on_block,
-            moments,
-        )
+        problem.moments(moments)
         return moments.resampled().cpu().numpy(), moments.n_masks
     runs = [
         method.run(replace(problem, seed=seed), **method.options({}))

@@ -1,0 +1,79 @@
+"""The command line. Heavy imports wait inside the commands, so that ``relax --help`` answers at once."""
+
+from __future__ import annotations
+
+import signal
+import warnings
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from relax.cli.compare import compare
+from relax.cli.explain import demo, explain
+from relax.cli.listing import list_
+from relax.cli.messages import Exit, output, say
+from relax.errors import RelaxError, RelaxWarning
+from relax.version import __version__
+
+
+class _Reporting(TyperGroup):
+    """Runs a command; errors of the package become one line on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted; finished files are kept")
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except RelaxError as error:
+            say(f"error: {error}")
+            raise typer.Exit(Exit.BAD_INPUT) from error
+
+
+app = typer.Typer(
+    name="relax",
+    cls=_Reporting,
+    help="What is this embedding made of, and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Entry point."""
+    warnings.showwarning = _show_warning
+    signal.signal(signal.SIGTERM, _interrupt)
+    app()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        output(f"relax {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(explain)
+app.command()(compare)
+app.command("list")(list_)
+app.command()(demo)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    if issubclass(category, RelaxWarning):
+        say(f"note: {message}")
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt

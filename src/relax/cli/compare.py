@@ -1,0 +1,56 @@
+"""``relax compare``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relax.cli.files import targets_of
+from relax.cli.messages import output, say
+
+
+def compare(
+    image: Annotated[Path, typer.Argument(help="A picture.", show_default=False)],
+    encoders: Annotated[
+        str, typer.Option(help="Names from `relax list encoders`, with commas.")
+    ] = "efficientnet-lite0",
+    methods: Annotated[
+        str, typer.Option(help="Names from `relax list methods`, with commas.")
+    ] = "relax,smoothgrad,lafam",
+    against: Annotated[Path | None, typer.Option(help="Compare with this picture instead of the input itself.")] = None,
+    masks: Annotated[int | None, typer.Option(help="Number of masks of methods that stop by themselves.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("relax-out"),
+    as_json: Annotated[bool, typer.Option("--json", help="The tables as one JSON object on stdout.")] = False,
+) -> None:
+    """Compare encoders and methods on one picture: NAME-comparison.png."""
+    (_, stem), *_ = targets_of([image], out)
+    from relax.comparison import compare as compare_maps
+
+    result = compare_maps(
+        encoders.split(","),
+        str(image),
+        methods.split(","),
+        None if against is None else str(against),
+        n_masks=masks,
+        seed=seed,
+    )
+    file = stem.with_name(f"{stem.name}-comparison.png")
+    result.plot(file)
+    for (encoder, method), reason in result.refused.items():
+        say(f"note: {method} of {encoder} left out: {reason}")
+    table, agreement = result.table(), result.agreement()
+    if as_json:
+        output(json.dumps({"input": str(image), "file": str(file), "table": table, "agreement": agreement}))
+        return
+    for row in table:
+        say(f"{row['encoder']}, {row['method']}: {row['forwards']} forwards, {row['seconds']:.1f} s")
+    for row in agreement:
+        if row["encoder"] != row["other encoder"] and row["method"] != row["other method"]:
+            continue  # the picture and --json have all pairs
+        pair = f"{row['encoder']} {row['method']} ~ {row['other encoder']} {row['other method']}"
+        say(f"{pair}: Spearman {row['spearman']:.2f}, top 20 % overlap {row['top 20 % overlap']:.2f}")
+    say(f"-> {file}")

@@ -1,0 +1,26 @@
+"""What goes to stdout, what to stderr, and the exit codes."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes."""
+
+    OK = 0
+    SOME_FAILED = 1
+    BAD_INPUT = 2
+    INTERRUPTED = 130
+
+
+def output(line: str) -> None:
+    """To stdout: what the user asked for."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """To stderr: everything else."""
+    sys.stderr.write(f"relax: {line}\n")

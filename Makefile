@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench methods clean
+.PHONY: help env demo test lint bench encoders methods study clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,8 @@ $(VENV)/.made: pyproject.toml
 demo: env  ## explain a photograph; the pictures are in relax-out/
 	$(BIN)/relax demo
 
-test: env  ## the tests
+test: env  ## the tests (fetches 192 MB of pictures into the user's cache first, where it can)
+	-$(BIN)/relax data
 	$(BIN)/python -m pytest
 
 lint: env  ## style and types
@@ -33,8 +34,16 @@ lint: env  ## style and types
 bench: env  ## speed and accuracy beside relax-xai; table on stdout, JSON in benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
+encoders: env  ## train the small encoders again: about an hour
+	for way in supervised simclr swav autoencoder pca; do \
+		$(BIN)/relax train $$way --out src/relax/weights/fashion-$$way.safetensors || exit 1; done
+
 methods: env  ## docs/methods.md: what each method shows and costs
 	$(BIN)/python -m benchmarks.methods
+
+study: env  ## docs/study.md: the paper's questions on real data; resumes if it was cut off
+	$(BIN)/relax data
+	$(BIN)/python -m benchmarks.study
 
 clean:  ## remove what was made
 	rm -rf $(VENV) relax-out .pytest_cache .mypy_cache .ruff_cache

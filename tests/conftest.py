@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 import relax
+from relax.datasets.cache import FASHION_MNIST, STAMPS, Package, find
 
 
 class TinyEncoder(nn.Module):
@@ -42,3 +45,23 @@ def image() -> Tensor:
 def lite0() -> relax.Encoder:
     """The encoder that comes with the package: really trained."""
     return relax.load_encoder("efficientnet-lite0", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def stamps_data() -> None:
+    """Skips, loudly, where the stamps were not fetched."""
+    _needs(STAMPS)
+
+
+@pytest.fixture(scope="session")
+def fashion_data() -> None:
+    """Skips, loudly, where Fashion-MNIST was not fetched."""
+    _needs(FASHION_MNIST)
+
+
+def _needs(package: Package) -> None:
+    try:
+        find(package)
+    except relax.InputError as error:
+        warnings.warn(f"tests are skipped: {error}", stacklevel=1)
+        pytest.skip(str(error))

@@ -15,6 +15,7 @@ from .errors import MissingExtraError as MissingExtraError
 from .errors import RelaxError as RelaxError
 from .errors import RelaxWarning as RelaxWarning
 from .errors import UnknownNameError as UnknownNameError
+from .evaluation import evaluate as evaluate
 from .explanation import Explanation as Explanation
 from .masks import GridMasks as GridMasks
 from .masks import Masks as Masks

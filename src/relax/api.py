@@ -141,7 +141,7 @@ class _Plan:
         began = time.perf_counter()
         prepared = self.encoder.prepare(source)
         other = None if against is None else self.encoder.prepare(against)
-        masks = self._masks()
+        masks = masks_.ensure(self.masks, self.encoder.patch)
         with self.encoder.session(self.device, self.precision, self.batch_size) as session:
             tensor = prepared.tensor.to(session.device, torch.float32)
             background = self.fill.background(tensor, self.encoder, self.seed)
@@ -179,16 +179,6 @@ class _Plan:
                 signed=maps.signed,
                 settings=self._settings(prepared, other, masks, session, time.perf_counter() - began),
             )
-
-    def _masks(self) -> Masks:
-        """Masks by name or as given; patches by name are those of the encoder."""
-        if self.masks == "patches":
-            if self.encoder.patch is None:
-                raise ArgumentError(
-                    f"encoder {self.encoder.name!r} has no known patch size; give masks=relax.PatchMasks(patch=...)"
-                )
-            return masks_.create("patches", patch=self.encoder.patch)
-        return masks_.ensure(self.masks)
 
     def _masked(self, tensor: Tensor, background: Tensor, masks: Masks) -> Masked:
         units = masks.over(tensor)

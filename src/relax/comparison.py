@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from skimage.transform import resize
 
 from relax.api import explain
-from relax.encoders import Encoder, ensure, load_encoder
+from relax.encoders import named
 from relax.errors import ArgumentError
 from relax.explanation import Explanation
 
@@ -111,7 +111,7 @@ def compare(
         raise ArgumentError("expected at least one encoder and one method")
     options = options or {}
     explanations, refused = {}, {}
-    for name, encoder in _named(encoders).items():
+    for name, encoder in named(encoders).items():
         for method in methods:
             try:
                 mine = {**arguments, **options.get(method, {})}
@@ -121,17 +121,3 @@ def compare(
     if not explanations:
         raise ArgumentError(next(iter(refused.values())))
     return Comparison(explanations, refused)
-
-
-def _named(encoders: Sequence[Any] | Mapping[str, Any]) -> dict[str, Encoder]:
-    if isinstance(encoders, Mapping):
-        return {name: load_encoder(e) if isinstance(e, str) else ensure(e) for name, e in encoders.items()}
-    named: dict[str, Encoder] = {}
-    for item in encoders:
-        encoder = load_encoder(item) if isinstance(item, str) else ensure(item)
-        name, number = str(encoder.name), 1
-        while name in named:
-            number += 1
-            name = f"{encoder.name}-{number}"
-        named[name] = encoder
-    return named

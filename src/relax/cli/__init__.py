@@ -10,9 +10,12 @@ import typer
 from typer.core import TyperGroup
 
 from relax.cli.compare import compare
+from relax.cli.data import data
+from relax.cli.evaluate import evaluate
 from relax.cli.explain import demo, explain
 from relax.cli.listing import list_
 from relax.cli.messages import Exit, output, say
+from relax.cli.train import train
 from relax.errors import RelaxError, RelaxWarning
 from relax.version import __version__
 
@@ -66,6 +69,9 @@ def _root(
 
 app.command()(explain)
 app.command()(compare)
+app.command()(evaluate)
+app.command()(data)
+app.command()(train)
 app.command("list")(list_)
 app.command()(demo)
 

@@ -10,6 +10,7 @@ import typer
 
 from relax.cli.files import targets_of
 from relax.cli.messages import output, say
+from relax.cli.parsing import names_of
 
 
 def compare(
@@ -31,9 +32,9 @@ def compare(
     from relax.comparison import compare as compare_maps
 
     result = compare_maps(
-        encoders.split(","),
+        names_of("--encoders", encoders),
         str(image),
-        methods.split(","),
+        names_of("--methods", methods),
         None if against is None else str(against),
         n_masks=masks,
         seed=seed,

@@ -39,3 +39,11 @@ def _number_or_name(text: str) -> str | int | float:
         with contextlib.suppress(ValueError):
             return kind(text)
     return text
+
+
+def names_of(option: str, text: str) -> list[str]:
+    """Names with commas between them, each once."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise ArgumentError(f"expected {option} to be names with commas between them, got {text!r}")
+    return names

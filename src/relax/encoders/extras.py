@@ -17,7 +17,7 @@ def require(module: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] != module:
+        if error.name is not None and error.name.partition(".")[0] != module.partition(".")[0]:
             raise
         raise MissingExtraError(
             f"this needs {module}, which is not installed: pip install 'relax-representations[{extra}]'"

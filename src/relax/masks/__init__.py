@@ -35,10 +35,14 @@ def create(name: str, **options: Any) -> Masks:
         raise ArgumentError(f"masks {name!r} do not take these options: {error}") from error
 
 
-def ensure(masks: Masks | str) -> Masks:
-    """Masks from a name or from masks."""
+def ensure(masks: Masks | str, patch: int | None = None) -> Masks:
+    """Masks from a name or from masks; ``"patches"`` are those of an encoder with patches of that side."""
     if isinstance(masks, Masks):
         return masks
+    if masks == "patches":
+        if patch is None:
+            raise ArgumentError("the encoder has no known patch size; give masks=relax.PatchMasks(patch=...)")
+        return PatchMasks(patch=patch)
     if isinstance(masks, str):
         return create(masks)
     raise ArgumentError(f"expected `masks` to be Masks or one of {', '.join(MASKS)}, got {type(masks).__name__}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from relax.methods.activations import ACTIVATION_METHODS
 from relax.methods.attention import ATTENTION_ROLLOUT
 from relax.methods.base import Maps, Method, Problem
+from relax.methods.baselines import BASELINES
 from relax.methods.gradients import GRADIENT_METHODS
 from relax.methods.relax import RELAX, U_RELAX
 from relax.methods.repeat import REPEAT_METHODS
@@ -22,6 +23,7 @@ for _method in (
     *GRADIENT_METHODS,
     *ACTIVATION_METHODS,
     ATTENTION_ROLLOUT,
+    *BASELINES,
 ):
     METHODS.add(_method.name, _method)
 

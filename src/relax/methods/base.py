@@ -89,6 +89,20 @@ class Maps:
         )
 
 
+Budget = Callable[[int, int], dict[str, Any]]
+
+
+def budget(option: str, cost: float = 1.0, least: int = 2) -> Budget:
+    """A budget for a method with a number of samples.
+
+    Args:
+        option: that says how many.
+        cost: forwards a sample, a backward counted as two.
+        least: samples that it needs.
+    """
+    return lambda forwards, n_units: {option: max(least, int(forwards / cost))}
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to explain.
@@ -101,6 +115,7 @@ class Method:
         source: where it was published.
         run: the recipe, ``run(problem, **options)``.
         similarity: the similarity that it uses unless another is asked for.
+        budget: from forwards and the number of units to arguments that keep to them; ``None`` if it has no choice.
     """
 
     name: str
@@ -110,6 +125,18 @@ class Method:
     source: str
     run: Callable[..., Maps]
     similarity: str = "cosine"
+    budget: Budget | None = None
+
+    def within(self, forwards: int, n_units: int) -> dict[str, Any]:
+        """Arguments of :func:`relax.explain` with which the method does about that many forwards.
+
+        A backward counts as two forwards. Empty for a method that has no number to choose.
+
+        Args:
+            forwards: to be used.
+            n_units: of the masks.
+        """
+        return {} if self.budget is None else self.budget(forwards, n_units)
 
     def options(self, given: dict[str, Any]) -> dict[str, Any]:
         """The method's own options with their defaults, those that are given put in.

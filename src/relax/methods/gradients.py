@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from relax.encoders.extras import require
 from relax.errors import ArgumentError
-from relax.methods.base import Maps, Method, Problem
+from relax.methods.base import Budget, Maps, Method, Problem, budget
 from relax.scoring import Scorer
 from relax.seeding import seeded
 
@@ -264,20 +264,26 @@ def _check_modules_used_once(problem: Problem, model: nn.Module) -> None:
         )
 
 
-def _method(name: str, run: Callable[..., Maps], cost: str, source: str) -> Method:
+def _method(name: str, run: Callable[..., Maps], cost: str, source: str, within: Budget | None = None) -> Method:
     summary = (run.__doc__ or "").splitlines()[0].rpartition(" (")[0].replace("``", "")
-    return Method(name, summary, "gradients", cost, f"{source}; {_CRABBE}", run, similarity="dot")
+    return Method(name, summary, "gradients", cost, f"{source}; {_CRABBE}", run, similarity="dot", budget=within)
 
+
+_SAMPLES = budget("n_samples", 3)
 
 GRADIENT_METHODS = (
     _method("saliency", saliency, "2 + 1 backward", "Simonyan et al., 2014"),
     _method("input-x-gradient", input_x_gradient, "2 + 1 backward", "Shrikumar et al., 2016"),
-    _method("smoothgrad", smoothgrad, "n_samples + 1, n_samples backwards", "Smilkov et al., 2017"),
-    _method("vargrad", vargrad, "n_samples + 1, n_samples backwards", "Adebayo et al., 2018"),
+    _method("smoothgrad", smoothgrad, "n_samples + 1, n_samples backwards", "Smilkov et al., 2017", _SAMPLES),
+    _method("vargrad", vargrad, "n_samples + 1, n_samples backwards", "Adebayo et al., 2018", _SAMPLES),
     _method(
-        "integrated-gradients", integrated_gradients, "n_steps + 1, n_steps backwards", "Sundararajan et al., 2017"
+        "integrated-gradients",
+        integrated_gradients,
+        "n_steps + 1, n_steps backwards",
+        "Sundararajan et al., 2017",
+        budget("n_steps", 3),
     ),
-    _method("gradient-shap", gradient_shap, "n_samples + 1, n_samples backwards", "Lundberg & Lee, 2017"),
+    _method("gradient-shap", gradient_shap, "n_samples + 1, n_samples backwards", "Lundberg & Lee, 2017", _SAMPLES),
     _method("guided-backprop", guided_backprop, "2 + 1 backward", "Springenberg et al., 2015"),
     _method("deeplift", deeplift, "4 + 2 backwards", "Shrikumar et al., 2017"),
 )

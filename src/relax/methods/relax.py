@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from relax.errors import RelaxWarning
-from relax.methods.base import Maps, Method, Problem
+from relax.methods.base import Maps, Method, Problem, budget
 from relax.thresholds import Threshold, threshold_of, where_certain
 
 _SOURCE = "Wickstrøm et al., IJCV 2023, arXiv 2112.10161"
@@ -47,6 +47,7 @@ RELAX = Method(
     cost="n_masks + 1",
     source=_SOURCE,
     run=relax,
+    budget=budget("n_masks"),
 )
 U_RELAX = Method(
     name="u-relax",
@@ -55,4 +56,5 @@ U_RELAX = Method(
     cost="n_masks + 1",
     source=_SOURCE,
     run=u_relax,
+    budget=budget("n_masks"),
 )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from relax.errors import ArgumentError
-from relax.methods.base import Maps, Method, Problem
+from relax.methods.base import Maps, Method, Problem, budget
 from relax.moments import Moments
 from relax.thresholds import Cut, cut_at
 
@@ -113,7 +113,15 @@ class BootstrappedMoments(Moments):
 
 def _method(name: str, run: Any, summary: str) -> Method:
     cost = "one run of the base if shared, else K runs"
-    return Method(name, summary, "what the base needs", cost, "Wickstrøm et al., AAAI 2025, arXiv 2412.08513", run)
+    return Method(
+        name,
+        summary,
+        "what the base needs",
+        cost,
+        "Wickstrøm et al., AAAI 2025, arXiv 2412.08513",
+        run,
+        budget=budget("n_masks"),
+    )
 
 
 REPEAT_METHODS = (

@@ -12,7 +12,7 @@ from torch import Tensor
 from relax.errors import ArgumentError
 from relax.loop import scores_of
 from relax.masks import Block
-from relax.methods.base import Maps, Method, Problem
+from relax.methods.base import Maps, Method, Problem, budget
 
 
 def sobol(problem: Problem, *, n_designs: int = 16) -> Maps:
@@ -93,6 +93,10 @@ def hsic_of_bits(bits: Tensor, scores: Tensor) -> Tensor:
     return 0.5 * (signs * (kernel @ signs)).sum(0) / (len(scores) - 1) ** 2
 
 
+def _designs(forwards: int, n_units: int) -> dict[str, int]:
+    return {"n_designs": 1 << max(1, (forwards // (n_units + 2)).bit_length() - 1)}
+
+
 SENSITIVITY_METHODS = (
     Method(
         "sobol",
@@ -101,6 +105,7 @@ SENSITIVITY_METHODS = (
         "n_designs * (n_units + 2) + 1",
         "Fel et al., NeurIPS 2021",
         sobol,
+        budget=_designs,
     ),
     Method(
         "hsic",
@@ -109,5 +114,6 @@ SENSITIVITY_METHODS = (
         "n_samples + 1",
         "Novello et al., NeurIPS 2022",
         hsic,
+        budget=budget("n_samples"),
     ),
 )

@@ -16,7 +16,7 @@ from relax.encoders.extras import require
 from relax.errors import ArgumentError
 from relax.loop import scores_of
 from relax.masks import Block
-from relax.methods.base import Maps, Method, Problem
+from relax.methods.base import Maps, Method, Problem, budget
 from relax.seeding import seeded
 
 PER_EVAL = 16
@@ -130,6 +130,7 @@ UNIT_METHODS = (
         "n_samples + 1",
         "Lundberg & Lee, 2017",
         kernel_shap,
+        budget=budget("n_samples"),
     ),
     Method(
         "lime",
@@ -138,6 +139,7 @@ UNIT_METHODS = (
         "n_samples + 1",
         "Ribeiro et al., 2016",
         lime,
+        budget=budget("n_samples"),
     ),
     Method(
         "shapley-sampling",
@@ -146,5 +148,6 @@ UNIT_METHODS = (
         "n_samples * n_units + 2",
         "Castro et al., 2009",
         shapley_sampling,
+        budget=lambda forwards, n_units: {"n_samples": max(1, forwards // n_units)},
     ),
 )

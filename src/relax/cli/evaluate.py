@@ -1,0 +1,91 @@
+"""``relax evaluate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from relax.cli.messages import Exit, output, say
+from relax.cli.parsing import names_of, options_of
+
+
+def evaluate(
+    dataset: Annotated[str, typer.Option(help="Name from `relax list datasets`.")] = "stamps",
+    encoders: Annotated[
+        str, typer.Option(help="Names from `relax list encoders`, with commas.")
+    ] = "efficientnet-lite0",
+    methods: Annotated[
+        str, typer.Option(help="Names from `relax list methods`, with commas.")
+    ] = "relax,smoothgrad,saliency,lafam,occlusion,random",
+    metrics: Annotated[
+        str | None, typer.Option(help="Names from `relax list metrics`, with commas; those that need no more maps.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", help="Inputs; 0 for all.")] = 24,
+    seed: Annotated[int, typer.Option(help="Of the inputs, the masks and the metrics.")] = 0,
+    budget: Annotated[
+        int | None, typer.Option(help="Forwards for each method, a backward counted as two; its own if not given.")
+    ] = None,
+    ood: Annotated[str | None, typer.Option(help="Another data set, to be told apart by the mean uncertainty.")] = None,
+    fill: Annotated[str, typer.Option(help="Name from `relax list fills`.")] = "mean",
+    kind: Annotated[str, typer.Option(help="Kind of masks, from `relax list masks`.")] = "grid",
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="METHOD.NAME=VALUE, such as smoothgrad.n_samples=16.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the run; an unfinished run in it goes on.")] = Path(
+        "relax-out/evaluation"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON lines on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Compare methods and encoders on a data set: rows, a summary with intervals, and a report (HTML)."""
+    import torch
+    from tqdm.auto import tqdm
+
+    from relax.encoders.extras import require
+
+    for module in ("pandas", "pyarrow", "sklearn", "jinja2", "quantus"):
+        require(module, extra="evaluate")
+    from relax import evaluation
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    by_method: dict[str, dict[str, Any]] = {}
+    for name, value in options_of(option or []).items():
+        method, _, own = name.partition(".")
+        by_method.setdefault(method.replace("_", "-"), {})[own] = value
+    with tqdm(disable=quiet, unit=" maps", dynamic_ncols=True) as bar:
+
+        def on_job(done: int, total: int, what: str) -> None:
+            bar.total = total
+            bar.set_postfix_str(what, refresh=False)
+            bar.update(done - bar.n)
+
+        result = evaluation.evaluate(
+            dataset,
+            names_of("--encoders", encoders),
+            names_of("--methods", methods),
+            evaluation.DEFAULT if metrics is None else names_of("--metrics", metrics),
+            n=n or None,
+            seed=seed,
+            out=out,
+            budget=budget,
+            ood=ood,
+            options=by_method,
+            on_job=on_job,
+            fill=fill,
+            masks=kind,
+        )
+    files = evaluation.write_report(result)
+    if as_json:
+        for row in json.loads(evaluation.summary(result.rows).to_json(orient="records")):
+            output(json.dumps(row))
+    for reason in result.skipped.values():
+        say(f"skipped: {reason}")
+    say(f"-> {files['report.html']}, {', '.join(str(file.name) for file in list(files.values())[:-1])}")
+    if result.skipped:
+        say(f"{len(result.skipped)} inputs were skipped")
+        raise typer.Exit(Exit.SOME_FAILED)

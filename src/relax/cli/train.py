@@ -1,0 +1,41 @@
+"""``relax train``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relax.cli.messages import output
+
+
+def train(
+    way: Annotated[
+        str, typer.Argument(help="supervised, simclr, swav, autoencoder, pca or untrained.", show_default=False)
+    ],
+    out: Annotated[Path | None, typer.Option(help="Safetensors file for the weights.")] = None,
+    steps: Annotated[int, typer.Option(help="Steps of the optimiser.")] = 800,
+    batch: Annotated[int, typer.Option(help="Pictures in a step.")] = 128,
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentations.")] = 0,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Train a small encoder on fashion-scenes; k-NN and linear-probe accuracy as JSON on stdout."""
+    import torch
+    from tqdm.auto import tqdm
+
+    from relax.training import train as train_encoder
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with tqdm(disable=quiet, unit=" steps", dynamic_ncols=True) as bar:
+
+        def on_step(done: int, total: int, loss: float) -> None:
+            bar.total = total
+            bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+            bar.update(done - bar.n)
+
+        result = train_encoder(way, out, steps=steps, batch=batch, seed=seed, on_step=on_step)
+    output(json.dumps({**result, "file": None if out is None else str(out)}))

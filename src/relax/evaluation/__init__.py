@@ -1,0 +1,25 @@
+"""Judge explanations of representations on real data: metrics, runs that resume, intervals, a report."""
+
+from __future__ import annotations
+
+from relax.evaluation.base import Metric
+from relax.evaluation.metrics import DEFAULT, METRICS
+from relax.evaluation.report import ood_table, write_report
+from relax.evaluation.runner import Evaluation, evaluate
+from relax.evaluation.statistics import auroc, interval, summary
+from relax.evaluation.subject import Subject, evidence
+
+__all__ = [
+    "DEFAULT",
+    "METRICS",
+    "Evaluation",
+    "Metric",
+    "Subject",
+    "auroc",
+    "evaluate",
+    "evidence",
+    "interval",
+    "ood_table",
+    "summary",
+    "write_report",
+]

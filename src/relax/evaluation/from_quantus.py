@@ -1,0 +1,250 @@
+"""Metrics of Quantus (Hedström et al., JMLR 2023) for explanations of representations.
+
+Quantus speaks of models with classes. Here the model's one output is the cosine similarity to the representation of
+the intact input, and its class is 0. Maps go in as :func:`relax.evaluation.subject.evidence`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable
+from math import nan
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from relax.encoders import Encoder
+from relax.encoders.extras import require
+from relax.errors import EncoderError, InputError
+from relax.evaluation.base import Metric
+from relax.evaluation.subject import Subject, evidence
+from relax.scoring import Scorer, similarity_forward
+from relax.seeding import seeded
+
+FLIPS = 28
+"""Steps of pixel flipping, or the nearest number below it that divides the pixels."""
+
+RUNS = 50
+"""Random subsets of pixels for the faithfulness correlation."""
+
+TOP = 0.02
+"""Share of the pixels that are the strongest for the top-k intersection."""
+
+NOISY = 5
+"""Noisy inputs for the sensitivities; Quantus' default of 200 explanations an input is out of reach."""
+
+QUIET = {"disable_warnings": True, "display_progressbar": False}
+
+
+class OneClass(nn.Module):
+    """``(N, C, H, W) -> (N, 1)``: the score as the output of a classifier with one class."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        super().__init__()
+        self.scorer = scorer
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.scorer(inputs.to(self.scorer.vector.device))[:, None]
+
+
+def call(metric: Any, subject: Subject, model: Any = None, **more: Any) -> float:
+    """One metric of Quantus for one subject; NaN where Quantus refuses the map (all zeros, say).
+
+    Args:
+        metric: an instance of a class of ``quantus.metrics``.
+        subject: the explanation.
+        model: what Quantus may question.
+        more: for the metric's call, such as ``explain_func``.
+    """
+    values = evidence(subject.explanation)
+    if not np.ptp(values) > 0:
+        return nan  # a constant map has no order and no mass
+    x = subject.tensor.numpy()[None]
+    mask = None if subject.mask is None else subject.mask[None, None]
+    with (
+        seeded(subject.seed, subject.encoder.device),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        result = metric(
+            model=model,
+            x_batch=x,
+            y_batch=np.zeros(1, dtype=int),
+            a_batch=values[None, None],
+            s_batch=mask,
+            channel_first=True,
+            device=str(subject.encoder.device),
+            **more,
+        )
+    return float(np.mean(np.asarray(result, dtype=np.float64)))
+
+
+def _quantus() -> Any:
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return require("quantus", extra="evaluate")
+
+
+def _of_map(name: str, **options: Any) -> Callable[[Subject], float]:
+    """A metric that looks at the map, and at the mask."""
+
+    def run(subject: Subject) -> float:
+        return call(getattr(_quantus(), name)(**QUIET, **options), subject)
+
+    return run
+
+
+def top_k_intersection(subject: Subject) -> float:
+    """With k a share of the pixels, so that pictures of any size compare; Quantus' 1000 at 224x224."""
+    k = max(1, round(TOP * np.prod(subject.tensor.shape[-2:])))
+    return call(_quantus().TopKIntersection(k=k, **QUIET), subject)
+
+
+def pixel_flipping(subject: Subject) -> float:
+    """Area under the score while pixels are set to the mean colour, the most important first."""
+    n_pixels = int(np.prod(subject.tensor.shape[-2:]))
+    steps = next(n for n in range(FLIPS, 0, -1) if n_pixels % n == 0)
+    metric = _quantus().PixelFlipping(
+        features_in_step=n_pixels // steps, perturb_baseline=0.0, return_auc_per_sample=True, **QUIET
+    )
+    return call(metric, subject, _model(subject)) / steps
+
+
+def faithfulness_correlation(subject: Subject) -> float:
+    """Pearson's correlation of a random subset's mass with the fall of the score when it is set to the mean colour."""
+    n_pixels = int(np.prod(subject.tensor.shape[-2:]))
+    metric = _quantus().FaithfulnessCorrelation(
+        nr_runs=RUNS, subset_size=n_pixels // 5, perturb_baseline=0.0, return_aggregate=False, **QUIET
+    )
+    return call(metric, subject, _model(subject))
+
+
+def _sensitivity(name: str) -> Callable[[Subject], float]:
+    def run(subject: Subject) -> float:
+        key = "sensitivity"
+        if key not in subject.curves:
+            subject.curves[key] = {}
+        if name not in subject.curves[key]:
+            metric = getattr(_quantus(), name)(nr_samples=NOISY, **QUIET)
+            subject.curves[key][name] = call(metric, subject, _model(subject), explain_func=_explain_func(subject))
+        return float(subject.curves[key][name])
+
+    return run
+
+
+def parameter_randomisation(subject: Subject) -> float:
+    """Spearman's correlation with the map of the same network after all its layers were drawn anew."""
+    if not isinstance(subject.encoder.model, nn.Module):
+        return nan
+    metric = _quantus().MPRT(skip_layers=True, return_last_correlation=True, **QUIET)
+    try:
+        return call(metric, subject, subject.encoder.model, explain_func=_explain_func(subject))
+    except (EncoderError, InputError):
+        return nan  # a random network whose representation is constant, or not finite, has no map
+
+
+def _model(subject: Subject) -> nn.Module:
+    return OneClass(similarity_forward(subject.encoder, subject.tensor, "cosine")).eval()
+
+
+def _explain_func(subject: Subject) -> Callable[..., np.ndarray]:
+    """Explains what Quantus hands over as ``again`` would: the same method, settings and seed."""
+    own = subject.encoder
+
+    def explain(model: Any, inputs: np.ndarray, targets: Any, **_: Any) -> np.ndarray:
+        encoder = own
+        if isinstance(model, nn.Module) and not isinstance(model, OneClass):
+            encoder = Encoder(model, own.transform, name=own.name, pool=own.pooling.rule, patch=own.patch)
+        tensors = torch.as_tensor(np.asarray(inputs), dtype=torch.float32)
+        return np.stack([evidence(subject.again(encoder, x, subject.seed)) for x in tensors])[:, None]
+
+    return explain
+
+
+def _metric(name: str, summary: str, better: str, needs: str, run: Callable[[Subject], float]) -> Metric:
+    return Metric(name, summary, better, needs, "Quantus", run)
+
+
+QUANTUS_METRICS = (
+    _metric(
+        "pointing-game",
+        "whether the strongest pixel is on the object, 0 or 1",
+        "higher",
+        "mask",
+        _of_map("PointingGame"),
+    ),
+    _metric(
+        "top-k",
+        f"share of the strongest {TOP:.0%} of the pixels that is on the object, in [0, 1]",
+        "higher",
+        "mask",
+        top_k_intersection,
+    ),
+    _metric(
+        "relevance-rank",
+        "relevance rank accuracy: share of the object's number of strongest pixels on the object, in [0, 1]",
+        "higher",
+        "mask",
+        _of_map("RelevanceRankAccuracy"),
+    ),
+    _metric(
+        "relevance-mass",
+        "share of the map's mass on the object, in [0, 1]",
+        "higher",
+        "mask",
+        _of_map("RelevanceMassAccuracy"),
+    ),
+    _metric(
+        "auc", "AUROC of the map as a detector of the object's pixels, in [0, 1]", "higher", "mask", _of_map("AUC")
+    ),
+    _metric(
+        "complexity",
+        "entropy of the map's mass over pixels, in nats",
+        "lower",
+        "map",
+        _of_map("Complexity", normalise=False),
+    ),
+    _metric(
+        "sparseness", "Gini index of the map's mass over pixels, in [0, 1]", "higher", "map", _of_map("Sparseness")
+    ),
+    _metric(
+        "faithfulness-correlation",
+        "correlation of a random fifth's mass with the fall of the score without it, in [-1, 1]",
+        "higher",
+        "forwards",
+        faithfulness_correlation,
+    ),
+    _metric(
+        "pixel-flipping",
+        "area under the score while pixels turn to the mean colour, the most important first",
+        "lower",
+        "forwards",
+        pixel_flipping,
+    ),
+    _metric(
+        "max-sensitivity",
+        f"largest relative change of the map over {NOISY} noisy inputs",
+        "lower",
+        "explanations",
+        _sensitivity("MaxSensitivity"),
+    ),
+    _metric(
+        "avg-sensitivity",
+        f"mean relative change of the map over {NOISY} noisy inputs",
+        "lower",
+        "explanations",
+        _sensitivity("AvgSensitivity"),
+    ),
+    _metric(
+        "parameter-randomisation",
+        "rank correlation with the map of the network with random weights, in [-1, 1]; near 0 is good",
+        "lower",
+        "explanations",
+        parameter_randomisation,
+    ),
+)

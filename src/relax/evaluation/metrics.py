@@ -1,0 +1,19 @@
+"""Metrics by name: ``relax list metrics``."""
+
+from __future__ import annotations
+
+from relax.evaluation.base import Metric
+from relax.evaluation.curves import CURVE_METRICS
+from relax.evaluation.from_quantus import QUANTUS_METRICS
+from relax.evaluation.uncertain import UNCERTAINTY_METRICS
+from relax.registry import Registry
+
+METRICS: Registry[Metric] = Registry("metric")
+for _metric in (*CURVE_METRICS, *QUANTUS_METRICS, *UNCERTAINTY_METRICS):
+    METRICS.add(_metric.name, _metric)
+
+DEFAULT = (
+    *("insertion-deletion", "insertion", "deletion", "insertion-deletion:mean"),
+    *("pointing-game", "top-k", "relevance-rank", "relevance-mass", "auc", "complexity", "sparseness"),
+)
+"""What ``relax evaluate`` measures unless told otherwise: everything that needs no further explanations."""

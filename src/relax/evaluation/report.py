@@ -1,0 +1,130 @@
+"""The report of a run: tables on disk, and one HTML page that holds everything."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from relax.atomic import atomic_write
+from relax.encoders.extras import require
+from relax.evaluation.metrics import METRICS
+from relax.evaluation.report_plots import plot_curves, plot_maps
+from relax.evaluation.runner import Evaluation
+from relax.evaluation.statistics import auroc, summary
+from relax.explanation import Explanation
+from relax.version import __version__
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_report(evaluation: Evaluation) -> dict[str, Path]:
+    """Write ``rows.parquet``, ``rows.csv``, ``summary.csv`` and ``report.html`` into the run's folder.
+
+    Returns:
+        The files by what they are.
+    """
+    table = summary(evaluation.rows)
+    folder = evaluation.folder
+    files = {name: folder / name for name in ("rows.parquet", "rows.csv", "summary.csv", "report.html")}
+    with atomic_write(files["rows.parquet"]) as file:
+        evaluation.rows.to_parquet(file, index=False)
+    for name, frame in (("rows.csv", evaluation.rows), ("summary.csv", table)):
+        with atomic_write(files[name]) as file:
+            file.write(frame.to_csv(index=False).encode())
+    with atomic_write(files["report.html"]) as file:
+        file.write(_page(evaluation, table).encode())
+    return files
+
+
+def ood_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """How well the mean uncertainty tells two data sets apart: AUROC, a row for each encoder and method."""
+    uncertain = rows[(rows["metric"] == "mean-uncertainty") & rows["value"].notna()]
+    made = []
+    for (encoder, method), group in uncertain.groupby(["encoder", "method"], sort=False):
+        values = [part["value"].to_numpy() for _, part in group.groupby("dataset", sort=False)]
+        if len(values) == 2:
+            value, low, high = auroc(*values)
+            made.append({"encoder": encoder, "method": method, "auroc": value, "low": low, "high": high})
+    return pd.DataFrame(made)
+
+
+def _page(evaluation: Evaluation, table: pd.DataFrame) -> str:
+    jinja2 = require("jinja2", extra="evaluate")
+    loader = jinja2.PackageLoader("relax.evaluation", "templates")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    rows = evaluation.rows
+    main = rows["dataset"].iloc[0]
+    encoders = list(dict.fromkeys(rows["encoder"]))
+    sections = [
+        {
+            "encoder": encoder,
+            "table": _quality(table[(table["encoder"] == encoder) & (table["dataset"] == main)]),
+            "curves": _embedded(plot_curves(_lines(evaluation, encoder, main))),
+            "maps": _embedded(plot_maps(_explanations(evaluation, encoder, main))),
+            "notes": _notes(rows[rows["encoder"] == encoder]),
+        }
+        for encoder in encoders
+    ]
+    metrics = [METRICS[name] for name in dict.fromkeys(rows["metric"])]
+    return str(
+        environment.get_template("report.html.j2").render(
+            dataset=main,
+            n_inputs=rows[rows["dataset"] == main]["input"].nunique(),
+            sections=sections,
+            metrics=metrics,
+            ood=ood_table(rows).to_dict("records"),
+            skipped=evaluation.skipped,
+            version=__version__,
+        )
+    )
+
+
+def _quality(table: pd.DataFrame) -> dict[str, Any]:
+    """Methods down, metrics across; the cost at the end."""
+    metrics = list(dict.fromkeys(table["metric"]))
+    cells = {(row["method"], row["metric"]): row for row in table.to_dict("records")}
+    methods = list(dict.fromkeys(table["method"]))
+    rows = []
+    for method in methods:
+        own = [cells.get((method, metric)) for metric in metrics]
+        cost = next(cell for cell in own if cell is not None)
+        rows.append({"method": method, "cells": own, **{k: cost[k] for k in ("forwards", "backwards", "seconds")}})
+    return {
+        "metrics": [METRICS[name] for name in metrics],
+        "rows": rows,
+        "n": int(table["n"].max()) if len(table) else 0,
+    }
+
+
+def _lines(evaluation: Evaluation, encoder: str, dataset: str) -> list[dict[str, Any]]:
+    return [line for line in evaluation.lines if line["encoder"] == encoder and line["dataset"] == dataset]
+
+
+def _explanations(evaluation: Evaluation, encoder: str, dataset: str) -> dict[tuple[str, str], Explanation]:
+    """By input and method, those that were kept and are still there."""
+    found = {}
+    for line in _lines(evaluation, encoder, dataset):
+        path = evaluation.folder / line["file"] if "file" in line else None
+        if path is not None and path.exists():
+            found[line["input"], line["method"]] = Explanation.load(path)
+    return found
+
+
+def _notes(rows: pd.DataFrame) -> list[tuple[str, str, int]]:
+    """Why methods were left out: method, reason, how often."""
+    noted = rows[rows["note"] != ""].drop_duplicates(["input", "method"])
+    return [(method, note, len(group)) for (method, note), group in noted.groupby(["method", "note"], sort=False)]
+
+
+def _embedded(figure: Figure | None) -> str | None:
+    """A figure as a ``data:`` address, so that the page needs no other file."""
+    if figure is None:
+        return None
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,75 @@
+"""Pictures of a run: insertion and deletion curves, and a grid of maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from relax.explanation import Explanation
+
+COLUMN = 1.5
+"""Inches of a map in the grid."""
+
+STYLES = ("-", "--", ":", "-.")
+
+
+def plot_curves(lines: list[dict[str, Any]]) -> Figure | None:
+    """Mean insertion and deletion curves over inputs, a row for each fill; ``None`` if there are none."""
+    fills = list(dict.fromkeys(fill for line in lines for fill in line["curves"]))
+    if not fills:
+        return None
+    methods = list(dict.fromkeys(line["method"] for line in lines))
+    figure = Figure(figsize=(10, 3.4 * len(fills)), layout="constrained")
+    grid = figure.subplots(len(fills), 2, squeeze=False, sharey="row")
+    for row, fill in zip(grid, fills, strict=True):
+        for axes, kind in zip(row, ("insertion", "deletion"), strict=True):
+            for number, method in enumerate(methods):
+                curves = [line["curves"][fill][kind] for line in lines if line["method"] == method and line["curves"]]
+                curves = [curve for curve in curves if np.isfinite(curve).all()]
+                if curves:
+                    x = np.linspace(0, 100, len(curves[0]))
+                    style = STYLES[number // 10 % len(STYLES)]
+                    axes.plot(x, np.mean(curves, axis=0), style, color=f"C{number % 10}", label=method, linewidth=1.4)
+            enters = "most important pixels shown" if kind == "insertion" else "most important pixels removed"
+            axes.set(xlabel=f"{enters} (%)", title=f"{kind}, fill: {fill}")
+            axes.grid(alpha=0.3)
+        row[0].set_ylabel("similarity to the whole\n(0 filled, 1 whole)")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
+    return figure
+
+
+def plot_maps(explanations: dict[tuple[str, str], Explanation]) -> Figure | None:
+    """Inputs down, methods across, each map by the ranks of its pixels; ``None`` if there are none."""
+    if not explanations:
+        return None
+    inputs = list(dict.fromkeys(name for name, _ in explanations))
+    methods = list(dict.fromkeys(method for _, method in explanations))
+    size = (COLUMN * (len(methods) + 1) + 0.9, COLUMN * len(inputs) + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(inputs), len(methods) + 1, squeeze=False)
+    shown = None
+    for row, name in zip(grid, inputs, strict=True):
+        for axes in row:
+            axes.set_axis_off()
+        for axes, method in zip(row[1:], methods, strict=True):
+            e = explanations.get((name, method))
+            if e is None:
+                continue
+            shown = axes.imshow(_ranks(e.importance), cmap="viridis", vmin=0, vmax=100)
+            if e.picture is not None:
+                row[0].imshow(e.picture)
+    for axes, title in zip(grid[0], ["input", *methods], strict=True):
+        axes.set_title(title, fontsize=9)
+    if shown is not None:
+        figure.colorbar(shown, ax=grid, shrink=0.8, label="percentile of the pixel's importance")
+    return figure
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Percentiles, equal values sharing one: all that methods in different units have in common."""
+    ordered = np.sort(values, axis=None)
+    below = np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")
+    return np.asarray(50.0 * below / values.size)

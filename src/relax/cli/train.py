@@ -16,7 +16,7 @@ def train(
         str, typer.Argument(help="supervised, simclr, swav, autoencoder, pca or untrained.", show_default=False)
     ],
     out: Annotated[Path | None, typer.Option(help="Safetensors file for the weights.")] = None,
-    steps: Annotated[int, typer.Option(help="Steps of the optimiser.")] = 800,
+    steps: Annotated[int, typer.Option(help="Steps of the optimiser.")] = 600,
     batch: Annotated[int, typer.Option(help="Pictures in a step.")] = 128,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentations.")] = 0,
     threads: Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")] = None,

@@ -17,7 +17,10 @@ ACCELERATOR_BATCH = 128
 """Size on other devices, where timing would need a synchronisation; halved when memory runs out."""
 
 IMAGES_TIMED = 16
-"""Images over which each candidate is timed, in two batches at least, after one that is not timed."""
+"""Images over which each candidate is timed in a pass, in two batches at least, after one that is not timed."""
+
+PASSES = 2
+"""Times that the candidates are gone through: what is measured first is measured on a cold machine."""
 
 GIVE_UP = 0.85
 """No larger candidate is tried once one is slower than this share of the best."""
@@ -38,7 +41,7 @@ class BatchSizer:
             self._queue: list[int] = []
             self.size = size
         elif device.type == "cpu":
-            self._queue = [n for n in CANDIDATES for _ in range(1 + max(2, IMAGES_TIMED // n))]
+            self._queue = PASSES * [n for n in CANDIDATES for _ in range(1 + max(2, IMAGES_TIMED // n))]
             self.size = CANDIDATES[2]
         else:
             self._queue = []
@@ -73,12 +76,12 @@ class BatchSizer:
             self._seconds[size] = float("inf")
             return
         self._seconds[size] = min(seconds, self._seconds[size])
-        if size in self._queue:
+        if self._queue and self._queue[0] == size:
             return
         rates = {n: n / max(fastest, 1e-9) for n, fastest in self._seconds.items()}
         self.size = max(rates, key=rates.__getitem__)
         if rates[size] < GIVE_UP * rates[self.size]:
-            self._queue.clear()
+            self._queue = [n for n in self._queue if n < size]
 
     def _shrink(self, size: int) -> None:
         if size == 1:

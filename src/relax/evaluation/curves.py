@@ -8,6 +8,7 @@ every one of these metrics comes with two fills.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import nan
 from typing import Any
 
@@ -41,7 +42,7 @@ def curves(subject: Subject, fill: str) -> dict[str, Any]:
     return subject.curves[fill]  # type: ignore[no-any-return]
 
 
-def area(values: list[float]) -> float:
+def area(values: Sequence[float] | np.ndarray) -> float:
     """Under a curve over [0, 1], by trapezoids."""
     return float(np.trapezoid(values, dx=1 / (len(values) - 1)))
 

@@ -21,6 +21,7 @@ from relax.encoders import Encoder
 from relax.encoders.extras import require
 from relax.errors import EncoderError, InputError
 from relax.evaluation.base import Metric
+from relax.evaluation.curves import area
 from relax.evaluation.subject import Subject, evidence
 from relax.scoring import Scorer, similarity_forward
 from relax.seeding import seeded
@@ -51,8 +52,8 @@ class OneClass(nn.Module):
         return self.scorer(inputs.to(self.scorer.vector.device))[:, None]
 
 
-def call(metric: Any, subject: Subject, model: Any = None, **more: Any) -> float:
-    """One metric of Quantus for one subject; NaN where Quantus refuses the map (all zeros, say).
+def call(metric: Any, subject: Subject, model: Any = None, **more: Any) -> np.ndarray:
+    """What one metric of Quantus gives for one subject; NaN for a constant map, which has no order and no mass.
 
     Args:
         metric: an instance of a class of ``quantus.metrics``.
@@ -62,7 +63,7 @@ def call(metric: Any, subject: Subject, model: Any = None, **more: Any) -> float
     """
     values = evidence(subject.explanation)
     if not np.ptp(values) > 0:
-        return nan  # a constant map has no order and no mass
+        return np.full(1, nan)
     x = subject.tensor.numpy()[None]
     mask = None if subject.mask is None else subject.mask[None, None]
     with (
@@ -81,7 +82,7 @@ def call(metric: Any, subject: Subject, model: Any = None, **more: Any) -> float
             device=str(subject.encoder.device),
             **more,
         )
-    return float(np.mean(np.asarray(result, dtype=np.float64)))
+    return np.asarray(result, dtype=np.float64)
 
 
 def _quantus() -> Any:
@@ -94,7 +95,7 @@ def _of_map(name: str, **options: Any) -> Callable[[Subject], float]:
     """A metric that looks at the map, and at the mask."""
 
     def run(subject: Subject) -> float:
-        return call(getattr(_quantus(), name)(**QUIET, **options), subject)
+        return call(getattr(_quantus(), name)(**QUIET, **options), subject).item()
 
     return run
 
@@ -102,17 +103,15 @@ def _of_map(name: str, **options: Any) -> Callable[[Subject], float]:
 def top_k_intersection(subject: Subject) -> float:
     """With k a share of the pixels, so that pictures of any size compare; Quantus' 1000 at 224x224."""
     k = max(1, round(TOP * np.prod(subject.tensor.shape[-2:])))
-    return call(_quantus().TopKIntersection(k=k, **QUIET), subject)
+    return call(_quantus().TopKIntersection(k=k, **QUIET), subject).item()
 
 
 def pixel_flipping(subject: Subject) -> float:
     """Area under the score while pixels are set to the mean colour, the most important first."""
     n_pixels = int(np.prod(subject.tensor.shape[-2:]))
     steps = next(n for n in range(FLIPS, 0, -1) if n_pixels % n == 0)
-    metric = _quantus().PixelFlipping(
-        features_in_step=n_pixels // steps, perturb_baseline=0.0, return_auc_per_sample=True, **QUIET
-    )
-    return call(metric, subject, _model(subject)) / steps
+    metric = _quantus().PixelFlipping(features_in_step=n_pixels // steps, perturb_baseline=0.0, **QUIET)
+    return area(np.ravel(call(metric, subject, _model(subject))))
 
 
 def faithfulness_correlation(subject: Subject) -> float:
@@ -121,18 +120,13 @@ def faithfulness_correlation(subject: Subject) -> float:
     metric = _quantus().FaithfulnessCorrelation(
         nr_runs=RUNS, subset_size=n_pixels // 5, perturb_baseline=0.0, return_aggregate=False, **QUIET
     )
-    return call(metric, subject, _model(subject))
+    return call(metric, subject, _model(subject)).item()
 
 
 def _sensitivity(name: str) -> Callable[[Subject], float]:
     def run(subject: Subject) -> float:
-        key = "sensitivity"
-        if key not in subject.curves:
-            subject.curves[key] = {}
-        if name not in subject.curves[key]:
-            metric = getattr(_quantus(), name)(nr_samples=NOISY, **QUIET)
-            subject.curves[key][name] = call(metric, subject, _model(subject), explain_func=_explain_func(subject))
-        return float(subject.curves[key][name])
+        metric = getattr(_quantus(), name)(nr_samples=NOISY, **QUIET)
+        return call(metric, subject, _model(subject), explain_func=_explain_func(subject)).item()
 
     return run
 
@@ -143,7 +137,7 @@ def parameter_randomisation(subject: Subject) -> float:
         return nan
     metric = _quantus().MPRT(skip_layers=True, return_last_correlation=True, **QUIET)
     try:
-        return call(metric, subject, subject.encoder.model, explain_func=_explain_func(subject))
+        return call(metric, subject, subject.encoder.model, explain_func=_explain_func(subject)).item()
     except (EncoderError, InputError):
         return nan  # a random network whose representation is constant, or not finite, has no map
 

@@ -120,14 +120,14 @@ def evaluate(
     skipped: dict[str, str] = {}
     loaded = named(encoders)
     jobs = list(_jobs(sets, loaded, methods, n, seed))
-    sample: Sample | None = None
+    read: tuple[str, str] | None = None
     for number, (source, index, position, encoder, method) in enumerate(jobs):
         name = source.id(index)
         key = (source.name, name, encoder, method)
         if key not in journal.done and name not in skipped:
             try:
-                if sample is None or sample.id != name:
-                    sample = source[index]
+                if read != (source.name, name):
+                    sample, read = source[index], (source.name, name)
                     _check_mask(sample, metrics if source is sets[0] else ())
             except InputError as error:
                 skipped[name] = str(error)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from relax.training.train import probe, scenes, train
+from relax.training.fitting import probe, scenes, train
 
 __all__ = ["probe", "scenes", "train"]

@@ -35,7 +35,7 @@ def train(
     way: str,
     out: str | Path | None = None,
     *,
-    steps: int = 800,
+    steps: int = 600,
     batch: int = 128,
     seed: int = 0,
     on_step: OnStep | None = None,
@@ -69,7 +69,7 @@ def train(
     seconds = time.perf_counter() - began
     result = {"way": way, "steps": steps if way in OBJECTIVES else 0, "batch": batch, "seed": seed, **probe(model)}
     if out is not None:
-        state = {k: v.half() if v.ndim > 1 else v for k, v in model.state_dict().items()}
+        state = {k: (v.half() if v.ndim > 1 else v).contiguous() for k, v in model.state_dict().items()}
         with atomic_write(out) as file:
             file.write(to_bytes(state, metadata={k: str(v) for k, v in result.items()}))
     return {**result, "seconds": round(seconds, 1)}

@@ -1,0 +1,31 @@
+"""Measure what is not measured yet, and write docs/study.md: ``make study``."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+
+import relax
+from benchmarks.study.page import write_page
+from benchmarks.study.runs import agreement, carry_out, runs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of inputs")
+    parser.add_argument("--part", action="append", help="only these parts (repeatable); no page is written")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", relax.RelaxWarning)
+    found = {}
+    for run in runs(options.scale):
+        if options.part is None or run.part in options.part:
+            found[run.name] = (run, carry_out(run, options.threads))
+    if options.part is None or "agreement" in options.part:
+        pairs = agreement(max(2, round(60 * options.scale)), options.threads)
+    if options.part is None:
+        write_page(found, pairs)
+
+
+if __name__ == "__main__":
+    main()

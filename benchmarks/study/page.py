@@ -1,0 +1,255 @@
+"""docs/study.md: tables, pictures, and sentences whose comparisons are computed from the rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from safetensors import safe_open
+
+from benchmarks.study.pictures import plot_ablations, plot_agreement, plot_disagreement, plot_robustness
+from benchmarks.study.runs import LITE0, SMALL, UNLABELLED, Run
+from relax.encoders.small import WEIGHTS
+from relax.evaluation import METRICS, Evaluation, interval, ood_table, summary
+from relax.plotting import save_figure
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+FOLDER = DOCS / "study"
+
+Found = dict[str, tuple[Run, Evaluation]]
+
+ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
+
+
+def rows_of(found: Found, part: str) -> pd.DataFrame:
+    """All rows of a part; where a setting is varied, it stands in the place of the method."""
+    frames = []
+    for run, evaluation in found.values():
+        if run.part == part:
+            frames.append(evaluation.rows.assign(method=run.setting) if run.setting else evaluation.rows)
+    return pd.concat(frames, ignore_index=True)
+
+
+def cell(row: pd.Series) -> str:
+    """Mean, interval, and rank in bold if it is the first."""
+    text = f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    return f"**{text}**" if row["rank"] == 1 else text
+
+
+def table(part: pd.DataFrame, metrics: tuple[str, ...], first: str = "method", cost: bool = True) -> list[str]:
+    """A Markdown table: methods (or settings) down, metrics across."""
+    heads = [first, *(f"{m} {ARROWS[METRICS[m].better]}" for m in metrics)]
+    heads += ["forwards + backwards", "seconds"] if cost else []
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    indexed = part.set_index(["method", "metric"])
+    for method in dict.fromkeys(part["method"]):
+        cells = [cell(indexed.loc[(method, m)]) if (method, m) in indexed.index else "–" for m in metrics]
+        if cost:
+            own = indexed.loc[method].iloc[0]
+            cells += [f"{own['forwards']:.0f} + {own['backwards']:.0f}", f"{own['seconds']:.2f}"]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def mean(part: pd.DataFrame, method: str, metric: str) -> str:
+    row = part[(part["method"] == method) & (part["metric"] == metric)].iloc[0]
+    return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def compared(rows: pd.DataFrame, metric: str, one: str, others: list[str]) -> str:
+    """``better than a and b; worse than c; not told apart from d``, by paired differences on the same inputs."""
+    values = rows[rows["metric"] == metric].pivot_table(index="input", columns="method", values="value", dropna=False)
+    sign = 1 if METRICS[metric].better == "higher" else -1
+    groups: dict[str, list[str]] = {"better than": [], "worse than": [], "not told apart from": []}
+    for other in others:
+        if other not in values or one not in values:
+            continue
+        _, low, high = interval((sign * (values[one] - values[other])).dropna())
+        key = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+        groups[key].append(other)
+    return "; ".join(f"{key} {', '.join(names)}" for key, names in groups.items() if names)
+
+
+def about_runs(found: Found, part: str) -> str:
+    """Data set, number of inputs and budget of a part, for the line under a heading."""
+    said = []
+    for run, evaluation in found.values():
+        if run.part == part:
+            n = evaluation.rows[evaluation.rows["dataset"] == run.dataset]["input"].nunique()
+            said.append(f"{run.dataset}, n = {n}" + (f", {run.budget} forwards a method" if run.budget else ""))
+    return "; ".join(dict.fromkeys(said))
+
+
+def question_1(found: Found) -> list[str]:
+    rows = pd.concat([rows_of(found, "methods"), rows_of(found, "encoders")], ignore_index=True)
+    means = summary(rows)
+    save_figure(plot_disagreement(means), FOLDER / "disagreement.png")
+    augnet = means[means["encoder"] == "augnet-resnet50"]
+    own = rows[rows["encoder"] == "augnet-resnet50"]
+    return [
+        "## 1. Can faithfulness and localisation disagree?",
+        "",
+        "Yes. AugNet ResNet-50, trained without labels, rests largely on the background of these scenes. RELAX says so: "
+        f"of its strongest pixels (as many as the object has) a share of {mean(augnet, 'relax', 'relevance-rank')} is "
+        f"on the object, LaFAM's share is {mean(augnet, 'lafam', 'relevance-rank')}. By insertion − deletion it is the "
+        f"other way round: RELAX {mean(augnet, 'relax', 'insertion-deletion')}, LaFAM "
+        f"{mean(augnet, 'lafam', 'insertion-deletion')}. Paired, RELAX is "
+        f"{compared(own, 'insertion-deletion', 'relax', ['lafam'])} on insertion − deletion and "
+        f"{compared(own, 'relevance-rank', 'relax', ['lafam'])} on relevance rank. A localisation score alone would "
+        "prefer the map that says nothing about the representation.",
+        "",
+        "![Relevance rank against insertion − deletion, a point for each method and encoder](study/disagreement.png)",
+    ]
+
+
+def question_2(found: Found) -> list[str]:
+    rows = rows_of(found, "methods")
+    means = summary(rows)
+    others = [m for m in dict.fromkeys(rows["method"]) if m != "relax"]
+    shown = ("insertion-deletion", "insertion-deletion:mean", "relevance-rank", "auc", "pointing-game")
+    more = ("relevance-mass", "complexity", "sparseness")
+    lines = ["## 2. Does RELAX beat the others?", "", f"EfficientNet-Lite0; {about_runs(found, 'methods')}.", ""]
+    lines += table(means, shown) + ["", *table(means, more, cost=False), ""]
+    for metric in ("insertion-deletion", "insertion-deletion:mean", "relevance-rank", "auc", "complexity"):
+        lines.append(f"- {metric}: RELAX is {compared(rows, metric, 'relax', others)}.")
+    other_rows = rows_of(found, "encoders")
+    for encoder, part in summary(other_rows).groupby("encoder", sort=False):
+        own = other_rows[other_rows["encoder"] == encoder]
+        rivals = [m for m in dict.fromkeys(own["method"]) if m != "relax"]
+        lines += ["", f"### {encoder} ({about_runs(found, 'encoders')})", "", *table(part, shown), ""]
+        lines += [
+            f"- {metric}: RELAX is {compared(own, metric, 'relax', rivals)}."
+            for metric in ("insertion-deletion", "insertion-deletion:mean", "relevance-rank", "auc")
+        ]
+    robust = rows_of(found, "robustness")
+    save_figure(plot_robustness(summary(robust)), FOLDER / "robustness.png")
+    lines += ["", f"### Robustness ({about_runs(found, 'robustness')})", ""]
+    for encoder, part in summary(robust).groupby("encoder", sort=False):
+        metrics = ("max-sensitivity", "avg-sensitivity", "parameter-randomisation")
+        lines += [f"{encoder}:", "", *table(part, metrics, cost=False), ""]
+        own = robust[robust["encoder"] == encoder]
+        rivals = [m for m in dict.fromkeys(own["method"]) if m != "relax"]
+        lines += [f"- {metric}: RELAX is {compared(own, metric, 'relax', rivals)}." for metric in metrics] + [""]
+    return [*lines, "![Sensitivity and parameter randomisation of each method](study/robustness.png)"]
+
+
+def question_3(found: Found, pairs: pd.DataFrame) -> list[str]:
+    rows = rows_of(found, "objectives")
+    of_relax = rows[rows["method"] == "relax"].assign(method=lambda r: r["encoder"], encoder="small")
+    means = summary(of_relax)
+    save_figure(plot_agreement(pairs), FOLDER / "agreement.png")
+    metrics = ("relevance-rank", "auc", "relevance-mass", "complexity", "sparseness", "insertion-deletion")
+    lines = ["## 3. Do explanations differ between encoders trained with and without labels?", ""]
+    lines += [
+        f"Six small encoders of the same scenes ({about_runs(found, 'objectives')}), explained by RELAX. Network, data, "
+        "steps and batch size are the same; only the objective differs.",
+        "",
+        "| encoder | 20-NN accuracy | linear probe |",
+        "|---|---|---|",
+    ]
+    for name in SMALL:
+        file = WEIGHTS / f"{name.replace(':', '-')}.safetensors"
+        if file.exists():
+            with safe_open(file, "pt") as weights:
+                about = weights.metadata()
+            lines.append(f"| {name} | {float(about['knn']):.3f} | {float(about['linear']):.3f} |")
+    lines += ["", *table(means, metrics, first="encoder", cost=False), ""]
+    unlabelled = [name for name in SMALL if name != "fashion:supervised"]
+    for metric, words in (
+        ("relevance-rank", "more of its importance on the object (relevance rank)"),
+        ("auc", "more of its importance on the object (AUC)"),
+        ("sparseness", "sparser maps"),
+    ):
+        verdict = compared(of_relax, metric, "fashion:supervised", unlabelled)
+        lines.append(f"- {words}, the supervised encoder against the others: {verdict}.")
+    by_pair = pairs.groupby(["one", "other"], sort=False)["spearman"].apply(list)
+    ceiling = interval(by_pair[(UNLABELLED, "another seed")])
+    supervised = {other: interval(values) for (one, other), values in by_pair.items() if one == "fashion:supervised"}
+    nearest = max(supervised, key=lambda other: supervised[other][0])
+    lines += [
+        f"- Agreement: two RELAX maps of one encoder that differ in the seed correlate by {ceiling[0]:.2f} "
+        f"[{ceiling[1]:.2f}, {ceiling[2]:.2f}] (Spearman over pixels, n = {pairs['input'].nunique()}); the supervised "
+        f"encoder's map agrees most with that of {nearest}: {supervised[nearest][0]:.2f} "
+        f"[{supervised[nearest][1]:.2f}, {supervised[nearest][2]:.2f}]. Encoders differ far more than seeds do.",
+        "",
+        "![Spearman correlation between the RELAX maps of the encoders](study/agreement.png)",
+    ]
+    return lines
+
+
+def question_4(found: Found) -> list[str]:
+    rows = rows_of(found, "thresholds")
+    metrics = ("complexity", "sparseness", "insertion-deletion", "insertion-deletion:mean", "relevance-rank")
+    lines = ["## 4. Does filtering by uncertainty give simpler and still faithful explanations?", ""]
+    for encoder, part in summary(rows).groupby("encoder", sort=False):
+        own = rows[rows["encoder"] == encoder]
+        n = own["input"].nunique()
+        lines += [f"{encoder}, {own['dataset'].iloc[0]}, n = {n}:", "", *table(part, metrics, "map", cost=False), ""]
+        settings = [name for name in dict.fromkeys(own["method"]) if not name.startswith("RELAX")]
+        lines += [
+            f"- {metric}: RELAX without a filter is {compared(own, metric, 'RELAX, all kept', settings)}."
+            for metric in ("complexity", "insertion-deletion", "insertion-deletion:mean", "relevance-rank")
+        ] + [""]
+    errors = summary(rows_of(found, "uncertainty"))
+    lines += [
+        "The uncertainty is not the error. Rank correlation over pixels with the actual error over five repeats",
+        "",
+    ]
+    lines += ["| encoder | uncertainty | standard error |", "|---|---|---|"]
+    for encoder, part in errors.groupby("encoder", sort=False):
+        own = [mean(part, "relax", metric) for metric in ("uncertainty-error", "standard-error-error")]
+        lines.append(f"| {encoder} | {own[0]} | {own[1]} |")
+    run, evaluation = found["ood"]
+    outside = ood_table(evaluation.rows)
+    n = evaluation.rows.groupby("dataset")["input"].nunique()
+    lines += [
+        "",
+        f"Out of distribution: how well the mean uncertainty tells {run.ood} scenes (n = {n.get(str(run.ood), 0)}) from "
+        f"{run.dataset} (n = {n[run.dataset]}); AUROC, 0.5 is chance, below it the strangers have less uncertainty.",
+        "",
+        "| encoder | method | AUROC |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {row.encoder} | {row.method} | {row.auroc:.2f} [{row.low:.2f}, {row.high:.2f}] |"
+        for row in outside.itertuples()
+    ]
+    return lines
+
+
+def question_5(found: Found) -> list[str]:
+    lines = ["## 5. How many masks, which grid, which fill, which similarity?", ""]
+    tables = {}
+    for part in ("masks", "grid", "fill", "similarity"):
+        tables[part] = summary(rows_of(found, part))
+    save_figure(plot_ablations(tables), FOLDER / "ablations.png")
+    lines += ["![Quality over the number of masks, the grid, the fill and the similarity](study/ablations.png)", ""]
+    metrics = ("insertion-deletion", "insertion-deletion:mean", "relevance-rank", "auc")
+    for part, means in tables.items():
+        for encoder, own in means.groupby("encoder", sort=False):
+            lines += [f"{part}, {encoder}, n = {own['n'].max()}:", "", *table(own, metrics, part), ""]
+    return lines
+
+
+def write_page(found: Found, pairs: pd.DataFrame) -> None:
+    """Write the page, its pictures and its tables as CSV."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    parts = list(dict.fromkeys(run.part for run, _ in found.values()))
+    for part in parts:
+        summary(rows_of(found, part)).round(6).to_csv(FOLDER / f"{part}.csv", index=False)
+    head = [
+        "# What encoders look at, and what explanations are worth",
+        "",
+        "Made by `make study`, which goes on where it was cut off; `--scale 4` makes it four times as large. Scenes are "
+        "made of cut-outs on real photographs, with exact masks (`relax data`). Every number is a mean over inputs with "
+        "its 95 % bootstrap interval; bold is rank 1, shared by methods that paired differences on the same inputs "
+        "cannot tell apart. A backward counts as two forwards. The words *better*, *worse* and *not told apart* below are "
+        "computed from those paired intervals. Small n: what is not told apart here may be told apart by more scenes.",
+        "",
+        f"RELAX explains with the mean colour as fill. `insertion-deletion` scores with blur, `insertion-deletion:mean` "
+        f"with that same mean colour, so the first is the fairer one. {LITE0} is supervised.",
+        "",
+    ]
+    body = [question_1(found), question_2(found), question_3(found, pairs), question_4(found), question_5(found)]
+    lines = head + [line for section in body for line in [*section, ""]]
+    (DOCS / "study.md").write_text("\n".join(lines).rstrip() + "\n")

@@ -78,7 +78,7 @@ def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
     photograph = _photographs()[int(rng.integers(len(TEXTURES)))]
     top, left = (int(rng.integers(0, extent - size + 1)) for extent in photograph.shape[:2])
     crop = photograph[top : top + size, left : left + size]
-    return np.clip(crop * rng.uniform(0.5, 1.1, 3).astype(np.float32), 0, 255)
+    return np.asarray(np.clip(crop * rng.uniform(0.5, 1.1, 3).astype(np.float32), 0, 255))
 
 
 @cache

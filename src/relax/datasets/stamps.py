@@ -128,7 +128,7 @@ def _fitted(stamp: Image.Image, side: int, mirrored: bool) -> Image.Image:
 
 
 def _photographs() -> list[Path]:
-    from_sklearn = Path(require("sklearn", extra="evaluate").__file__).parent / "datasets" / "images"
+    from_sklearn = Path(str(require("sklearn", extra="evaluate").__file__)).parent / "datasets" / "images"
     folder = Path(skimage.__file__).parent / "data"
     return [from_sklearn / "china.jpg", from_sklearn / "flower.jpg", *(folder / name for name in PHOTOGRAPHS)]
 

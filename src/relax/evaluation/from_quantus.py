@@ -49,7 +49,8 @@ class OneClass(nn.Module):
         self.scorer = scorer
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.scorer(inputs.to(self.scorer.vector.device))[:, None]
+        scores: Tensor = self.scorer(inputs.to(self.scorer.vector.device))
+        return scores[:, None]
 
 
 def call(metric: Any, subject: Subject, model: Any = None, **more: Any) -> np.ndarray:
@@ -95,7 +96,7 @@ def _of_map(name: str, **options: Any) -> Callable[[Subject], float]:
     """A metric that looks at the map, and at the mask."""
 
     def run(subject: Subject) -> float:
-        return call(getattr(_quantus(), name)(**QUIET, **options), subject).item()
+        return float(call(getattr(_quantus(), name)(**QUIET, **options), subject).item())
 
     return run
 
@@ -103,7 +104,7 @@ def _of_map(name: str, **options: Any) -> Callable[[Subject], float]:
 def top_k_intersection(subject: Subject) -> float:
     """With k a share of the pixels, so that pictures of any size compare; Quantus' 1000 at 224x224."""
     k = max(1, round(TOP * np.prod(subject.tensor.shape[-2:])))
-    return call(_quantus().TopKIntersection(k=k, **QUIET), subject).item()
+    return float(call(_quantus().TopKIntersection(k=k, **QUIET), subject).item())
 
 
 def pixel_flipping(subject: Subject) -> float:
@@ -120,13 +121,13 @@ def faithfulness_correlation(subject: Subject) -> float:
     metric = _quantus().FaithfulnessCorrelation(
         nr_runs=RUNS, subset_size=n_pixels // 5, perturb_baseline=0.0, return_aggregate=False, **QUIET
     )
-    return call(metric, subject, _model(subject)).item()
+    return float(call(metric, subject, _model(subject)).item())
 
 
 def _sensitivity(name: str) -> Callable[[Subject], float]:
     def run(subject: Subject) -> float:
         metric = getattr(_quantus(), name)(nr_samples=NOISY, **QUIET)
-        return call(metric, subject, _model(subject), explain_func=_explain_func(subject)).item()
+        return float(call(metric, subject, _model(subject), explain_func=_explain_func(subject)).item())
 
     return run
 
@@ -137,7 +138,7 @@ def parameter_randomisation(subject: Subject) -> float:
         return nan
     metric = _quantus().MPRT(skip_layers=True, return_last_correlation=True, **QUIET)
     try:
-        return call(metric, subject, subject.encoder.model, explain_func=_explain_func(subject)).item()
+        return float(call(metric, subject, subject.encoder.model, explain_func=_explain_func(subject)).item())
     except (EncoderError, InputError):
         return nan  # a random network whose representation is constant, or not finite, has no map
 

@@ -101,4 +101,4 @@ def _ranks(table: pd.DataFrame, sign: int) -> dict[str, int | None]:
             if one != other and table[other].mean() * sign > table[one].mean() * sign:
                 _, low, high = interval(table[other] - table[one])
                 ranks[one] += bool(low * sign > 0 and high * sign > 0)
-    return ranks
+    return dict(ranks)

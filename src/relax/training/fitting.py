@@ -95,7 +95,8 @@ def probe(model: nn.Module) -> dict[str, float]:
 def _fit(
     way: str, model: nn.Module, pictures: np.ndarray, labels: np.ndarray, steps: int, batch: int, on_step: OnStep | None
 ) -> None:
-    whole = objective(way, model).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    whole = objective(way, model).train().to(memory_format=torch.channels_last)
+
     optimizer = torch.optim.AdamW(whole.parameters(), lr=2e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
     augment = _augmentation(way)

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 
+from relax.evaluation.base import BETTER
 from relax.evaluation.metrics import METRICS
 
 LEVEL = 0.95
@@ -19,14 +20,14 @@ Interval = tuple[float, float, float]
 
 
 def interval(values: Any, seed: int = 0) -> Interval:
-    """Mean and its 95 % bootstrap interval (BCa; percentile where all values are equal or there are two).
+    """Mean and its 95 % bootstrap interval (BCa).
 
     Args:
         values: one number an input.
         seed: of the resamples.
 
     Returns:
-        Mean, lower and upper bound; NaN bounds for a single value.
+        Mean, lower and upper bound; NaN bounds for a single value, no width where all are equal.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
@@ -81,7 +82,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
         table = group.pivot_table(index="input", columns="method", values="value", sort=False, dropna=False)
         table = table[list(dict.fromkeys(group["method"]))].dropna(axis="columns", how="all").dropna()
         better = METRICS[metric].better
-        ranks = _ranks(table, {"higher": 1, "lower": -1, "neither": 0}[better])
+        ranks = _ranks(table, BETTER[better])
         cost = group.groupby("method")[["forwards", "backwards", "seconds"]].mean()
         for method in table:
             mean, low, high = interval(table[method])

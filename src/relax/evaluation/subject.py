@@ -26,7 +26,7 @@ class Subject:
         mask: ``(H, W)`` bool at the encoder's input resolution: where the object is; ``None`` if not known.
         again: ``(encoder, (C, H, W) tensor, seed) -> Explanation`` by the same method with the same settings.
         seed: of the explanation, and of everything random that a metric does.
-        curves: what the insertion and deletion metrics have computed, by fill.
+        curves: what metrics have computed and share: curves by fill, the actual error.
     """
 
     encoder: Encoder

@@ -228,16 +228,16 @@ def main() -> None:
     parser.add_argument("--peers", type=int, default=3, help="runs of relax-xai")
     parser.add_argument("--seeds", type=int, default=6, help="runs of relax a number of masks")
     parser.add_argument("--converged", type=int, default=16384, help="masks of the converged map")
-    parser.add_argument("--only", choices=PARTS, help="one part; the others stay in results.json as they are")
+    parser.add_argument("--only", choices=PARTS, help="one part, written to results-PART.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore", relax.RelaxWarning)
-    file = HERE / "results.json"
-    results = json.loads(file.read_text()) if options.only and file.exists() else {}
-    results["machine"] = {
-        "architecture": platform.machine(),
-        "threads": options.threads,
-        "torch": torch.__version__,
+    results: dict[str, Any] = {
+        "machine": {
+            "architecture": platform.machine(),
+            "threads": options.threads,
+            "torch": torch.__version__,
+        }
     }
     for part in (options.only,) if options.only else PARTS:
         if part == "speed":
@@ -248,7 +248,8 @@ def main() -> None:
             results["peak memory in MiB"] = {f"{n} masks": peak_memory(n) for n in (1000, 20000)}
         else:
             results["seconds of a command (medians)"] = commands(options.threads)
-    file.write_text(json.dumps(results, indent=2) + "\n")
+    name = f"results-{options.only}.json" if options.only else "results.json"
+    (HERE / name).write_text(json.dumps(results, indent=2) + "\n")
     show(results)
 
 

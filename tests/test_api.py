@@ -159,10 +159,10 @@ def test_a_masked_input_is_the_blend_of_input_and_fill(image):
     from relax.loop import Masked
 
     background = torch.rand_like(image)
-    units = GridMasks(5).over(image)
-    block = DESIGNS["independent"].block(0, units, 0.5, 0)[:6]
-    masks = units.masks(block)[:, None]
-    torch.testing.assert_close(Masked(image, background, units)(block), image * masks + background * (1 - masks))
+    masked = Masked(image, background, GridMasks(5))
+    block = DESIGNS["independent"].block(0, masked.units, 0.5, 0)[:6]
+    masks = masked.units.masks(block)[:, None]
+    torch.testing.assert_close(masked(block), image * masks + background * (1 - masks))
 
 
 def test_another_picture_as_fill(tiny, image):

@@ -8,7 +8,7 @@ import relax
 from relax.designs import DESIGNS
 from relax.masks import GridMasks
 from relax.moments import Moments
-from relax.references import Reference
+from relax.references import Vectors
 from relax.similarity import cosine
 
 peer = pytest.importorskip("relax_xai", reason="relax-xai (extra: bench) is not installed")
@@ -30,7 +30,7 @@ def test_the_same_masks_give_the_same_maps(tiny, image, monkeypatch):
         own = encoder.encode(image[None])[0]
         moments = Moments(units.shape)
         for block, mask in zip(blocks, masks, strict=True):
-            moments.update(units, block, Reference(own, cosine).score(encoder.encode(mask[:, None] * image)))
+            moments.update(units, block, Vectors(own[None], cosine).score(encoder.encode(mask[:, None] * image)))
     np.testing.assert_allclose(moments.importance(), theirs.importance, atol=1e-5)
     np.testing.assert_allclose(moments.uncertainty(), theirs.uncertainty / theirs.sum_of_weights, atol=1e-4)
 

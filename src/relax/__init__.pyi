@@ -1,6 +1,7 @@
 from . import designs as designs
 from . import fills as fills
 from . import masks as masks
+from . import references as references
 from . import similarity as similarity
 from .api import explain as explain
 from .comparison import Comparison as Comparison
@@ -22,7 +23,17 @@ from .masks import Masks as Masks
 from .masks import MultiScaleMasks as MultiScaleMasks
 from .masks import PatchMasks as PatchMasks
 from .masks import SuperpixelMasks as SuperpixelMasks
+from .matching import Index as Index
+from .matching import Match as Match
+from .matching import match as match
 from .moments import Moments as Moments
+from .references import Class as Class
+from .references import Cluster as Cluster
+from .references import Corpus as Corpus
+from .references import Dimension as Dimension
+from .references import Direction as Direction
+from .references import Point as Point
+from .references import Text as Text
 from .scoring import similarity_forward as similarity_forward
 from .stopping import masks_needed as masks_needed
 

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from relax import encoders, fills
+from relax import encoders, fills, references
 from relax import masks as masks_
 from relax import similarity as similarity_
-from relax.designs import DESIGNS
+from relax.designs import DESIGNS, Design
 from relax.encoders import Encoder, Prepared, Session, check_precision
 from relax.encoders.tokens import token_stage
 from relax.errors import ArgumentError, InputError
@@ -26,7 +26,7 @@ from relax.masks import Masks
 from relax.methods import METHODS, Maps, Method, Problem
 from relax.progress import progress_bar
 from relax.provenance import thumbnail, versions
-from relax.references import Reference
+from relax.references import Against, Context, Reference
 from relax.similarity import Similarity
 from relax.stopping import FixedNumber, Stopping, UntilReliable
 
@@ -58,7 +58,9 @@ def explain(
         inputs: one input or several. A path, PIL image or ``(H, W, C)`` numpy array (uint8, or float in [0, 1])
             is a picture and goes through the encoder's transform; a ``(C, H, W)`` tensor is model-ready. A
             list, or one more dimension in front, is several.
-        against: another input whose representation masked ones are compared with, instead of the input's own.
+        against: what masked representations are compared with, instead of the input's own: another input, a
+            :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a :class:`Point`, a
+            :class:`Direction` or a :class:`Dimension`.
         method: a name from ``relax list methods``.
         n_masks: at least that many masks, rounded up to whole blocks. ``None``: as many as it takes for the
             reliability to reach ``reliability``, at most ``max_masks``.
@@ -69,7 +71,7 @@ def explain(
         fill: what stands in for what is removed: ``"mean"``, ``"black"``, ``"blur"``, ``"noise"``, a colour, a
             picture, or a Fill.
         similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``;
-            by default cosine, and the dot product for gradient methods.
+            by default the reference's own, else cosine, and the dot product for gradient methods.
         design: ``"foldover"`` or ``"independent"``.
         batch_size: rows in a forward; ``"auto"`` measures on a CPU and halves on a GPU that runs out of memory.
         precision: ``"auto"`` (bfloat16 where there are instructions for it and representations agree with float32),
@@ -93,13 +95,18 @@ def explain(
         >>> e.importance.shape, e.n_masks
         ((28, 28), 512)
     """
+    encoder = encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder)
+    against = references.ensure(against, encoder)
+    if similarity is None:
+        similarity = against.similarity or METHODS[options.get("base", method)].similarity
     plan = _Plan(
-        encoder=encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder),
+        encoder=encoder,
+        against=against,
         method=METHODS[method],
         options=METHODS[method].options(options),
         masks=masks,
         fill=fills.ensure(fill),
-        similarity=METHODS[options.get("base", method)].similarity if similarity is None else similarity,
+        similarity=similarity,
         design=design,
         stopping=_stopping(n_masks, max_masks, reliability),
         seed=_seed(seed),
@@ -109,10 +116,10 @@ def explain(
     )
     sources = encoders.split(inputs)
     if sources is None:
-        return plan.explain(inputs, against, progress)
+        return plan.explain(inputs, progress)
     if not sources:
         raise InputError("expected at least one input, got an empty list")
-    return [plan.explain(source, against, progress) for source in sources]
+    return [plan.explain(source, progress) for source in sources]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +127,7 @@ class _Plan:
     """The arguments of explain(), checked and turned into the nouns; applied to one input at a time."""
 
     encoder: Encoder
+    against: Against
     method: Method
     options: dict[str, Any]
     masks: Masks | str
@@ -137,31 +145,28 @@ class _Plan:
         DESIGNS[self.design]
         similarity_.ensure(self.similarity)
 
-    def explain(self, source: Any, against: Any, progress: bool) -> Explanation:
+    def explain(self, source: Any, progress: bool) -> Explanation:
         began = time.perf_counter()
         prepared = self.encoder.prepare(source)
-        other = None if against is None else self.encoder.prepare(against)
         masks = masks_.ensure(self.masks, self.encoder.patch)
         with self.encoder.session(self.device, self.precision, self.batch_size) as session:
             tensor = prepared.tensor.to(session.device, torch.float32)
             background = self.fill.background(tensor, self.encoder, self.seed)
             masked = self._masked(tensor, background, masks)
             design = DESIGNS[self.design]
-            first = design.block(0, masked.units, masks.keep, self.seed).to(session.device)
-            session.settle(lambda rows: masked(first[rows]))
+            session.settle(lambda n: self._first(n, masked, design))
             own = session.encode(tensor[None])
-            vector = own if other is None else session.encode(other.tensor[None])
-            reference = Reference(vector[0], similarity_.ensure(self.similarity))
+            reference = self.against.reference(Context(self.encoder, session, own[0], self.similarity))
             with progress_bar(progress, Path(prepared.source["source"]).name) as on_block:
                 problem = Problem(
                     session,
                     masked,
-                    masks,
                     reference,
                     design,
                     self.stopping,
                     self.seed,
                     on_block,
+                    self.against.signed,
                 )
                 maps = self.method.run(problem, **self.options)
             return Explanation(
@@ -175,34 +180,34 @@ class _Plan:
                 score=float(reference.score(own)),
                 input=prepared.tensor.float().cpu().numpy(),
                 picture=thumbnail(prepared.picture),
-                units=self._units(maps),
+                units=_units(maps, reference),
                 signed=maps.signed,
-                settings=self._settings(prepared, other, masks, session, time.perf_counter() - began),
+                neutral=maps.neutral,
+                settings=self._settings(prepared, masks, session, time.perf_counter() - began),
             )
 
+    def _first(self, n: int, masked: Masked, design: Design) -> Tensor:
+        """At most ``n`` rows of what the method will encode, for the choice of a precision."""
+        if self.method.needs != "forwards":
+            return masked.tensor[None]
+        block = design.block(0, masked.units, masked.masks.keep, self.seed)
+        return masked(block[:n].to(masked.tensor.device))
+
     def _masked(self, tensor: Tensor, background: Tensor, masks: Masks) -> Masked:
-        units = masks.over(tensor)
         if not isinstance(self.fill, fills.Drop):
-            return Masked(tensor, background, units)
+            return Masked(tensor, background, masks)
         stage, patch = token_stage(self.encoder), self.encoder.patch
         if not isinstance(masks, masks_.PatchMasks) or patch is None or masks.patch % patch:
             raise ArgumentError("fill='drop' drops whole patches of the encoder: it needs masks='patches'")
-        return Dropped(tensor, background, units, stage, patch)
+        return Dropped(tensor, background, masks, stage, patch)
 
-    def _units(self, maps: Maps) -> dict[str, str]:
-        """Of each map: the method's own, or those of the score."""
-        score = similarity_.UNITS.get(similarity_.name_of(self.similarity), "score")
-        return {"importance": score, "uncertainty": f"variance of the {score}", "standard_error": score, **maps.units}
-
-    def _settings(
-        self, prepared: Prepared, other: Prepared | None, masks: Masks, session: Session, seconds: float
-    ) -> dict[str, Any]:
+    def _settings(self, prepared: Prepared, masks: Masks, session: Session, seconds: float) -> dict[str, Any]:
         fill = self.fill.settings()
         return {
             "method": self.method.name,
             "encoder": self.encoder.settings(),
             "input": prepared.source,
-            "against": None if other is None else other.source,
+            "against": None if isinstance(self.against, references.Itself) else self.against.settings(),
             "masks": masks.settings(),
             "fill": fill,
             "similarity": similarity_.name_of(self.similarity),
@@ -222,11 +227,17 @@ class _Plan:
             "reproducible": {
                 "similarity": isinstance(self.similarity, str),
                 "fill": fill.get("name") in ("mean", "solid", "blur", "noise", "drop"),
-                "against": other is None,
+                "against": isinstance(self.against, references.Itself),
                 "options": all(_plain(v) for v in self.options.values()),
             },
             "versions": versions(),
         }
+
+
+def _units(maps: Maps, reference: Reference) -> dict[str, str]:
+    """Of each map: the method's own, or those of the score."""
+    score = reference.units
+    return {"importance": score, "uncertainty": f"variance of the {score}", "standard_error": score, **maps.units}
 
 
 def _stopping(n_masks: int | None, max_masks: int, reliability: float) -> Stopping:

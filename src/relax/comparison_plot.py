@@ -25,7 +25,7 @@ def plot_comparison(comparison: Comparison) -> Figure:
     """Maps of several encoders (down) and methods (across), and two matrices of their agreement.
 
     Maps of different encoders have different levels, so that each is standardised: deviations from its mean in
-    units of its standard deviation over pixels (signed maps: from zero, in root mean squares). Within a method all
+    units of its standard deviation over pixels (signed maps: from neutral, in root mean squares). Within a method all
     encoders share that one colour scale; the range in the map's own units is written under it.
     """
     keys = [*comparison.explanations, *comparison.refused]
@@ -83,12 +83,14 @@ def _column(
         smallest, largest = range_of(values)
         place.set_xlabel(f"{smallest:.3g} to {largest:.3g}\n{explanation.units['importance']}", fontsize=6.5)
     bar = figure.colorbar(image, ax=list(axes), location="bottom", fraction=0.02, pad=0.01, shrink=0.8)
-    bar.set_label("root mean squares from zero" if signed else "standard deviations from the map's mean", fontsize=6.5)
+    bar.set_label(
+        "root mean squares from neutral" if signed else "standard deviations from the map's mean", fontsize=6.5
+    )
     bar.ax.tick_params(labelsize=6)
 
 
 def _standardised(explanation: Explanation, values: np.ndarray) -> np.ndarray:
-    middle = 0.0 if explanation.signed else float(np.nanmean(values))
+    middle = explanation.neutral if explanation.signed else float(np.nanmean(values))
     scale = float(np.sqrt(np.nanmean((values - middle) ** 2)))
     return (values - middle) / (scale or 1.0)
 

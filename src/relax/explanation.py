@@ -19,11 +19,21 @@ from relax.thresholds import Threshold, where_certain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the saved form; a file with a higher one is refused."""
 
 MAPS = ("importance", "uncertainty", "standard_error")
-NUMBERS = ("n_masks", "n_blocks", "degrees_of_freedom", "reliability", "score", "units", "signed", "settings")
+NUMBERS = (
+    "n_masks",
+    "n_blocks",
+    "degrees_of_freedom",
+    "reliability",
+    "score",
+    "units",
+    "signed",
+    "neutral",
+    "settings",
+)
 OPTIONAL = ("uncertainty", "standard_error", "picture")
 
 
@@ -46,9 +56,12 @@ class Explanation:
         input: ``(C, H, W)`` float32, the model-ready input that was explained.
         picture: ``(h, w, 3)`` uint8, the upright picture, made smaller if it is large; ``None`` for tensors.
         units: of each map.
-        signed: whether the importance has a neutral zero, below which a pixel pushes the score down.
+        signed: whether the importance is to be read from its neutral value: above it a pixel pulls towards what
+            the input is compared with, below it pushes away.
         settings: JSON-able provenance: encoder, input, method, masks, fill, similarity, design, seed, precision,
             device, cost, versions.
+        neutral: importance of a pixel that makes no difference: the mean score of all masks for RELAX, 0 for signed
+            attributions.
     """
 
     importance: np.ndarray
@@ -64,6 +77,7 @@ class Explanation:
     units: dict[str, str]
     signed: bool
     settings: dict[str, Any]
+    neutral: float = 0.0
 
     def __post_init__(self) -> None:
         for name in MAPS:
@@ -73,6 +87,11 @@ class Explanation:
             array = np.ascontiguousarray(values, dtype=np.float32)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+
+    @property
+    def effect(self) -> np.ndarray:
+        """``(H, W)`` float32: importance less its neutral value, what a pixel's visibility does to the score."""
+        return self.importance - np.float32(self.neutral)
 
     def u_relax(self, threshold: Threshold = "median") -> np.ndarray:
         """Importance where the uncertainty is at most the threshold, 0 elsewhere.
@@ -186,6 +205,7 @@ class Explanation:
         schema = about.pop("schema", None)
         if not isinstance(schema, int) or schema > SCHEMA:
             raise InputError(f"{path}: has schema {schema}, this version of relax reads up to {SCHEMA}; update relax")
+        about.setdefault("neutral", 0.0)  # schema 1 had none
         missing = {item.name for item in fields(cls)} - set(arrays) - set(about) - set(OPTIONAL)
         if missing:
             raise InputError(f"{path}: not a saved explanation: it lacks {', '.join(sorted(missing))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -43,12 +44,17 @@ class Masked:
     Args:
         tensor: ``(C, H, W)``, model-ready.
         background: what stands in for removed parts, of the same shape.
-        units: the parts.
+        masks: the recipe for the parts; they are laid over the input when a method first asks for them.
     """
 
     tensor: Tensor
     background: Tensor
-    units: Units
+    masks: Masks
+
+    @cached_property
+    def units(self) -> Units:
+        """The parts."""
+        return self.masks.over(self.tensor)
 
     def __call__(self, block: Block) -> Tensor:
         """``b + (x − b) ⊙ M`` for every mask of a block: ``(B, C, H, W)``."""
@@ -96,7 +102,6 @@ class Dropped(Masked):
 def run(
     session: Session,
     masked: Masked,
-    masks: Masks,
     reference: Reference,
     design: Design,
     stopping: Stopping,
@@ -109,7 +114,6 @@ def run(
     Args:
         session: an encoder at work.
         masked: the input, on the session's device.
-        masks: the recipe that ``masked.units`` were made by.
         reference: what masked representations are compared with.
         design: which masks to try.
         stopping: how many.
@@ -120,12 +124,12 @@ def run(
     device = masked.tensor.device
     # sums need double precision, which Apple's GPUs do not have
     sums_on = torch.device("cpu") if device.type == "mps" else device
-    units = masked.units if sums_on == device else masks.over(masked.tensor.to(sums_on))
+    units = masked.units if sums_on == device else masked.masks.over(masked.tensor.to(sums_on))
     moments = Moments(units.shape, sums_on, design.group) if moments is None else moments
     done = False
     while not done:
         index = moments.n_blocks
-        block = design.block(index, units, masks.keep, seed)
+        block = design.block(index, units, masked.masks.keep, seed)
         scores = scores_of(session, masked, reference, block).to(sums_on, torch.float64)
         if index == 0:
             session.check_finite()

@@ -69,6 +69,7 @@ class Moments:
         columns = math.prod(self.shape) + 1
         self._sums = torch.zeros(3, columns, dtype=torch.float64, device=device)  # Σ M, Σ s M, Σ s² M
         self._open = torch.zeros(2, columns, dtype=torch.float64, device=device)  # the group that is not complete
+        self._scores = torch.zeros((), dtype=torch.float64, device=device)
         self._blocks = _Spread(columns, device)
         self._groups = _Spread(columns, device)
 
@@ -82,6 +83,7 @@ class Moments:
         """
         weights = torch.stack([torch.ones_like(scores), scores, scores.square()])
         sums = units.pull_back(weights, block).flatten(1)
+        self._scores += scores.sum()
         self.add(torch.cat([sums, sums.mean(1, keepdim=True)], dim=1), len(block))
 
     def add(self, sums: Tensor, n_masks: int) -> None:
@@ -106,6 +108,7 @@ class Moments:
                 f"{other.group}; merge maps of one size and design"
             )
         self._sums += other._sums.to(self._sums.device)
+        self._scores += other._scores.to(self._scores.device)
         self._blocks.merge(other._blocks)
         self._groups.merge(other._groups)
         self.n_masks += other.n_masks
@@ -122,6 +125,10 @@ class Moments:
     def standard_error(self) -> Tensor:
         """``(H, W)`` float64 in units of the score; NaN with fewer than two blocks."""
         return self._map(self._error_variance().sqrt())
+
+    def mean_score(self) -> float:
+        """Over all masks: the importance of a pixel whose visibility makes no difference."""
+        return float(self._scores) / max(self.n_masks, 1)
 
     def reliability(self) -> float:
         """Estimated correlation of the importance with the fully converged map, in [0, 1].

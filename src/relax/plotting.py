@@ -33,7 +33,7 @@ def plot_explanation(explanation: Explanation) -> Figure:
     """Input, importance, uncertainty and standard error side by side, at the picture's own proportions.
 
     Importance is shown over its own range, since it is a large constant plus a small signal, or symmetrically
-    around a neutral zero where it is signed. The standard error is shown from 0 to at least a quarter of the
+    around its neutral value where it is signed. The standard error is shown from 0 to at least a quarter of the
     importance's range, so that a dark panel means a small error. Maps that a method does not give are left out.
     """
     picture = picture_of(explanation)
@@ -57,9 +57,8 @@ def plot_explanation(explanation: Explanation) -> Figure:
     for place, name in zip(axes[1:], names, strict=True):
         units = explanation.units[name]
         if name == "importance":
-            peak = max(abs(low), abs(high))
-            limits = (-peak, peak) if explanation.signed else (low, high)
-            note = "below zero: pushes the score down" if explanation.signed else "larger: matters more"
+            limits = symmetric(explanation, importance) if explanation.signed else (low, high)
+            note = "red pulls the score up, blue pushes it down" if explanation.signed else "larger: matters more"
             _panel(figure, place, importance, name, units, "RdBu_r" if explanation.signed else "viridis", limits, note)
         elif name == "uncertainty":
             _panel(figure, place, values[name], name, units, "magma", range_of(values[name]), "a spread, not an error")
@@ -111,6 +110,13 @@ def range_of(values: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def symmetric(explanation: Explanation, values: np.ndarray) -> tuple[float, float]:
+    """Limits around the neutral value that hold all of a signed map."""
+    low, high = range_of(values)
+    peak = max(explanation.neutral - low, high - explanation.neutral)
+    return explanation.neutral - peak, explanation.neutral + peak
 
 
 def _panel(

@@ -9,31 +9,30 @@ import torch
 from torch import Tensor, nn
 
 from relax.encoders import Encoder, ensure
+from relax.errors import ArgumentError
+from relax.references import Reference, Vectors
 from relax.similarity import Similarity
 from relax.similarity import ensure as ensure_similarity
 
 
 class Scorer(nn.Module):
-    """From a batch of inputs to one score a row: the similarity of their representations to a reference.
+    """From a batch of inputs to one score a row: what a reference says of their representations.
 
     Args:
         represent: ``(N, C, H, W) -> (N, D)``.
-        vector: ``(D,)``, the reference.
-        similarity: ``(N, D), (D,) -> (N,)``.
+        reference: from representations to scores.
         model: the module behind ``represent``, for libraries that put hooks on submodules.
     """
 
     def __init__(
         self,
         represent: Callable[[Tensor], Tensor],
-        vector: Tensor,
-        similarity: Similarity,
+        reference: Reference,
         model: Any = None,
     ) -> None:
         super().__init__()
         self.represent = represent
-        self.similarity = similarity
-        self.vector = vector
+        self.reference = reference
         if isinstance(model, nn.Module):
             self.model = model
 
@@ -42,14 +41,16 @@ class Scorer(nn.Module):
 
         Args:
             inputs: ``(N, C, H, W)``.
-            vectors: ``(N, D)``: a reference for each row instead of the one for all. Given as Captum's
+            vectors: ``(N, D)``: for each row a vector to be similar to, instead of the one for all. Given as Captum's
                 ``additional_forward_args``, Captum repeats them in the order in which it repeats the inputs.
         """
         representations = self.represent(inputs)
         if vectors is None:
-            return self.similarity(representations, self.vector.to(representations))
+            return self.reference.score(representations)
+        if not isinstance(self.reference, Vectors):
+            raise ArgumentError("vectors for each row need a reference that is a similarity to a vector")
         rows = zip(representations[:, None], vectors.to(representations), strict=True)
-        return torch.cat([self.similarity(row, vector) for row, vector in rows])
+        return torch.cat([self.reference.similarity(row, vector) for row, vector in rows])
 
 
 def similarity_forward(encoder: Any, reference: Any, similarity: str | Similarity = "dot") -> Scorer:
@@ -78,7 +79,7 @@ def similarity_forward(encoder: Any, reference: Any, similarity: str | Similarit
     def represent(inputs: Tensor) -> Tensor:
         return _represent(encoder, inputs)
 
-    return Scorer(represent, vector, ensure_similarity(similarity), encoder.model)
+    return Scorer(represent, Vectors(vector[None], ensure_similarity(similarity)), encoder.model)
 
 
 def _represent(encoder: Encoder, inputs: Tensor) -> Tensor:

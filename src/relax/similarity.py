@@ -24,6 +24,13 @@ def cosine(representations: Tensor, reference: Tensor) -> Tensor:
     return similarity
 
 
+def along(representations: Tensor, direction: Tensor) -> Tensor:
+    """``⟨a, b⟩ / ‖a‖``: the mean cosine similarity to many vectors, if ``b`` is the mean of their directions."""
+    lengths = torch.linalg.vector_norm(representations, dim=1).clamp_min(1e-12)
+    cosines: Tensor = representations @ direction / lengths
+    return cosines
+
+
 def dot(representations: Tensor, reference: Tensor) -> Tensor:
     """``⟨a, b⟩``, unbounded."""
     return representations @ reference

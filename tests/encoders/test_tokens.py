@@ -45,16 +45,16 @@ def test_all_tokens_kept_is_the_whole_forward(vit):
 
 def test_dropped_patches_are_not_seen(vit):
     """What is in a dropped patch makes no difference; rows come back in their own order."""
-    units = relax.PatchMasks(16).over(X)
+    patches = relax.PatchMasks(16)
     generator = torch.Generator().manual_seed(1)
     bits = torch.bernoulli(torch.full((12, 16), 0.5), generator=generator)
     block = Block(bits, torch.zeros(1, 2, dtype=torch.long))
-    masks = units.masks(block)
+    masks = patches.over(X).masks(block)
     with vit.session(precision="float32", batch_size=5) as session:
-        plain = Dropped(X, torch.zeros_like(X), units, token_stage(vit), 16).represent(session, block)
+        plain = Dropped(X, torch.zeros_like(X), patches, token_stage(vit), 16).represent(session, block)
         for row in range(12):
             changed = torch.where(masks[row] > 0, X, torch.randn_like(X))
-            alone = Dropped(changed, torch.zeros_like(X), units, token_stage(vit), 16).represent(
+            alone = Dropped(changed, torch.zeros_like(X), patches, token_stage(vit), 16).represent(
                 session, block[row : row + 1]
             )
             torch.testing.assert_close(alone[0], plain[row], atol=1e-4, rtol=1e-4)

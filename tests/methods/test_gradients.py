@@ -170,3 +170,14 @@ def test_deeplift_refuses_modules_that_are_used_twice(image):
     with pytest.raises(relax.ArgumentError, match="each activation module to be used once"):
         relax.explain(model, image, method="deeplift")
     assert not model.relu._forward_pre_hooks
+
+
+@pytest.mark.parametrize("method", ["saliency", "smoothgrad", "integrated-gradients", "random"])
+def test_methods_that_use_no_masks_need_none_that_fit(method):
+    """Neither a grid that is finer than the input nor a keep probability that the design cannot serve."""
+    small = nn.Sequential(nn.Flatten(), nn.Linear(75, 4), nn.Tanh())
+    x = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(1))
+    e = relax.explain(small, x, method=method, masks=relax.GridMasks(7, keep=0.3), similarity="dot")
+    assert e.importance.shape == (5, 5)
+    with pytest.raises(relax.ArgumentError, match="does not fit"):
+        relax.explain(small, x, similarity="dot")

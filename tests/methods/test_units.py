@@ -15,7 +15,7 @@ from relax.designs import DESIGNS
 from relax.masks import Block
 from relax.methods.repeat import BootstrappedMoments, weighted_probability
 from relax.methods.sensitivity import hsic_of_bits
-from relax.references import Reference
+from relax.references import Vectors
 from relax.similarity import cosine
 from relax.stopping import FixedNumber
 
@@ -142,11 +142,11 @@ def test_shared_repeats_spread_as_separate_runs_do(tiny, image):
     masks = relax.GridMasks()
     encoder = relax.Encoder(tiny)
     with encoder.session(batch_size=128, precision="float32") as session:
-        masked = loop.Masked(image, torch.zeros_like(image), masks.over(image))
+        masked = loop.Masked(image, torch.zeros_like(image), masks)
         problem = SimpleNamespace(masked=masked, design=DESIGNS["independent"], seed=0)
         moments = BootstrappedMoments(problem, 40)
-        reference = Reference(session.encode(image[None])[0], cosine)
-        loop.run(session, masked, masks, reference, problem.design, FixedNumber(2048), 0, None, moments)
+        reference = Vectors(session.encode(image[None]), cosine)
+        loop.run(session, masked, reference, problem.design, FixedNumber(2048), 0, None, moments)
     shared = moments.resampled().numpy().std(0, ddof=1)
     assert 0.7 < shared.mean() / separate.mean() < 1.3
 

@@ -13,7 +13,9 @@ from relax.cli.compare import compare
 from relax.cli.data import data
 from relax.cli.evaluate import evaluate
 from relax.cli.explain import demo, explain
+from relax.cli.index import index
 from relax.cli.listing import list_
+from relax.cli.match import duplicates, match
 from relax.cli.messages import Exit, output, say
 from relax.cli.train import train
 from relax.errors import RelaxError, RelaxWarning
@@ -69,6 +71,9 @@ def _root(
 
 app.command()(explain)
 app.command()(compare)
+app.command()(match)
+app.command()(index)
+app.command()(duplicates)
 app.command()(evaluate)
 app.command()(data)
 app.command()(train)

@@ -11,6 +11,7 @@ import typer
 from relax.cli.files import make_folder, pictures_of, targets_of
 from relax.cli.messages import Exit, output, say
 from relax.cli.parsing import cells_of, options_of, whole
+from relax.cli.reference import reference_of
 from relax.errors import ArgumentError, EncoderError, InputError
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ def explain(
     weights: Annotated[Path | None, typer.Option(help="Local weights for the encoder.")] = None,
     pretrained: Annotated[bool, typer.Option(help="Use the encoder's trained weights.")] = True,
     crop: Annotated[str | None, typer.Option(help="'center' for the model's evaluation transform.")] = None,
-    against: Annotated[Path | None, typer.Option(help="Compare with this picture instead of the input itself.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Compare with this picture, or those in this folder, not with the input itself.")
+    ] = None,
+    foil: Annotated[Path | None, typer.Option(help="Rather than with this picture, or those in this folder.")] = None,
+    text: Annotated[str | None, typer.Option(help="Compare with this sentence (encoders with a text tower).")] = None,
+    text_foil: Annotated[list[str] | None, typer.Option(help="Rather than with this sentence; repeatable.")] = None,
     method: Annotated[str, typer.Option(help="Name from `relax list methods`.")] = "relax",
     masks: Annotated[int | None, typer.Option(help="Number of masks; as many as it takes if not given.")] = None,
     max_masks: Annotated[int, typer.Option(help="Limit when --masks is not given.")] = 3000,
@@ -82,7 +88,7 @@ def explain(
     if not pretrained:
         loading["pretrained"] = False
     loaded = load_encoder(encoder, **loading)
-    reference = None if against is None else loaded.prepare(against)
+    reference = reference_of(loaded, against, foil, text, text_foil)
     failed = 0
     for picture, stem in targets:
         try:

@@ -72,6 +72,12 @@ def _hf(name: str, **options: Any) -> Encoder:
     return from_hf(name, **options)
 
 
+def _open_clip(name: str, **options: Any) -> Encoder:
+    from relax.encoders.from_open_clip import from_open_clip
+
+    return from_open_clip(name, **options)
+
+
 ENCODERS: Registry[Family] = Registry("encoder")
 ENCODERS.add(
     "efficientnet-lite0",
@@ -100,14 +106,17 @@ ENCODERS.add(
 )
 ENCODERS.add("timm:NAME", Family("a timm model with timm's data configuration (extra: timm)", _timm))
 ENCODERS.add("hf:NAME-or-folder", Family("a transformers vision model with its image processor (extra: hf)", _hf))
+ENCODERS.add(
+    "open_clip:NAME/TAG", Family("image and text towers of OpenCLIP, with weights TAG (extra: open-clip)", _open_clip)
+)
 
 
 def load_encoder(name: str, *, device: str | torch.device = "auto", **options: Any) -> Encoder:
     """An encoder by name.
 
     Args:
-        name: ``"efficientnet-lite0"`` (comes with the package), ``"torchvision:NAME"``, ``"timm:NAME"`` or
-            ``"hf:NAME-or-folder"``; ``relax list encoders`` shows them.
+        name: ``"efficientnet-lite0"`` (comes with the package), ``"torchvision:NAME"``, ``"timm:NAME"``,
+            ``"hf:NAME-or-folder"`` or ``"open_clip:NAME/TAG"``; ``relax list encoders`` shows them.
         device: where to put it; ``"auto"`` for a GPU where there is one.
         options: ``crop="center"`` for the model's evaluation transform instead of the whole picture;
             ``weights=FILE`` for local weights (safetensors, or torch files that hold tensors only);

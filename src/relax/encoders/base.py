@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
@@ -17,8 +17,11 @@ from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session
 from relax.encoders.transforms import Box, ImageTransform
-from relax.errors import ArgumentError, InputError, first_line
+from relax.errors import ArgumentError, EncoderError, InputError, first_line
 from relax.pictures import describe, fingerprint, from_array, open_picture, upright_rgb
+
+CHUNK = 64
+"""Inputs that are read before they are encoded."""
 
 Transform = Callable[[Image.Image], Tensor]
 
@@ -52,6 +55,7 @@ class Encoder:
         pool: how outputs become ``(N, D)``: ``"auto"``, ``"mean"``, ``"cls"``, the key of a dict output, or a
             callable; the rules stand in :mod:`relax.encoders.pooling`.
         patch: side of a vision transformer's patch in pixels, where the model has one.
+        text: for models with a text tower: from sentences to ``(N, D)`` in the space of the inputs' representations.
         origin: JSON-able description of how the encoder was made.
 
     Example:
@@ -69,6 +73,7 @@ class Encoder:
         name: str | None = None,
         pool: Pool = "auto",
         patch: int | None = None,
+        text: Callable[[list[str]], Tensor] | None = None,
         origin: dict[str, Any] | None = None,
     ) -> None:
         if not callable(model):
@@ -80,6 +85,7 @@ class Encoder:
         self.name = name or getattr(model, "__name__", type(model).__name__)
         self.pooling = Pooling(pool, has_class_token(model))
         self.patch = patch
+        self.text = text
         self.origin = origin or {"name": self.name}
         self.batch_sizes: dict[tuple[Any, ...], int] = {}
 
@@ -192,14 +198,46 @@ class Encoder:
             ``(N, D)`` float32 on the CPU.
         """
         sources = split(inputs)
-        prepared = [self.prepare(source) for source in (sources if sources is not None else [inputs])]
-        shapes = {tuple(item.tensor.shape) for item in prepared}
-        if len(shapes) > 1:
-            raise InputError(f"expected inputs of one shape, got {sorted(shapes)}")
         with self.session(device, precision, batch_size) as session:
-            stack = torch.stack([item.tensor for item in prepared])
-            session.settle(lambda rows: stack[rows])
-            return session.encode(stack).float().cpu()
+            return self.encode_in(session, [inputs] if sources is None else sources).cpu()
+
+    def encode_in(self, session: Session, sources: Sequence[Any]) -> Tensor:
+        """``(N, D)`` float32 on the session's device, read and encoded a chunk at a time, so that inputs need not all
+        fit into memory.
+
+        Args:
+            session: of this encoder.
+            sources: single inputs, at least one.
+        """
+        if not sources:
+            raise InputError("expected at least one input, got an empty list")
+        parts: list[Tensor] = []
+        shape: torch.Size | None = None
+        for start in range(0, len(sources), CHUNK):
+            tensors = [self.prepare(source).tensor for source in sources[start : start + CHUNK]]
+            shapes = {tensor.shape for tensor in tensors} | ({shape} if shape is not None else set())
+            if len(shapes) > 1:
+                raise InputError(f"expected inputs of one shape, got {sorted(map(tuple, shapes))}")
+            (shape,) = shapes
+            stack = torch.stack(tensors)
+            session.settle(lambda n, stack=stack: stack[:n])  # type: ignore[misc]
+            parts.append(session.encode(stack).float())
+        return torch.cat(parts)
+
+    def encode_text(self, sentences: list[str]) -> Tensor:
+        """Representations of sentences, ``(N, D)`` float32 on the CPU, in the space of the inputs' representations.
+
+        Raises:
+            EncoderError: the encoder has no text tower.
+        """
+        if self.text is None:
+            raise EncoderError(
+                f"encoder {self.name!r} has no text tower; hf: CLIP and SigLIP models and open_clip: models have one, "
+                "and relax.Encoder(model, text=...) takes a callable"
+            )
+        with torch.no_grad():
+            vectors = self.text(list(sentences))
+        return self.pooling(vectors, len(sentences)).float().cpu()
 
     def settings(self) -> dict[str, Any]:
         """JSON-able description of the encoder."""

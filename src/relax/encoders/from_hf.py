@@ -48,7 +48,9 @@ def from_hf(
         ) from error
     patch = getattr(getattr(model.config, "vision_config", model.config), "patch_size", None)
     untrained = any("pooler" in key for key in info["missing_keys"])
+    text = None
     if hasattr(model, "get_image_features"):
+        text = _TextTower(model, name)
         model = _ImageTower(model)
     elif untrained and pool == "auto":
         pool = "last_hidden_state"  # what the untrained pooler would be fed
@@ -59,6 +61,7 @@ def from_hf(
         name=f"hf:{name}",
         pool=pool,
         patch=patch if isinstance(patch, int) else None,
+        text=text,
         origin=origin,
     )
 
@@ -72,6 +75,33 @@ class _ImageTower(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> Any:
         return self.model.get_image_features(pixel_values=pixel_values)  # type: ignore[operator]
+
+
+class _TextTower:
+    """The text half; its tokeniser is read when the first sentence comes."""
+
+    def __init__(self, model: nn.Module, name: str) -> None:
+        self.model = model
+        self.name = name
+        self.tokenizer: Any = None
+
+    def __call__(self, sentences: list[str]) -> Any:
+        if self.tokenizer is None:
+            transformers = require("transformers", extra="hf")
+            try:
+                self.tokenizer = transformers.AutoTokenizer.from_pretrained(self.name)
+            except (OSError, ValueError, KeyError, ImportError) as error:
+                raise EncoderError(
+                    f"hf:{self.name} has no tokeniser that can be loaded: {first_line(error)}"
+                ) from error
+        config = getattr(self.model.config, "text_config", self.model.config)
+        length = getattr(config, "max_position_embeddings", None)
+        # SigLIP was trained on sentences padded to the full length
+        padding = "max_length" if "siglip" in getattr(self.model.config, "model_type", "") else True
+        tokens = self.tokenizer(sentences, padding=padding, truncation=True, max_length=length, return_tensors="pt")
+        device = next(self.model.parameters()).device
+        wanted = {key: value.to(device) for key, value in tokens.items() if key in ("input_ids", "attention_mask")}
+        return self.model.get_text_features(**wanted)  # type: ignore[operator]
 
 
 def _transform(processor: Any, crop: str | None) -> ImageTransform:

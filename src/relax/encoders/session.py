@@ -43,17 +43,18 @@ class Session:
         self._sizer: BatchSizer | None = None
         self._finite = torch.zeros((), dtype=torch.int64, device=device)
 
-    def settle(self, probe: Callable[[slice], Tensor]) -> None:
+    def settle(self, probe: Callable[[int], Tensor]) -> None:
         """Choose the precision: a low one is kept if it gives the representations that float32 gives.
 
         Args:
-            probe: gives rows ``(N, C, H, W)`` of what will be encoded; asked for only if there is a choice.
+            probe: from a number to at most as many rows ``(N, C, H, W)`` of what will be encoded; asked for only if
+                there is a choice.
         """
         if self.precision != "auto":
             return
         fast = fast_precision(self.device)
         if fast != "float32":
-            rows = probe(slice(0, PROBES))
+            rows = probe(PROBES)
             exact, quick = (self._forward(rows, precision) for precision in ("float32", fast))
             self.probes += 2 * len(rows)
             if cosine_distance(exact, quick) > TOLERANCE:

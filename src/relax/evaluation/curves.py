@@ -19,7 +19,7 @@ from torch import Tensor
 from relax import fills
 from relax.evaluation.base import Metric
 from relax.evaluation.subject import Subject
-from relax.references import Reference
+from relax.references import Vectors
 from relax.similarity import SIMILARITIES
 
 STEPS = 25
@@ -58,7 +58,7 @@ def _curves(subject: Subject, fill: str) -> dict[str, list[float]]:
     with subject.encoder.session(precision="float32") as session:
         x, background, position = (t.to(session.device) for t in (x, background, position))
         own = session.encode(x[None])
-        score = Reference(own[0], SIMILARITIES["cosine"]).score
+        score = Vectors(own, SIMILARITIES["cosine"]).score
 
         def scores(top: Tensor, rest: Tensor, numbers: Tensor) -> Tensor:
             """``top`` at the most important pixels, ``rest`` elsewhere."""

@@ -49,7 +49,7 @@ class OneClass(nn.Module):
         self.scorer = scorer
 
     def forward(self, inputs: Tensor) -> Tensor:
-        scores: Tensor = self.scorer(inputs.to(self.scorer.vector.device))
+        scores: Tensor = self.scorer(inputs)
         return scores[:, None]
 
 

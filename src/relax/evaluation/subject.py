@@ -51,8 +51,9 @@ class Subject:
 def evidence(explanation: Explanation) -> np.ndarray:
     """``(H, W)`` float64, at least 0: the map for metrics that compare masses.
 
-    A signed map's positive part; of an unsigned one, what is above its minimum. RELAX's maps are a large constant
-    (the mean score) plus a small signal: with the constant, every map would be as spread out as any other.
+    A signed map's part above its neutral value; of an unsigned one, what is above its minimum. RELAX's maps are a
+    large constant (the mean score) plus a small signal: with the constant, every map would be as spread out as any
+    other.
     """
     values = np.asarray(explanation.importance, dtype=np.float64)
-    return np.maximum(values, 0.0) if explanation.signed else values - values.min()
+    return np.maximum(values - explanation.neutral, 0.0) if explanation.signed else values - values.min()

@@ -15,7 +15,6 @@ from relax.designs import Design
 from relax.encoders import Session
 from relax.errors import ArgumentError
 from relax.loop import Masked, OnBlock
-from relax.masks import Masks
 from relax.moments import Moments
 from relax.references import Reference
 from relax.stopping import Stopping
@@ -23,23 +22,33 @@ from relax.stopping import Stopping
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """One input with everything that a method may ask for."""
+    """One input with everything that a method may ask for.
+
+    Attributes:
+        session: the encoder at work.
+        masked: the input.
+        reference: what its representation is compared with.
+        design: which masks to try.
+        stopping: how many.
+        seed: of everything random.
+        on_block: to be called after each block.
+        signed: whether parts of the input may also push away from the reference.
+    """
 
     session: Session
     masked: Masked
-    masks: Masks
     reference: Reference
     design: Design
     stopping: Stopping
     seed: int
     on_block: OnBlock | None
+    signed: bool = False
 
     def moments(self, into: Moments | None = None) -> Moments:
         """Run the loop; the moments of all masks, added to those that are given."""
         return loop.run(
             self.session,
             self.masked,
-            self.masks,
             self.reference,
             self.design,
             self.stopping,
@@ -58,7 +67,8 @@ class Maps:
         uncertainty: spread of the importance or of the score, where the method has one.
         standard_error: Monte-Carlo error of the importance, where the method has one.
         units: of each map, where they are not the score's own.
-        signed: whether zero means no effect and negative values push the score down.
+        signed: whether there is a neutral value, below which a pixel pushes the score down.
+        neutral: that value, where there is one.
         n_masks: perturbed inputs that were tried.
         n_blocks: blocks of them.
         degrees_of_freedom: of the standard error.
@@ -70,6 +80,7 @@ class Maps:
     standard_error: np.ndarray | None = None
     units: dict[str, str] = field(default_factory=dict)
     signed: bool = False
+    neutral: float = 0.0
     n_masks: int = 0
     n_blocks: int = 0
     degrees_of_freedom: int = 0
@@ -77,7 +88,7 @@ class Maps:
 
     @classmethod
     def of(cls, moments: Moments) -> Maps:
-        """The three maps of the moments of all masks."""
+        """The three maps of the moments of all masks; the mean score is neutral."""
         return cls(
             importance=moments.importance().cpu().numpy(),
             uncertainty=moments.uncertainty().cpu().numpy(),
@@ -86,6 +97,7 @@ class Maps:
             n_blocks=moments.n_blocks,
             degrees_of_freedom=moments.degrees_of_freedom,
             reliability=moments.reliability(),
+            neutral=moments.mean_score(),
         )
 
 

@@ -137,7 +137,7 @@ def _attribute(problem: Problem, attribute: Callable[[Any, Scorer, Tensor], Tens
     """``(C, H, W)`` float64 attribution on the CPU; global random state is seeded inside and put back."""
     captum = require("captum.attr", extra="methods")
     reference = problem.reference
-    scorer = Scorer(problem.session, reference.vector, reference.similarity, problem.session.encoder.model)
+    scorer = Scorer(problem.session, reference, problem.session.encoder.model)
     x = problem.masked.tensor[None].clone().requires_grad_()
     with torch.enable_grad(), seeded(problem.seed, x.device), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Setting (forward, )?backward hooks")  # they are removed again
@@ -147,12 +147,12 @@ def _attribute(problem: Problem, attribute: Callable[[Any, Scorer, Tensor], Tens
             if "grad" not in str(error):
                 raise
             raise ArgumentError(
-                f"encoder {problem.session.encoder.name!r} gives no gradients; relax, repeat, occlusion, kernel-shap, "
-                "lime, shapley-sampling, sobol and hsic need forwards only"
+                f"encoder {problem.session.encoder.name!r} or its reference gives no gradients; relax, "
+                "repeat, occlusion, kernel-shap, lime, shapley-sampling, sobol and hsic need forwards only"
             ) from error
     problem.session.check_finite()
     result = result[0].detach().cpu().double()
-    if float(result.abs().max()) <= 1e-7 * float(reference.vector.norm()):
+    if float(result.abs().max()) <= 1e-7 * reference.scale:
         raise ArgumentError(
             "the gradient of this score is zero at the input: cosine, RBF and distance are at their maximum when an "
             "input is compared with itself; use similarity='dot', another input (against=), or smoothgrad"

@@ -24,7 +24,7 @@ def relax(problem: Problem) -> Maps:
             RelaxWarning,
             stacklevel=2,
         )
-    return Maps.of(moments)
+    return replace(Maps.of(moments), signed=problem.signed)
 
 
 def u_relax(problem: Problem, *, threshold: Threshold = "median") -> Maps:
@@ -37,7 +37,7 @@ def u_relax(problem: Problem, *, threshold: Threshold = "median") -> Maps:
     threshold_of(np.zeros(1), threshold)  # what cannot be a threshold is said before the work is done
     maps = relax(problem)
     uncertainty = np.asarray(maps.uncertainty)
-    return replace(maps, importance=where_certain(maps.importance, uncertainty, threshold))
+    return replace(maps, importance=where_certain(maps.importance, uncertainty, threshold), signed=False)
 
 
 RELAX = Method(

@@ -63,7 +63,7 @@ def hsic(problem: Problem, *, n_samples: int = 1024) -> Maps:
     bits: list[Tensor] = []
     scores: list[Tensor] = []
     while sum(map(len, bits)) < n_samples:
-        drawn = problem.design.block(len(bits), units, problem.masks.keep, problem.seed)
+        drawn = problem.design.block(len(bits), units, problem.masked.masks.keep, problem.seed)
         block = Block(drawn.bits, units.middle())
         scores.append(scores_of(problem.session, problem.masked, problem.reference, block).cpu().double())
         bits.append(block.bits.double())

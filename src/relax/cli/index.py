@@ -1,0 +1,57 @@
+"""``relax index``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relax.cli.messages import Exit, output, say
+
+
+def index(
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures, those below it too.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The index: a folder, made if need be.")] = Path("relax-index"),
+    encoder: Annotated[str, typer.Option(help="Name from `relax list encoders`.")] = "efficientnet-lite0",
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="What was done as one JSON object on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Embed a folder into an index on disk; goes on where it was cut off, and adds what is new."""
+    import torch
+    from tqdm.auto import tqdm
+
+    from relax.encoders import load_encoder
+    from relax.matching.index import Index, pictures_below
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    pictures_below(folder)  # a folder that is not there is said before a network is loaded
+    loaded = load_encoder(encoder, device=device)
+    made = Index.create(out, loaded)
+    with tqdm(disable=quiet, unit=" pictures", dynamic_ncols=True) as bar:
+
+        def on_file(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        added = made.add(loaded, folder, on_file, precision=precision)
+    for reason in added.failed.values():
+        say(f"skipped: {reason}")
+    if as_json:
+        row = {
+            "index": str(out),
+            "added": added.added,
+            "known": added.known,
+            "failed": added.failed,
+            "total": len(made),
+        }
+        output(json.dumps(row))
+    else:
+        say(f"{added.added} added, {added.known} known, {len(added.failed)} skipped; {len(made)} in all -> {out}")
+    if added.failed:
+        raise typer.Exit(Exit.SOME_FAILED)

@@ -1,0 +1,323 @@
+"""Representations of a folder of pictures in a vector store on disk, to be searched.
+
+The store is LanceDB: embedded, columnar, with every addition an atomic commit, so that an index that was killed while
+it grew holds each file once or not at all, and goes on. Only one process may write (a lock says so); reading goes on
+meanwhile. A search is exact: directions are read into memory once, one product with the query compares them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relax.atomic import atomic_write
+from relax.encoders import Encoder, Session, ensure, load_encoder
+from relax.encoders.extras import require
+from relax.errors import ArgumentError, InputError
+from relax.pictures import SUFFIXES
+
+SCHEMA = 1
+"""Version of the store; one of another version is refused."""
+
+ABOUT = "about.json"
+TABLE = "representations"
+CHUNK = 64
+"""Pictures between two commits."""
+
+SAME = 1e-3
+"""Cosine distance between representations of one picture above which an encoder counts as another one."""
+
+ROWS = 1024
+"""Rows that are compared with all others at a time."""
+
+COMPACTED = 32
+"""Commits after which small files are put together."""
+
+OnFile = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Added:
+    """What came of adding a folder.
+
+    Attributes:
+        added: files that were encoded.
+        known: files that were there already, unchanged.
+        failed: why others could not be read, by path.
+    """
+
+    added: int
+    known: int
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A picture that a search found.
+
+    Attributes:
+        path: of the file.
+        similarity: cosine of its representation and the query's.
+    """
+
+    path: str
+    similarity: float
+
+
+class Index:
+    """Pictures and their representations, on disk.
+
+    Args:
+        folder: of the store, made by :meth:`create`.
+
+    Raises:
+        InputError: no index there, or one of another schema.
+    """
+
+    def __init__(self, folder: str | PathLike[str]) -> None:
+        self.folder = Path(folder)
+        lancedb = require("lancedb", extra="match")
+        try:
+            about = json.loads((self.folder / ABOUT).read_text())
+        except FileNotFoundError:
+            raise InputError(
+                f"{self.folder}: no index here; make one by `relax index FOLDER --out {self.folder}`"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.folder / ABOUT}: cannot be read: {error}") from error
+        if about.get("schema") != SCHEMA:
+            raise InputError(
+                f"{self.folder}: an index of schema {about.get('schema')}, this version of relax reads {SCHEMA}; "
+                "make the index again"
+            )
+        self.about = about
+        self._table = lancedb.connect(self.folder).open_table(TABLE)
+        self._read: tuple[int, list[str], Tensor] | None = None
+
+    @classmethod
+    def create(cls, folder: str | PathLike[str], encoder: Any) -> Index:
+        """An empty index for an encoder, or the one that is there if it was made by the same encoder.
+
+        Args:
+            folder: of the store; made if need be.
+            encoder: what :func:`relax.explain` takes.
+        """
+        lancedb, pyarrow = require("lancedb", extra="match"), require("pyarrow", extra="match")
+        encoder = load_encoder(encoder) if isinstance(encoder, str) else ensure(encoder)
+        folder = Path(folder)
+        if not (folder / ABOUT).exists():
+            if folder.exists() and any(folder.iterdir()) and not (folder / f"{TABLE}.lance").exists():
+                raise ArgumentError(f"{folder}: not empty and no index; choose another folder")
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = encoder.encode(_probe())[0]
+            schema = pyarrow.schema(
+                [
+                    ("path", pyarrow.string()),
+                    ("size", pyarrow.int64()),
+                    ("modified", pyarrow.int64()),
+                    ("vector", pyarrow.list_(pyarrow.float32(), len(probe))),
+                ]
+            )
+            lancedb.connect(folder).create_table(TABLE, schema=schema, exist_ok=True)
+            about = {"schema": SCHEMA, "encoder": encoder.settings(), "probe": probe.tolist()}
+            with atomic_write(folder / ABOUT) as file:  # the last step: without it there is no index
+                file.write(json.dumps(about).encode())
+        index = cls(folder)
+        index.check(encoder)
+        return index
+
+    def check(self, encoder: Encoder) -> None:
+        """Raise unless this is the encoder, and the preprocessing, that the index was made with."""
+        made = self.about["encoder"]
+        if encoder.settings() != made:
+            different = sorted(k for k in {*made, *encoder.settings()} if made.get(k) != encoder.settings().get(k))
+            raise ArgumentError(
+                f"{self.folder}: made with encoder {made.get('name')!r}, not with {encoder.name!r} as it is here "
+                f"(different: {', '.join(different)}); use the same encoder and preprocessing, or make another index"
+            )
+        probe = torch.tensor(self.about["probe"])
+        distance = 1 - float(torch.cosine_similarity(probe, encoder.encode(_probe())[0], dim=0))
+        if not distance <= SAME:
+            raise ArgumentError(
+                f"{self.folder}: encoder {encoder.name!r} represents the same picture otherwise than when the index "
+                f"was made (cosine distance {distance:.3g}); its weights have changed: make another index"
+            )
+
+    def __len__(self) -> int:
+        return int(self._table.count_rows())
+
+    def add(
+        self, encoder: Encoder, source: str | PathLike[str], on_file: OnFile | None = None, **session: Any
+    ) -> Added:
+        """Encode the pictures of a folder, and of those in it, that are not there yet.
+
+        A file whose size or time has changed is encoded again. What was done stays done if the process is killed.
+
+        Args:
+            encoder: the one that the index was made with.
+            source: the folder.
+            on_file: called with the files done and all there are to do.
+            session: of :meth:`Encoder.session`: ``device``, ``precision``, ``batch_size``.
+
+        Raises:
+            ArgumentError: another process is writing to the index.
+        """
+        files = pictures_below(Path(source))
+        if not files:
+            raise InputError(f"{source}: no pictures in this folder or below it")
+        failed: dict[str, str] = {}
+        with self._writing(), encoder.session(**session) as opened:
+            known = self._known()
+            to_do = [path for path in files if known.get(str(path)) != _stamp(path)]
+            done = 0
+            with ThreadPoolExecutor(1) as reader:  # the next pictures are read while these are encoded
+                chunks = [to_do[start : start + CHUNK] for start in range(0, len(to_do), CHUNK)]
+                waiting = reader.submit(_read, encoder, chunks[0]) if chunks else None
+                for number, chunk in enumerate(chunks):
+                    if waiting is None:
+                        break
+                    read, wrong = waiting.result()
+                    following = chunks[number + 1 : number + 2]
+                    waiting = reader.submit(_read, encoder, following[0]) if following else None
+                    failed.update(wrong)
+                    self._commit(encoder, opened, read, known)
+                    done += len(chunk)
+                    if on_file is not None:
+                        on_file(done, len(to_do))
+                    if number % COMPACTED == COMPACTED - 1:
+                        self._table.optimize()
+        return Added(len(to_do) - len(failed), len(files) - len(to_do), failed)
+
+    def nearest(self, vector: Tensor | np.ndarray, k: int = 5) -> list[Neighbour]:
+        """The pictures whose representations have the largest cosine with a vector, best first.
+
+        Args:
+            vector: ``(D,)``.
+            k: how many.
+        """
+        if k < 1:
+            raise ArgumentError(f"expected `k` to be a positive integer, got {k!r}")
+        paths, directions = self._in_memory()
+        query = torch.nn.functional.normalize(torch.as_tensor(vector, dtype=torch.float32), dim=0)
+        if query.shape != directions.shape[1:]:
+            raise ArgumentError(f"expected a vector of length {directions.shape[1]}, got shape {tuple(query.shape)}")
+        best = torch.topk(directions @ query, min(k, len(paths)))
+        return [Neighbour(paths[i], s) for i, s in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
+
+    def duplicates(self, threshold: float = 0.95) -> list[tuple[str, str, float]]:
+        """Pairs of pictures whose cosine is at least a threshold, the most similar first.
+
+        Args:
+            threshold: in (0, 1].
+
+        Returns:
+            ``(path, other path, cosine)``, each pair once.
+        """
+        if not 0 < threshold <= 1:
+            raise ArgumentError(f"expected `threshold` in (0, 1], got {threshold!r}")
+        paths, directions = self._in_memory()
+        found = []
+        for start in range(0, len(paths), ROWS):
+            cosines = directions[start : start + ROWS] @ directions[start:].T
+            close = torch.triu(cosines >= threshold - 1e-6, diagonal=1)
+            for row, column in close.nonzero().tolist():
+                cosine = min(float(cosines[row, column]), 1.0)
+                found.append((paths[start + row], paths[start + column], cosine))
+        return sorted(found, key=lambda pair: -pair[2])
+
+    def _in_memory(self) -> tuple[list[str], Tensor]:
+        """Paths and directions, ``(N, D)`` float32, read again when the store has changed."""
+        self._table.checkout_latest()
+        if self._read is None or self._read[0] != self._table.version:
+            columns = self._table.search().select(["path", "vector"]).to_arrow().combine_chunks()
+            length = len(self.about["probe"])
+            flat = columns.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+            directions = torch.nn.functional.normalize(torch.tensor(flat).view(-1, length), dim=1)
+            self._read = (self._table.version, columns.column("path").to_pylist(), directions)
+        return self._read[1], self._read[2]
+
+    def _known(self) -> dict[str, tuple[int, int]]:
+        rows = self._table.search().select(["path", "size", "modified"]).to_arrow().to_pydict()
+        return dict(zip(rows["path"], zip(rows["size"], rows["modified"], strict=True), strict=True))
+
+    def _commit(self, encoder: Encoder, session: Session, read: dict[Path, Tensor], known: Collection[str]) -> None:
+        """Encode and put into the table, in one commit; rows of known files, which have changed, are replaced."""
+        if not read:
+            return
+        pyarrow = require("pyarrow", extra="match")
+        stack = torch.stack(list(read.values()))
+        session.settle(lambda n: stack[:n])
+        vectors = session.encode(stack).float().cpu()
+        session.check_finite()
+        stamps = [_stamp(path) for path in read]
+        rows = pyarrow.table(
+            {
+                "path": [str(path) for path in read],
+                "size": [size for size, _ in stamps],
+                "modified": [time for _, time in stamps],
+                "vector": pyarrow.FixedSizeListArray.from_arrays(
+                    pyarrow.array(vectors.numpy().ravel(), pyarrow.float32()), vectors.shape[1]
+                ),
+            }
+        )
+        changed = [str(path) for path in read if str(path) in known]
+        if changed:  # should the process be killed in between, they are encoded again next time
+            names = ", ".join("'" + path.replace("'", "''") + "'" for path in changed)
+            self._table.delete(f"path IN ({names})")
+        self._table.add(rows)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        filelock = require("filelock", extra="match")
+        lock = filelock.FileLock(self.folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise ArgumentError(
+                f"{self.folder}: another process is writing to this index; wait until it is done"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """The pictures in a folder and in those in it, by their endings, as absolute paths, sorted."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    return sorted(path.resolve() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def _read(encoder: Encoder, chunk: list[Path]) -> tuple[dict[Path, Tensor], dict[str, str]]:
+    """What the encoder sees of each file, and why others could not be read."""
+    read: dict[Path, Tensor] = {}
+    failed: dict[str, str] = {}
+    for path in chunk:
+        try:
+            read[path] = encoder.prepare(path).tensor
+        except InputError as error:
+            failed[str(path)] = str(error)
+    return read, failed
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of change, by which a file is known."""
+    about = path.stat()
+    return about.st_size, about.st_mtime_ns
+
+
+def _probe() -> np.ndarray:
+    """A picture that is always the same, ``(96, 128, 3)`` uint8."""
+    rows, columns = np.mgrid[0:96, 0:128]
+    return np.stack([rows * 2, columns * 2 - 1, (rows * columns) % 251], axis=-1).clip(0, 255).astype(np.uint8)

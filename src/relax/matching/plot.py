@@ -1,0 +1,105 @@
+"""The picture of a match: both inputs, their maps on one scale, and which region answers which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from relax.explanation import Explanation
+from relax.plotting import bare, outline, picture_of, sized
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from relax.matching.pairs import Match
+
+PANEL = 3.0
+REGIONS = 3
+
+
+def plot_match(match: Match) -> Figure:
+    """First row: both inputs and what each part of them does for the similarity, around a neutral zero.
+
+    Further rows: a strong region of the first input (box), and the interaction of every region of the second with it;
+    the box on the second is the one that answers most. All interaction maps share one scale.
+    """
+    answers = [] if match.interactions is None else match.interactions.answers(match.a.effect, REGIONS)
+    rows = 1 + (1 if answers else 0)
+    figure = Figure(figsize=(4 * PANEL + 1.2, rows * PANEL + 0.7), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(rows, 4)
+    places = [figure.add_subplot(grid[0, column]) for column in range(4)]
+    _pair(figure, places, match)
+    if match.interactions is not None and answers:
+        below = figure.add_subfigure(grid[1, :])
+        _regions(below, match, answers)
+    units = match.a.units["importance"]
+    figure.suptitle(f"{_name(match.a)} and {_name(match.b)}   ·   {units} {match.similarity:.3f}", fontsize=10)
+    return figure
+
+
+def _pair(figure: Figure, places: list[Axes], match: Match) -> None:
+    shown = []
+    for e in (match.a, match.b):
+        picture = picture_of(e)
+        shown.append((e, picture, sized(e, "importance", picture.shape) - e.neutral))
+    peak = max(float(np.nanmax(np.abs(effect))) for _, _, effect in shown) or 1.0
+    for column, (e, picture, effect) in enumerate(shown):
+        name = "ab"[column]
+        places[2 * column].imshow(picture)
+        outline(places[2 * column], effect)
+        places[2 * column].set_title(f"{name}: {_name(e)}", fontsize=9)
+        places[2 * column].set_xlabel("line: the 20 % that match most", fontsize=8)
+        image = places[2 * column + 1].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
+        places[2 * column + 1].set_title(f"what in {name} matches {'ba'[column]}", fontsize=9)
+        places[2 * column + 1].set_xlabel("red: makes them more alike, blue: less", fontsize=8)
+    for place in places:
+        bare(place)
+    bar = figure.colorbar(image, ax=places[3], fraction=0.046, pad=0.02)
+    bar.set_label(f"change of the {match.a.units['importance']}", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+
+
+def _regions(figure: Any, match: Match, answers: list[dict[str, Any]]) -> None:
+    found = match.interactions
+    if found is None:
+        return
+    maps = [found.map_of(row["cell"]) for row in answers]
+    peak = max(float(np.abs(values).max()) for values in maps) or 1.0
+    axes = figure.subplots(1, 1 + len(answers))
+    picture_a, picture_b = picture_of(match.a), picture_of(match.b)
+    axes[0].imshow(picture_a)
+    axes[0].set_title("regions of a", fontsize=9)
+    for number, (row, values, place) in enumerate(zip(answers, maps, axes[1:], strict=True), start=1):
+        color = f"C{number}"
+        _box(axes[0], picture_a.shape, row["cell"], found.cells, color, str(number))
+        height, width = picture_b.shape[:2]
+        place.imshow(picture_b, alpha=0.45)
+        image = place.imshow(
+            values, cmap="RdBu_r", vmin=-peak, vmax=peak, extent=(0, width, height, 0), alpha=0.6, aspect="auto"
+        )
+        place.set_aspect("equal")
+        _box(place, picture_b.shape, row["answer"], found.cells, color, str(number))
+        place.set_title(f"what in b answers region {number}", fontsize=9)
+        place.set_xlabel(f"{row['interaction']:.2g} ± {row['standard_error']:.1g} (standard error)", fontsize=8)
+    for place in axes:
+        bare(place)
+    bar = figure.colorbar(image, ax=axes[-1], fraction=0.046, pad=0.02)
+    bar.set_label("interaction", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+
+
+def _box(axes: Axes, shape: tuple[int, ...], cell: tuple[int, int], cells: int, color: str, label: str) -> None:
+    high, wide = shape[0] / cells, shape[1] / cells
+    corner = (cell[1] * wide, cell[0] * high)
+    axes.add_patch(Rectangle(corner, wide, high, fill=False, edgecolor=color, linewidth=2.5))
+    axes.text(corner[0] + wide / 2, corner[1] + high / 2, label, color=color, weight="bold", ha="center", va="center")
+
+
+def _name(e: Explanation) -> str:
+    return Path(str(e.settings["input"]["source"])).name

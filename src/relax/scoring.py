@@ -46,7 +46,7 @@ class Scorer(nn.Module):
         """
         representations = self.represent(inputs)
         if vectors is None:
-            return self.reference.score(representations)
+            return self.reference.score(representations).to(representations)
         if not isinstance(self.reference, Vectors):
             raise ArgumentError("vectors for each row need a reference that is a similarity to a vector")
         rows = zip(representations[:, None], vectors.to(representations), strict=True)

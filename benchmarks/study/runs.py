@@ -83,7 +83,7 @@ def runs(scale: float) -> list[Run]:
             "stamps",
             ("augnet-resnet50", "vit-s14-focus"),
             ("relax", "smoothgrad", "integrated-gradients", "lafam", "center", "random"),
-            n=n(6),
+            n=n(16),
         ),
         Run(
             "robustness",
@@ -92,7 +92,7 @@ def runs(scale: float) -> list[Run]:
             ("fashion:supervised", UNLABELLED),
             ("relax", "u-relax", "occlusion", "kernel-shap", "smoothgrad", "integrated-gradients", "saliency", "lafam"),
             ("max-sensitivity", "avg-sensitivity", "parameter-randomisation"),
-            n=n(12),
+            n=n(24),
         ),
         Run(
             "errors",
@@ -115,7 +115,7 @@ def runs(scale: float) -> list[Run]:
             ood="stamps",
         ),
     ]
-    for encoder, inputs in ((LITE0, n(6)), (UNLABELLED, n(40))):
+    for encoder, inputs in ((LITE0, n(12)), (UNLABELLED, n(40))):
         dataset = "stamps" if encoder == LITE0 else "fashion-scenes"
         made += [
             Run(f"{part}-{setting}", part, dataset, (encoder,), (method,), n=inputs, setting=setting, **more)

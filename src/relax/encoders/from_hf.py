@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -11,6 +12,9 @@ from relax.encoders.base import Encoder
 from relax.encoders.extras import require
 from relax.encoders.transforms import ImageTransform
 from relax.errors import EncoderError, first_line
+
+TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
+"""Files that hold a tokeniser's words."""
 
 
 def from_hf(
@@ -86,22 +90,27 @@ class _TextTower:
         self.tokenizer: Any = None
 
     def __call__(self, sentences: list[str]) -> Any:
-        if self.tokenizer is None:
-            transformers = require("transformers", extra="hf")
-            try:
-                self.tokenizer = transformers.AutoTokenizer.from_pretrained(self.name)
-            except (OSError, ValueError, KeyError, ImportError) as error:
-                raise EncoderError(
-                    f"hf:{self.name} has no tokeniser that can be loaded: {first_line(error)}"
-                ) from error
+        self.tokenizer = self.tokenizer or _tokenizer(self.name)
         config = getattr(self.model.config, "text_config", self.model.config)
         length = getattr(config, "max_position_embeddings", None)
-        # SigLIP was trained on sentences padded to the full length
-        padding = "max_length" if "siglip" in getattr(self.model.config, "model_type", "") else True
+        # SigLIP was trained on sentences padded to the full length, the padding seen
+        siglip = "siglip" in getattr(self.model.config, "model_type", "")
+        padding, names = ("max_length", ("input_ids",)) if siglip else (True, ("input_ids", "attention_mask"))
         tokens = self.tokenizer(sentences, padding=padding, truncation=True, max_length=length, return_tensors="pt")
         device = next(self.model.parameters()).device
-        wanted = {key: value.to(device) for key, value in tokens.items() if key in ("input_ids", "attention_mask")}
-        return self.model.get_text_features(**wanted)  # type: ignore[operator]
+        return self.model.get_text_features(**{name: tokens[name].to(device) for name in names})  # type: ignore[operator]
+
+
+def _tokenizer(name: str) -> Any:
+    transformers = require("transformers", extra="hf")
+    folder = Path(name)
+    if folder.is_dir() and not any((folder / file).exists() for file in TOKENIZERS):
+        # transformers would make one that knows no words
+        raise EncoderError(f"hf:{name}: no tokeniser in this folder, one of {', '.join(TOKENIZERS)}; save it there too")
+    try:
+        return transformers.AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise EncoderError(f"hf:{name}: its tokeniser cannot be loaded: {first_line(error)}") from error
 
 
 def _transform(processor: Any, crop: str | None) -> ImageTransform:

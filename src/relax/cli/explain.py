@@ -82,7 +82,9 @@ def explain(
         "precision": precision,
         **options_of(option or []),
     }
-    loading: dict[str, Any] = {"device": device, "crop": crop}
+    loading: dict[str, Any] = {"device": device}
+    if crop is not None:
+        loading["crop"] = crop
     if weights is not None:
         loading["weights"] = str(weights)
     if not pretrained:

@@ -42,6 +42,8 @@ def index(
         added = made.add(loaded, folder, on_file, precision=precision)
     for reason in added.failed.values():
         say(f"skipped: {reason}")
+    if added.noted:
+        say(f"note: {added.noted[0]}" + (f", and {len(added.noted) - 1} more like it" if added.noted[1:] else ""))
     if as_json:
         row = {
             "index": str(out),

@@ -8,6 +8,7 @@ meanwhile. A search is exact: directions are read into memory once, one product 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from torch import Tensor
 from relax.atomic import atomic_write
 from relax.encoders import Encoder, Session, ensure, load_encoder
 from relax.encoders.extras import require
-from relax.errors import ArgumentError, InputError
+from relax.errors import ArgumentError, InputError, RelaxWarning
 from relax.pictures import SUFFIXES
 
 SCHEMA = 1
@@ -54,11 +55,13 @@ class Added:
         added: files that were encoded.
         known: files that were there already, unchanged.
         failed: why others could not be read, by path.
+        noted: warnings while they were read, such as of transparent parts that were composited on white.
     """
 
     added: int
     known: int
     failed: dict[str, str] = field(default_factory=dict)
+    noted: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,8 @@ class Index:
         if not files:
             raise InputError(f"{source}: no pictures in this folder or below it")
         failed: dict[str, str] = {}
-        with self._writing(), encoder.session(**session) as opened:
+        with self._writing(), encoder.session(**session) as opened, warnings.catch_warnings(record=True) as noted:
+            warnings.simplefilter("always", RelaxWarning)
             known = self._known()
             to_do = [path for path in files if known.get(str(path)) != _stamp(path)]
             done = 0
@@ -196,7 +200,8 @@ class Index:
                         on_file(done, len(to_do))
                     if number % COMPACTED == COMPACTED - 1:
                         self._table.optimize()
-        return Added(len(to_do) - len(failed), len(files) - len(to_do), failed)
+        notes = [str(note.message) for note in noted if issubclass(note.category, RelaxWarning)]
+        return Added(len(to_do) - len(failed), len(files) - len(to_do), failed, notes)
 
     def nearest(self, vector: Tensor | np.ndarray, k: int = 5) -> list[Neighbour]:
         """The pictures whose representations have the largest cosine with a vector, best first.

@@ -16,6 +16,7 @@ from relax.plotting import bare, outline, picture_of, sized
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from relax.matching.interactions import Interactions
     from relax.matching.pairs import Match
 
 PANEL = 3.0
@@ -30,16 +31,16 @@ def plot_match(match: Match) -> Figure:
     """
     answers = [] if match.interactions is None else match.interactions.answers(match.a.effect, REGIONS)
     rows = 1 + (1 if answers else 0)
-    figure = Figure(figsize=(4 * PANEL + 1.2, rows * PANEL + 0.7), layout="constrained", dpi=110)
+    figure = Figure(figsize=(4 * PANEL + 1.2, rows * (PANEL + 0.45) + 0.4), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(rows, 4)
     places = [figure.add_subplot(grid[0, column]) for column in range(4)]
     _pair(figure, places, match)
-    if match.interactions is not None and answers:
-        below = figure.add_subfigure(grid[1, :])
-        _regions(below, match, answers)
+    if match.interactions is not None:
+        _regions(figure.add_subfigure(grid[1, :]), match, match.interactions, answers)
     units = match.a.units["importance"]
-    figure.suptitle(f"{_name(match.a)} and {_name(match.b)}   ·   {units} {match.similarity:.3f}", fontsize=10)
+    names = f"{_name(match.a) or 'a'} and {_name(match.b) or 'b'}"
+    figure.suptitle(f"{names}   ·   {units} {match.similarity:.3f}", fontsize=10)
     return figure
 
 
@@ -53,7 +54,7 @@ def _pair(figure: Figure, places: list[Axes], match: Match) -> None:
         name = "ab"[column]
         places[2 * column].imshow(picture)
         outline(places[2 * column], effect)
-        places[2 * column].set_title(f"{name}: {_name(e)}", fontsize=9)
+        places[2 * column].set_title(f"{name}: {_name(e)}" if _name(e) else name, fontsize=9)
         places[2 * column].set_xlabel("line: the 20 % that match most", fontsize=8)
         image = places[2 * column + 1].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
         places[2 * column + 1].set_title(f"what in {name} matches {'ba'[column]}", fontsize=9)
@@ -65,10 +66,7 @@ def _pair(figure: Figure, places: list[Axes], match: Match) -> None:
     bar.ax.tick_params(labelsize=7)
 
 
-def _regions(figure: Any, match: Match, answers: list[dict[str, Any]]) -> None:
-    found = match.interactions
-    if found is None:
-        return
+def _regions(figure: Any, match: Match, found: Interactions, answers: list[dict[str, Any]]) -> None:
     maps = [found.map_of(row["cell"]) for row in answers]
     peak = max(float(np.abs(values).max()) for values in maps) or 1.0
     axes = figure.subplots(1, 1 + len(answers))
@@ -102,4 +100,6 @@ def _box(axes: Axes, shape: tuple[int, ...], cell: tuple[int, int], cells: int, 
 
 
 def _name(e: Explanation) -> str:
-    return Path(str(e.settings["input"]["source"])).name
+    """Of the file, where there is one."""
+    source = str(e.settings["input"]["source"])
+    return "" if source in ("tensor", "array", "PIL image") else Path(source).name

@@ -1,0 +1,214 @@
+"""Matching: does a pair map point at what the pictures share, and what does it cost? Run with ``make match``.
+
+Prints tables and writes benchmarks/results-matching.json and the pictures of docs/match.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.stats import bootstrap
+from skimage import data
+
+import relax
+from benchmarks.__main__ import rate
+from relax.datasets import open_dataset
+
+HERE = Path(__file__).parent
+DOCS = HERE.parent / "docs" / "match"
+PARTS = ("pointing", "pairs", "index", "query")
+GREY = (128, 128, 128)
+TURNS = 7
+
+
+def portrait(sample: Any, number: int, size: int = 224) -> Image.Image:
+    """One object of a scene alone, mirrored, large on grey: no pixel is where it was."""
+    item = sample.objects[number]
+    left, top, right, bottom = item.box
+    alone = np.where(item.mask[..., None], np.asarray(sample.picture), np.array(GREY, dtype=np.uint8))
+    cut = Image.fromarray(alone[top:bottom, left:right].astype(np.uint8)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    scale = 0.7 * size / max(cut.size)
+    cut = cut.resize((round(cut.width * scale), round(cut.height * scale)), Image.Resampling.LANCZOS)
+    picture = Image.new("RGB", (size, size), GREY)
+    picture.paste(cut, ((size - cut.width) // 2, (size - cut.height) // 2))
+    return picture
+
+
+def pointing(encoder: relax.Encoder, n: int, n_masks: int) -> dict[str, Any]:
+    """Scenes of two or three objects against a picture of one of them: on which object is the map's mean largest?"""
+    dataset = open_dataset("stamps:several")
+    rows = []
+    for index in range(n):
+        sample = dataset[index]
+        number = index % len(sample.objects)
+        e = relax.explain(encoder, sample.picture, portrait(sample, number), n_masks=n_masks, seed=index)
+        plain = relax.explain(encoder, sample.picture, n_masks=n_masks, seed=index)
+        means = [float(e.effect[item.mask].mean()) for item in sample.objects]
+        without = [float((plain.importance - plain.neutral)[item.mask].mean()) for item in sample.objects]
+        peak = np.unravel_index(int(np.argmax(e.effect)), e.effect.shape)
+        rows.append(
+            {
+                "objects": len(sample.objects),
+                "right": int(np.argmax(means)) == number,
+                "right without a reference": int(np.argmax(without)) == number,
+                "peak on it": bool(sample.objects[number].mask[peak]),
+            }
+        )
+        if index == 0:
+            DOCS.mkdir(parents=True, exist_ok=True)
+            pair = relax.match(encoder, sample.picture, portrait(sample, number), regions=True, n_masks=n_masks)
+            pair.plot(DOCS / "pair.png")
+    found: dict[str, Any] = {"scenes": n, "masks": n_masks, "encoder": encoder.name}
+    for name in ("right", "right without a reference", "peak on it"):
+        values = np.array([row[name] for row in rows], dtype=float)
+        interval = bootstrap((values,), np.mean, rng=0, method="percentile").confidence_interval
+        found[name] = [float(values.mean()), float(interval.low), float(interval.high)]
+    found["chance"] = float(np.mean([1 / row["objects"] for row in rows]))
+    return found
+
+
+def pairs(encoder: relax.Encoder) -> dict[str, Any]:
+    """Both directions beside one map, in turns, with as many masks each."""
+    a, b = data.chelsea(), data.coffee()
+    relax.explain(encoder, a, n_masks=256)
+    ratios: dict[str, list[float]] = {"both directions over one map": [], "and regions": []}
+    for turn in range(TURNS):
+        took = []
+        for work in (
+            lambda: relax.explain(encoder, a, n_masks=512, seed=turn),  # noqa: B023
+            lambda: relax.match(encoder, a, b, n_masks=512, seed=turn),  # noqa: B023
+            lambda: relax.match(encoder, a, b, regions=True, n_masks=512, seed=turn),  # noqa: B023
+        ):
+            began = time.perf_counter()
+            work()
+            took.append(time.perf_counter() - began)
+        ratios["both directions over one map"].append(took[1] / took[0])
+        ratios["and regions"].append(took[2] / took[0])
+    return {name: [float(np.median(v)), float(min(v)), float(max(v))] for name, v in ratios.items()}
+
+
+def indexing(encoder: relax.Encoder, threads: int) -> dict[str, Any]:
+    """Pictures a second into an index, beside the bare encoder and beside reading alone; memory of two sizes."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "pictures"
+        folder.mkdir()
+        photographs = [data.chelsea(), data.coffee(), data.astronaut(), data.rocket()]
+        for number in range(1024):
+            picture = Image.fromarray(photographs[number % 4]).resize((320, 240))
+            picture.save(folder / f"{number:04d}.jpg", quality=90 - number % 20)
+        files = sorted(folder.iterdir())
+        bare, reading, whole = [], [], []
+        stack = torch.stack([encoder.prepare(file).tensor for file in files[:8]])
+        best = max(
+            (rate(encoder.model, stack[:k].contiguous(memory_format=torch.channels_last), 1.0), k) for k in (2, 4, 8)
+        )[1]
+        batch = stack[:best].contiguous(memory_format=torch.channels_last)
+        for turn in range(3):
+            bare.append(rate(encoder.model, batch))
+            began = time.perf_counter()
+            for file in files[:256]:
+                encoder.prepare(file)
+            reading.append(256 / (time.perf_counter() - began))
+            small = Path(name) / f"small-{turn}"
+            small.mkdir()
+            for file in files[:512]:
+                (small / file.name).hardlink_to(file)
+            index = relax.Index.create(Path(name) / f"index-{turn}", encoder)
+            began = time.perf_counter()
+            index.add(encoder, small, precision="float32")
+            whole.append(512 / (time.perf_counter() - began))
+        ratios = np.array(whole) / np.array(bare)
+        both = 1 / (1 / np.array(bare) + 1 / np.array(reading))
+        found["bare encoder, pictures a second"] = float(np.median(bare))
+        found["reading alone"] = float(np.median(reading))
+        found["index"] = float(np.median(whole))
+        found["index over bare encoder"] = [float(np.median(ratios)), float(ratios.min()), float(ratios.max())]
+        found["index over encoder and reading one after the other"] = float(np.median(np.array(whole) / both))
+        for n in (256, 1024):
+            some = Path(name) / f"some-{n}"
+            some.mkdir()
+            for file in files[:n]:
+                (some / file.name).hardlink_to(file)
+            code = (
+                "import resource, sys, torch, relax\n"
+                f"torch.set_num_threads({threads})\n"
+                f"e = relax.load_encoder('efficientnet-lite0'); i = relax.Index.create(r'{name}/memory-{n}', e)\n"
+                f"i.add(e, r'{some}'); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+            )
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            found[f"peak memory in MiB, {n} pictures"] = float(done.stdout)
+    return found
+
+
+def querying(n: int = 100_000, length: int = 1280) -> dict[str, Any]:
+    """Milliseconds for the nearest five of synthetic vectors, in an index that is open."""
+    import pyarrow
+
+    with tempfile.TemporaryDirectory() as name:
+        encoder = relax.Encoder(lambda batch: batch.flatten(1)[:, :length], relax.ImageTransform(size=(32, 32)))
+        index = relax.Index.create(Path(name) / "index", encoder)
+        rng = np.random.default_rng(0)
+        for start in range(0, n, 5000):
+            vectors = rng.standard_normal((5000, length), dtype=np.float32)
+            columns = {
+                "path": [str(start + i) for i in range(5000)],
+                "size": [0] * 5000,
+                "modified": [0] * 5000,
+                "vector": pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(vectors.ravel()), length),
+            }
+            index._table.add(pyarrow.table(columns))
+        query = rng.standard_normal(length, dtype=np.float32)
+        took = []
+        for _ in range(12):
+            began = time.perf_counter()
+            index.nearest(torch.from_numpy(query), 5)
+            took.append(1000 * (time.perf_counter() - began))
+    return {
+        f"first query of {n} vectors of {length}, ms (reads them)": took[0],
+        "later ones, ms (median, least, most)": [float(np.median(took[1:])), min(took[1:]), max(took[1:])],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--n", type=int, default=48, help="scenes")
+    parser.add_argument("--masks", type=int, default=384)
+    parser.add_argument("--only", choices=PARTS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    warnings.simplefilter("ignore", relax.RelaxWarning)
+    encoder = relax.load_encoder("efficientnet-lite0", device="cpu")
+    found: dict[str, Any] = {}
+    for part in (options.only,) if options.only else PARTS:
+        if part == "pointing":
+            found[part] = pointing(encoder, options.n, options.masks)
+        elif part == "pairs":
+            found[part] = pairs(encoder)
+        elif part == "index":
+            found[part] = indexing(encoder, options.threads)
+        else:
+            found[part] = querying()
+    name = f"results-matching-{options.only}.json" if options.only else "results-matching.json"
+    (HERE / name).write_text(json.dumps(found, indent=2) + "\n")
+    for part, rows in found.items():
+        print(f"\n{part}")
+        for label, value in rows.items():
+            shown = value if isinstance(value, (str, int)) else np.round(value, 4).tolist()
+            print(f"  {label:<55} {shown}")
+
+
+if __name__ == "__main__":
+    main()

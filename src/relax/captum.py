@@ -10,7 +10,7 @@ from torch import Tensor
 
 from relax.api import explain
 from relax.encoders import ensure
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.errors import InputError
 
 Attribution: Any = require("captum.attr", extra="methods").Attribution

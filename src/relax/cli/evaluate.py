@@ -45,7 +45,7 @@ def evaluate(
     import torch
     from tqdm.auto import tqdm
 
-    from relax.encoders.extras import require
+    from relax.extras import require
 
     for module in ("pandas", "pyarrow", "sklearn", "jinja2", "quantus"):
         require(module, extra="evaluate")

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 from relax.datasets.base import Object, Sample
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.errors import InputError
 from relax.pictures import open_picture
 

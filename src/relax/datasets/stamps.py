@@ -16,7 +16,7 @@ from PIL import Image
 
 from relax.datasets.base import Object, Sample
 from relax.datasets.cache import STAMPS, find
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.errors import ArgumentError
 
 NOT_PHOTOGRAPHS = {"cartoon", "symbols"}

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from relax.datasets.base import Object, Sample
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.errors import InputError
 from relax.pictures import open_picture
 

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from relax.encoders.base import Encoder
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.encoders.transforms import ImageTransform
 from relax.errors import EncoderError, first_line
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from relax.encoders.base import Encoder
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.encoders.transforms import ImageTransform
 from relax.encoders.weights import read_weights
 from relax.errors import EncoderError, MissingExtraError

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from relax.encoders import Encoder
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.errors import EncoderError, InputError
 from relax.evaluation.base import Metric
 from relax.evaluation.curves import area

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from relax.atomic import atomic_write
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.evaluation.metrics import METRICS
 from relax.evaluation.report_plots import plot_curves, plot_maps
 from relax.evaluation.runner import Evaluation

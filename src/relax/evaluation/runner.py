@@ -195,7 +195,7 @@ def _judge(
     subject = Subject(encoder, explanation, _mask_as_seen(sample, prepared), again, seed)
     values = {name: METRICS[name].run(subject) for name in metrics}
     line["values"] = {name: None if isnan(value) else value for name, value in values.items()}
-    line["curves"] = {fill: c for fill, c in subject.curves.items() if isinstance(c, dict) and "insertion" in c}
+    line["curves"] = subject.curves
     return {**line, **{name: explanation.settings["cost"][name] for name in ("forwards", "backwards", "seconds")}}
 
 

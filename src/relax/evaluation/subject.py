@@ -26,7 +26,8 @@ class Subject:
         mask: ``(H, W)`` bool at the encoder's input resolution: where the object is; ``None`` if not known.
         again: ``(encoder, (C, H, W) tensor, seed) -> Explanation`` by the same method with the same settings.
         seed: of the explanation, and of everything random that a metric does.
-        curves: what metrics have computed and share: curves by fill, the actual error.
+        curves: by fill, once a metric has computed them.
+        error: the actual error of the map, once a metric has computed it.
     """
 
     encoder: Encoder
@@ -35,6 +36,7 @@ class Subject:
     again: Again
     seed: int
     curves: dict[str, Any] = field(default_factory=dict)
+    error: np.ndarray | None = None
 
     @property
     def tensor(self) -> Tensor:

@@ -16,13 +16,13 @@ REPEATS = 5
 
 def actual_error(subject: Subject) -> np.ndarray:
     """``(H, W)``: standard deviation of the importance over explanations that differ in the seed only."""
-    if "error" not in subject.curves:
+    if subject.error is None:
         maps = [
             subject.again(subject.encoder, subject.tensor, subject.seed + 1 + k).importance.astype(np.float64)
             for k in range(REPEATS)
         ]
-        subject.curves["error"] = np.std(maps, axis=0, ddof=1)
-    return np.asarray(subject.curves["error"])
+        subject.error = np.std(maps, axis=0, ddof=1)
+    return np.asarray(subject.error)
 
 
 def _correlation(subject: Subject, name: str) -> float:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from relax.atomic import atomic_write
 from relax.encoders import Encoder, Session, ensure, load_encoder
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.errors import ArgumentError, InputError, RelaxWarning
 from relax.pictures import SUFFIXES
 

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from relax.atomic import atomic_write
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.errors import InputError
 from relax.pictures import open_picture
 from relax.version import __version__

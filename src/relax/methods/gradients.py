@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.errors import ArgumentError
 from relax.methods.base import Budget, Maps, Method, Problem, budget
 from relax.scoring import Scorer

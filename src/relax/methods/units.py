@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.errors import ArgumentError
 from relax.loop import scores_of
 from relax.masks import Block

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from relax.atomic import atomic_write
 from relax.datasets import FashionScenes
 from relax.encoders import Encoder
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.encoders.small import SIZE, WAYS, Components, network, transform
 from relax.errors import ArgumentError, UnknownNameError
 from relax.seeding import seeded

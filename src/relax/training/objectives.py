@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relax.encoders.extras import require
+from relax.extras import require
 from relax.encoders.small import DIMENSIONS
 from relax.errors import UnknownNameError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relax.encoders.extras import require
+from relax.extras import require
 
 NEIGHBOURS = 20
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from relax.api import explain
 from relax.encoders import ensure
-from relax.extras import require
 from relax.errors import InputError
+from relax.extras import require
 
 Attribution: Any = require("captum.attr", extra="methods").Attribution
 

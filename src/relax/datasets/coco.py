@@ -7,8 +7,8 @@ import io
 from pathlib import Path
 
 from relax.datasets.base import Object, Sample
-from relax.extras import require
 from relax.errors import InputError
+from relax.extras import require
 from relax.pictures import open_picture
 
 

@@ -16,8 +16,8 @@ from PIL import Image
 
 from relax.datasets.base import Object, Sample
 from relax.datasets.cache import STAMPS, find
-from relax.extras import require
 from relax.errors import ArgumentError
+from relax.extras import require
 
 NOT_PHOTOGRAPHS = {"cartoon", "symbols"}
 PHOTOGRAPHS = ("coffee.png", "rocket.jpg", "grass.png", "gravel.png", "brick.png")

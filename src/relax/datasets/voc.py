@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from relax.datasets.base import Object, Sample
-from relax.extras import require
 from relax.errors import InputError
+from relax.extras import require
 from relax.pictures import open_picture
 
 CLASSES = (

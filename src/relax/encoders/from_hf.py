@@ -9,9 +9,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from relax.encoders.base import Encoder
-from relax.extras import require
 from relax.encoders.transforms import ImageTransform
 from relax.errors import EncoderError, first_line
+from relax.extras import require
 
 TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
 """Files that hold a tokeniser's words."""

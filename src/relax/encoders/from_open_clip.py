@@ -7,10 +7,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from relax.encoders.base import Encoder
-from relax.extras import require
 from relax.encoders.transforms import ImageTransform
 from relax.encoders.weights import load_weights
 from relax.errors import EncoderError, first_line
+from relax.extras import require
 
 
 def from_open_clip(

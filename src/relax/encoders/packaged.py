@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from relax.encoders.base import Encoder
-from relax.extras import require
 from relax.encoders.transforms import ImageTransform
 from relax.encoders.weights import read_weights
 from relax.errors import EncoderError, MissingExtraError
+from relax.extras import require
 
 
 def augnet_resnet50(name: str, *, crop: str | None = None, pool: Any = "auto") -> Encoder:

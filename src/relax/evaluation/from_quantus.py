@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from relax.encoders import Encoder
-from relax.extras import require
 from relax.errors import EncoderError, InputError
 from relax.evaluation.base import Metric
 from relax.evaluation.curves import area
 from relax.evaluation.subject import Subject, evidence
+from relax.extras import require
 from relax.scoring import Scorer, similarity_forward
 from relax.seeding import seeded
 

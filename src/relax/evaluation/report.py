@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from relax.atomic import atomic_write
-from relax.extras import require
 from relax.evaluation.metrics import METRICS
 from relax.evaluation.report_plots import plot_curves, plot_maps
 from relax.evaluation.runner import Evaluation
 from relax.evaluation.statistics import auroc, summary
 from relax.explanation import Explanation
+from relax.extras import require
 from relax.version import __version__
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from relax.atomic import atomic_write
 from relax.encoders import Encoder, Session, ensure, load_encoder
-from relax.extras import require
 from relax.errors import ArgumentError, InputError, RelaxWarning
+from relax.extras import require
 from relax.pictures import SUFFIXES
 
 SCHEMA = 1

@@ -10,8 +10,8 @@ from typing import Any
 from PIL import Image
 
 from relax.atomic import atomic_write
-from relax.extras import require
 from relax.errors import InputError
+from relax.extras import require
 from relax.pictures import open_picture
 from relax.version import __version__
 

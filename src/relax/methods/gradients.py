@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from relax.extras import require
 from relax.errors import ArgumentError
+from relax.extras import require
 from relax.methods.base import Budget, Maps, Method, Problem, budget
 from relax.scoring import Scorer
 from relax.seeding import seeded

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relax.extras import require
 from relax.errors import ArgumentError
+from relax.extras import require
 from relax.loop import scores_of
 from relax.masks import Block
 from relax.methods.base import Maps, Method, Problem, budget

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from relax.atomic import atomic_write
 from relax.datasets import FashionScenes
 from relax.encoders import Encoder
-from relax.extras import require
 from relax.encoders.small import SIZE, WAYS, Components, network, transform
 from relax.errors import ArgumentError, UnknownNameError
+from relax.extras import require
 from relax.seeding import seeded
 from relax.training.objectives import OBJECTIVES, objective
 from relax.training.probes import knn_accuracy, linear_accuracy

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relax.extras import require
 from relax.encoders.small import DIMENSIONS
 from relax.errors import UnknownNameError
+from relax.extras import require
 
 PROJECTED = 64
 PROTOTYPES = 100

@@ -18,6 +18,7 @@ from .errors import RelaxWarning as RelaxWarning
 from .errors import UnknownNameError as UnknownNameError
 from .evaluation import evaluate as evaluate
 from .explanation import Explanation as Explanation
+from .masks import ColumnMasks as ColumnMasks
 from .masks import GridMasks as GridMasks
 from .masks import Masks as Masks
 from .masks import MultiScaleMasks as MultiScaleMasks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ def explain(
     precision: str = "auto",
     device: str | torch.device = "auto",
     progress: bool = False,
+    views: str = "joint",
     **options: Any,
 ) -> Any:
     """Explain what an encoder's representation of an input is made of.
@@ -57,7 +58,8 @@ def explain(
         encoder: an :class:`Encoder`, a name for :func:`load_encoder`, an ``nn.Module`` or any callable.
         inputs: one input or several. A path, PIL image or ``(H, W, C)`` numpy array (uint8, or float in [0, 1])
             is a picture and goes through the encoder's transform; a ``(C, H, W)`` tensor is model-ready. A
-            list, or one more dimension in front, is several.
+            list, or one more dimension in front, is several. A mapping is one object of several views, each a
+            picture or a vector; for an encoder made with ``views=`` a tuple is one too.
         against: what masked representations are compared with, instead of the input's own: another input, a
             :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a :class:`Point`, a
             :class:`Direction` or a :class:`Dimension`.
@@ -78,10 +80,13 @@ def explain(
             ``"float32"``, ``"bfloat16"`` or ``"float16"``.
         device: ``"auto"`` for where the encoder is.
         progress: show a progress bar on stderr.
+        views: of an object of several views: ``"joint"`` masks all of them at once, ``"one-at-a-time"`` one while the
+            others are whole.
         options: of the method, such as ``threshold=`` of ``"u-relax"``.
 
     Returns:
-        An :class:`Explanation`, or a list of them for several inputs, each equal to its single result.
+        An :class:`Explanation`, or a list of them for several inputs, each equal to its single result. For an object
+        of several views a mapping of them, :class:`relax.multiview.ViewExplanations`.
 
     Raises:
         InputError: an input cannot be read or encoded.
@@ -96,6 +101,27 @@ def explain(
         ((28, 28), 512)
     """
     encoder = encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder)
+    if encoder.views is not None or isinstance(inputs, Mapping) or _are_mappings(inputs):
+        return _explain_views(
+            encoder,
+            inputs,
+            against,
+            method=method,
+            n_masks=n_masks,
+            max_masks=max_masks,
+            reliability=reliability,
+            seed=seed,
+            masks=masks,
+            fill=fill,
+            similarity=similarity,
+            design=design,
+            batch_size=batch_size,
+            precision=precision,
+            device=device,
+            progress=progress,
+            views=views,
+            **options,
+        )
     against = references.ensure(against, encoder)
     if similarity is None:
         similarity = against.similarity or METHODS[options.get("base", method)].similarity
@@ -120,6 +146,19 @@ def explain(
     if not sources:
         raise InputError("expected at least one input, got an empty list")
     return [plan.explain(source, progress) for source in sources]
+
+
+def _are_mappings(inputs: Any) -> bool:
+    return isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], Mapping)
+
+
+def _explain_views(encoder: Encoder, inputs: Any, against: Any, **arguments: Any) -> Any:
+    """One object of several views, or a list of them."""
+    from relax.multiview import explain_views
+
+    if isinstance(inputs, list):
+        return [explain_views(explain, encoder, views, against, **arguments) for views in inputs]
+    return explain_views(explain, encoder, inputs, against, **arguments)
 
 
 @dataclass(frozen=True, eq=False)

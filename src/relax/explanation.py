@@ -225,9 +225,9 @@ class Explanation:
         return figure
 
     def __repr__(self) -> str:
-        height, width = self.importance.shape
+        size = "x".join(map(str, self.importance.shape))
         name = self.settings["encoder"].get("name")
         return (
-            f"Explanation({self.settings['method']} of {name}, {height}x{width}, "
+            f"Explanation({self.settings['method']} of {name}, {size}, "
             f"n_masks={self.n_masks}, reliability={self.reliability:.3f})"
         )

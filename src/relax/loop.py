@@ -58,7 +58,7 @@ class Masked:
 
     def __call__(self, block: Block) -> Tensor:
         """``b + (x − b) ⊙ M`` for every mask of a block: ``(B, C, H, W)``."""
-        kept = self.units.masks(block)[:, None].to(self.tensor.dtype)
+        kept = self.units.beside(self.units.masks(block)).to(self.tensor.dtype)
         return torch.addcmul(self.background, self.tensor - self.background, kept)
 
     def represent(self, session: Session, block: Block) -> Tensor:

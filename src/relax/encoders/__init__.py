@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from relax.encoders.base import Encoder, Prepared, as_device, ensure, split
+from relax.encoders.base import Encoder, Key, Prepared, as_device, ensure, split
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session
 from relax.encoders.transforms import ImageTransform
@@ -166,6 +166,7 @@ __all__ = [
     "ENCODERS",
     "Encoder",
     "ImageTransform",
+    "Key",
     "Prepared",
     "Session",
     "check_precision",

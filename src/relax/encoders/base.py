@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
@@ -24,6 +24,8 @@ CHUNK = 64
 """Inputs that are read before they are encoded."""
 
 Transform = Callable[[Image.Image], Tensor]
+Key = str | int
+"""Of a view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,8 @@ class Encoder:
             callable; the rules stand in :mod:`relax.encoders.pooling`.
         patch: side of a vision transformer's patch in pixels, where the model has one.
         text: for models with a text tower: from sentences to ``(N, D)`` in the space of the inputs' representations.
+        views: for models of several views: their names, and the model is called with a mapping of batches; or their
+            number, and it is called with a tuple. ``transform`` may be a mapping with the same keys.
         origin: JSON-able description of how the encoder was made.
 
     Example:
@@ -68,17 +72,18 @@ class Encoder:
     def __init__(
         self,
         model: nn.Module | Callable[[Tensor], Any],
-        transform: Transform | None = None,
+        transform: Transform | Mapping[Key, Transform] | None = None,
         *,
         name: str | None = None,
         pool: Pool = "auto",
         patch: int | None = None,
         text: Callable[[list[str]], Tensor] | None = None,
+        views: Sequence[str] | int | None = None,
         origin: dict[str, Any] | None = None,
     ) -> None:
         if not callable(model):
             raise ArgumentError(f"expected an nn.Module or a callable as encoder, got {type(model).__name__}")
-        if transform is not None and not callable(transform):
+        if transform is not None and not callable(transform) and not isinstance(transform, Mapping):
             raise ArgumentError(f"expected `transform` to be a callable on PIL pictures, got {transform!r}")
         self.model = model
         self.transform = transform
@@ -86,6 +91,7 @@ class Encoder:
         self.pooling = Pooling(pool, has_class_token(model))
         self.patch = patch
         self.text = text
+        self.views: tuple[Key, ...] | None = _keys(views)
         self.origin = origin or {"name": self.name}
         self.batch_sizes: dict[tuple[Any, ...], int] = {}
 
@@ -108,6 +114,8 @@ class Encoder:
             picture = from_array(source)
         else:
             raise InputError(f"expected a path, PIL image, numpy array or tensor, got {type(source).__name__}")
+        if self.views is not None or isinstance(self.transform, Mapping):
+            raise InputError(f"encoder {self.name!r} takes several views; give a mapping of views")
         if self.transform is None:
             raise InputError(
                 f"encoder {self.name!r} has no transform for pictures; "
@@ -127,6 +135,10 @@ class Encoder:
             "sha256": fingerprint(picture),
         }
         return Prepared(tensor, picture, view, about)
+
+    def transform_of(self, view: Key) -> Transform | None:
+        """The transform of one view."""
+        return self.transform.get(view) if isinstance(self.transform, Mapping) else self.transform
 
     def _from_tensor(self, tensor: Tensor) -> Prepared:
         if tensor.ndim != 3:
@@ -268,6 +280,15 @@ def split(inputs: Any) -> list[Any] | None:
     if isinstance(inputs, (Tensor, np.ndarray)) and inputs.ndim == 4:
         return list(inputs)
     return None
+
+
+def _keys(views: Sequence[str] | int | None) -> tuple[Key, ...] | None:
+    if views is None:
+        return None
+    keys: tuple[Key, ...] = tuple(range(views)) if isinstance(views, int) else tuple(views)
+    if not keys or len(set(keys)) < len(keys):
+        raise ArgumentError(f"expected `views` to be different names or a positive number, got {views!r}")
+    return keys
 
 
 def _modes(model: Any) -> list[tuple[nn.Module, bool]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from relax.errors import ArgumentError
 from relax.masks.base import Block, Masks, Units
+from relax.masks.columns import ColumnMasks
 from relax.masks.grid import GridMasks
 from relax.masks.multiscale import MultiScaleMasks
 from relax.masks.patches import PatchMasks
@@ -22,6 +23,7 @@ MASKS.add("grid", GridMasks)
 MASKS.add("patches", PatchMasks)
 MASKS.add("superpixels", SuperpixelMasks)
 MASKS.add("multiscale", MultiScaleMasks)
+MASKS.add("columns", ColumnMasks)
 
 
 def create(name: str, **options: Any) -> Masks:
@@ -51,6 +53,7 @@ def ensure(masks: Masks | str, patch: int | None = None) -> Masks:
 __all__ = [
     "MASKS",
     "Block",
+    "ColumnMasks",
     "GridMasks",
     "Masks",
     "MultiScaleMasks",

@@ -64,6 +64,10 @@ class Units(ABC):
             ``(V, *shape)`` float64, row v being ``sum_n weights[v, n] * mask_n``.
         """
 
+    def beside(self, masks: Tensor) -> Tensor:
+        """``(B, *shape)`` masks in a shape that goes with a batch of inputs: here the same for all channels."""
+        return masks[:, None] if len(self.shape) > 1 else masks
+
     def middle(self) -> Tensor:
         """The placement in the middle, ``(1, k)``: where methods that do not move the units lay them."""
         return torch.tensor([[n // 2 for n in self.placements]])

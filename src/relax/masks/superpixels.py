@@ -21,7 +21,7 @@ class LabelUnits(Units):
     """Hard-edged units given by a label for each pixel; they never move.
 
     Args:
-        labels: ``(H, W)`` integers from 0 to ``n_units - 1``.
+        labels: of the shape of a map, integers from 0 to ``n_units - 1``.
     """
 
     def __init__(self, labels: Tensor) -> None:

@@ -7,9 +7,6 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from relax import encoders, masks
 from relax.api import explain
 from relax.designs import DESIGNS
@@ -18,7 +15,7 @@ from relax.errors import ArgumentError, InputError
 from relax.explanation import Explanation
 from relax.masks import Masks
 from relax.matching.interactions import Interactions, Side
-from relax.references import Context, Pair, Reference
+from relax.references import Pair, Recorded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,7 +90,7 @@ def match(
     if regions and method not in RECORDABLE:
         raise ArgumentError(f"regions=True needs method={' or '.join(map(repr, RECORDABLE))}, got {method!r}")
     one, other = (_prepared(encoder, source) for source in (a, b))
-    to_b, to_a = _Recorded(other), _Recorded(one)
+    to_b, to_a = Recorded(Pair(other)), Recorded(Pair(one))
     of_a = explain(encoder, one, to_b, method=method, **arguments)
     of_b = explain(encoder, other, to_a, method=method, **arguments)
     interactions = None
@@ -104,32 +101,7 @@ def match(
     return Match(of_a.score, of_a, of_b, interactions)
 
 
-class _Recorder:
-    """A reference that keeps what it is shown."""
-
-    def __init__(self, reference: Reference) -> None:
-        self._reference = reference
-        self.units, self.scale = reference.units, reference.scale
-        self.seen: list[Tensor] = []
-
-    def score(self, representations: Tensor) -> Tensor:
-        self.seen.append(representations)
-        return self._reference.score(representations)
-
-
-class _Recorded(Pair):
-    """Another input, and every representation that was compared with it."""
-
-    def reference(self, context: Context) -> Reference:
-        self._recorder = _Recorder(super().reference(context))
-        return self._recorder
-
-    def representations(self) -> Tensor:
-        """``(N, D)`` of the masked inputs; the last one that explain() scores is the input itself."""
-        return torch.cat(self._recorder.seen[:-1])
-
-
-def _side(prepared: Prepared, recipe: Masks, e: Explanation, against: _Recorded, cells: int) -> Side:
+def _side(prepared: Prepared, recipe: Masks, e: Explanation, against: Recorded, cells: int) -> Side:
     """The masks of an explanation, drawn again, beside the representations that they led to."""
     units = recipe.over(prepared.tensor.cpu())
     design = DESIGNS[e.settings["design"]]

@@ -12,6 +12,7 @@ from relax.encoders import Encoder
 from relax.references.base import Against, Context, Function, Reference, Vectors
 from relax.references.groups import Class, Cluster
 from relax.references.inputs import Corpus, Itself, Pair
+from relax.references.recorded import Recorded
 from relax.references.text import Text
 from relax.references.vectors import Dimension, Direction, Point
 
@@ -35,6 +36,7 @@ __all__ = [
     "Itself",
     "Pair",
     "Point",
+    "Recorded",
     "Reference",
     "Text",
     "Vectors",

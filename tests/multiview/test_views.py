@@ -1,0 +1,198 @@
+"""Several views: brute force over all masks, and what must hold whatever the encoder."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import relax
+from relax.masks import Block
+from relax.multiview.packing import Packing, ViewMasks
+
+GRID = relax.GridMasks(2, offsets="none")
+
+
+class TwoViews(nn.Module):
+    """An image and a vector, fused; ``deaf`` silences the vector."""
+
+    def __init__(self, deaf=False):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.image = nn.Sequential(nn.Conv2d(1, 6, 3, stride=2), nn.Tanh(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+            self.vector = nn.Sequential(nn.Linear(4, 24), nn.Tanh())
+        self.deaf = deaf
+
+    def forward(self, views):
+        image = self.image(views["image"])
+        return image if self.deaf else image + self.vector(views["vector"])
+
+
+@pytest.fixture
+def views():
+    generator = torch.Generator().manual_seed(1)
+    return {"image": torch.rand(1, 12, 12, generator=generator) * 2, "vector": torch.randn(4, generator=generator) * 2}
+
+
+def test_packing_is_undone(views):
+    packing = Packing({key: tuple(view.shape) for key, view in views.items()})
+    batch = {key: torch.stack([view, 2 * view]) for key, view in views.items()}
+    for key, view in packing.unpack(packing.pack(batch)).items():
+        torch.testing.assert_close(view, batch[key])
+
+
+def test_joint_maps_equal_brute_force_over_all_masks(views):
+    """All 2^8 masks of four cells and four columns, against many masks of the independent design."""
+    model = TwoViews().eval()
+    bits = torch.tensor(list(itertools.product((0.0, 1.0), repeat=8)))
+    packing = Packing({key: tuple(view.shape) for key, view in views.items()})
+    recipes = {"image": GRID, "vector": relax.ColumnMasks()}
+    units = ViewMasks(packing, recipes, ("image", "vector")).over(packing.pack(views))
+    block = Block(bits, torch.zeros(1, 3, dtype=torch.long))
+    image_masks = GRID.over(views["image"]).masks(Block(bits[:, :4], torch.zeros(1, 2, dtype=torch.long)))
+    masked = {"image": views["image"] * image_masks[:, None], "vector": views["vector"] * bits[:, 4:]}
+    torch.testing.assert_close(packing.pack(views) * units.beside(units.masks(block)), packing.pack(masked))
+    with torch.no_grad():
+        whole = model({key: view[None] for key, view in views.items()})
+        scores = torch.cosine_similarity(model(masked), whole).double()
+    expected = {
+        "image": (scores[:, None, None] * image_masks).sum(0) / image_masks.sum(0),
+        "vector": (scores[:, None] * bits[:, 4:]).sum(0) / bits[:, 4:].sum(0),
+    }
+    found = relax.explain(model, views, masks={"image": GRID, "vector": "grid"}, n_masks=4096)
+    for key, values in expected.items():
+        error = np.abs(found[key].importance - values.numpy())
+        assert error.max() < 5 * found[key].standard_error.max() + 1e-6, key
+        assert found[key].importance.shape == (12, 12) if key == "image" else (4,)
+    means = (scores @ bits.double()) / bits.sum(0) - scores.mean()
+    image_share = float(means[:4].sum() / means.sum())
+    assert found.shares.values["image"] == pytest.approx(
+        image_share, abs=4 * found.shares.standard_errors["image"] + 1e-3
+    )
+    assert sum(found.shares.values.values()) == pytest.approx(1)
+
+
+def test_a_single_view_is_a_single_input(tiny, image):
+    encoder = relax.Encoder(lambda views: tiny(views["only"]))
+    alone = relax.explain(tiny, image, n_masks=512)
+    view = relax.explain(encoder, {"only": image}, n_masks=512)
+    for name in ("importance", "uncertainty", "standard_error"):
+        np.testing.assert_allclose(getattr(view["only"], name), getattr(alone, name), atol=1e-6)
+    assert view["only"].n_masks == alone.n_masks
+    assert view.shares.values == {"only": pytest.approx(1)}
+
+
+@pytest.mark.parametrize("how", ["joint", "one-at-a-time"])
+def test_a_view_that_is_ignored_has_no_importance(views, how):
+    if how == "one-at-a-time":
+        with pytest.raises(relax.EncoderError, match="same score"):
+            relax.explain(TwoViews(deaf=True), views, views=how, masks={"image": GRID, "vector": "grid"}, n_masks=512)
+        return
+    found = relax.explain(TwoViews(deaf=True), views, views=how, masks={"image": GRID, "vector": "grid"}, n_masks=2048)
+    share, error = found.shares.values["vector"], found.shares.standard_errors["vector"]
+    assert abs(share) <= 2 * error + 1e-9
+    effect, error = found["vector"].effect, found["vector"].standard_error
+    assert (np.abs(effect) <= 3 * error + 1e-6).all()
+
+
+def test_the_order_of_the_views_does_not_matter_to_a_linear_encoder(views):
+    """Each effect has a closed form, so permuting the views permutes the results."""
+
+    def encoder(some):
+        return torch.cat([some["image"].flatten(1).cumsum(1)[:, ::30], some["vector"] * 3], 1)
+
+    recipes = {"image": relax.PatchMasks(6), "vector": "grid"}
+    turned = dict(reversed(views.items()))
+    both = [relax.explain(encoder, v, masks=recipes, similarity="dot", n_masks=64) for v in (views, turned)]
+    assert list(both[1]) == ["vector", "image"]
+    for key in views:
+        np.testing.assert_allclose(both[0][key].effect, both[1][key].effect, rtol=1e-3, atol=1e-3)
+    expected = 3 * views["vector"].numpy() * 3 * views["vector"].numpy() / 2
+    np.testing.assert_allclose(both[0]["vector"].effect, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_one_at_a_time_masks_one_view_while_the_others_are_whole(views):
+    model = TwoViews().eval()
+    found = relax.explain(model, views, views="one-at-a-time", masks={"image": GRID, "vector": "grid"}, n_masks=256)
+    fixed = relax.Encoder(lambda batch: model({"image": batch, "vector": views["vector"].expand(len(batch), 4)}))
+    alone = relax.explain(fixed, views["image"], masks=GRID, n_masks=256)
+    np.testing.assert_allclose(found["image"].importance, alone.importance, atol=1e-6)
+
+
+def test_both_views_cost_what_one_view_with_as_many_units_costs(views):
+    found = relax.explain(TwoViews(), views, masks={"image": GRID, "vector": "grid"}, n_masks=256)
+    assert found["image"].settings["cost"]["forwards"] == found["image"].n_masks + 1
+
+
+def test_tuples_lists_and_other_objects(views):
+    model = TwoViews().eval()
+    as_tuple = relax.Encoder(lambda some: model({"image": some[0], "vector": some[1]}), views=2)
+    masks = {"image": GRID, "vector": "grid"}
+    named = relax.explain(model, views, masks=masks, n_masks=64)
+    numbered = relax.explain(as_tuple, tuple(views.values()), masks={0: GRID, 1: "grid"}, n_masks=64)
+    np.testing.assert_allclose(numbered[1].importance, named["vector"].importance, atol=1e-6)
+    several = relax.explain(model, [views, views], masks=masks, n_masks=64)
+    np.testing.assert_allclose(several[1]["image"].importance, named["image"].importance, atol=1e-6)
+    other = {"image": views["image"].flip(2), "vector": -views["vector"]}
+    against = relax.explain(model, views, other, masks=masks, n_masks=64)
+    with torch.no_grad():
+        h = [model({key: v[None] for key, v in some.items()}) for some in (views, other)]
+    assert against["image"].score == pytest.approx(float(torch.cosine_similarity(*h)), abs=1e-5)
+    assert against["image"].signed
+
+
+def test_pictures_go_through_the_transform_of_their_view(views):
+    gray = relax.ImageTransform(size=(12, 12))
+    encoder = relax.Encoder(
+        lambda some: torch.cat([some["photo"].mean((2, 3)), some["vector"]], 1) + 1,
+        transform={"photo": gray},
+        views=["photo", "vector"],
+    )
+    photo = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+    found = relax.explain(
+        encoder, {"vector": np.arange(4.0), "photo": photo}, masks={"photo": GRID, "vector": "grid"}, n_masks=64
+    )
+    assert list(found) == ["photo", "vector"]
+    assert found["photo"].at_picture_size().shape == (30, 40)
+    assert found["vector"].settings["view"] == "vector"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda v: {"image": v["image"]}, "needs vector too"),
+        (lambda v: {**v, "sound": v["vector"]}, "does not know sound"),
+        (lambda v: {**v, "vector": v["vector"] * float("nan")}, "view 'vector': has NaN"),
+        (lambda v: {**v, "vector": torch.zeros(2, 2)}, "view 'vector': expected a vector"),
+        (lambda v: {**v, "vector": "nowhere.png"}, "view 'vector': nowhere.png: no such file"),
+        (lambda v: {**v, "vector": torch.zeros(5)}, "cannot encode"),
+        (lambda v: (v["image"],), "expected 2 views"),
+        (lambda v: v["image"], "expected 2 views"),
+        (lambda v: {}, "expected 2 views"),
+    ],
+)
+def test_views_that_cannot_be_are_said(views, change, words):
+    encoder = relax.Encoder(TwoViews(), views=["image", "vector"])
+    with pytest.raises(relax.InputError, match=words):
+        relax.explain(encoder, change(views), n_masks=64, masks={"image": GRID, "vector": "grid"})
+
+
+def test_arguments_that_do_not_go_with_views_are_said(views):
+    for more, words in (
+        ({"method": "saliency"}, "does not know of views"),
+        ({"views": "some"}, "'joint' or 'one-at-a-time'"),
+        ({"masks": {"image": GRID}}, "none for 'vector'"),
+        ({"masks": {"image": GRID, "vector": relax.ColumnMasks(keep=0.3)}}, "one keep probability"),
+    ):
+        with pytest.raises(relax.ArgumentError, match=words):
+            relax.explain(TwoViews(), views, n_masks=64, **more)
+
+
+def test_columns_are_vectors_only(image):
+    with pytest.raises(relax.ArgumentError, match="need a vector"):
+        relax.ColumnMasks().over(image)
+    units = relax.ColumnMasks(group=3).over(torch.zeros(7))
+    assert units.n_units == 3
+    assert units.masks(Block(torch.eye(3), torch.zeros(1, 1))).tolist()[1] == [0, 0, 0, 1, 1, 1, 0]

@@ -1,6 +1,11 @@
+from . import captum as captum
 from . import designs as designs
+from . import errors as errors
 from . import fills as fills
+from . import gradcam as gradcam
 from . import masks as masks
+from . import multiview as multiview
+from . import quantus as quantus
 from . import references as references
 from . import similarity as similarity
 from .api import explain as explain

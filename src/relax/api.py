@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from relax import similarity as similarity_
 from relax.designs import DESIGNS, Design
 from relax.encoders import Encoder, Prepared, Session, check_precision
 from relax.encoders.tokens import token_stage
-from relax.errors import ArgumentError, InputError
+from relax.errors import ArgumentError, InputError, RelaxWarning
 from relax.explanation import Explanation
 from relax.fills import Fill
 from relax.loop import Dropped, Masked
@@ -64,8 +65,9 @@ def explain(
             :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a :class:`Point`, a
             :class:`Direction` or a :class:`Dimension`.
         method: a name from ``relax list methods``.
-        n_masks: at least that many masks, rounded up to whole blocks. ``None``: as many as it takes for the
-            reliability to reach ``reliability``, at most ``max_masks``.
+        n_masks: at least that many masks, rounded up to whole blocks, for methods that take a number of masks (RELAX,
+            U-RELAX, REPEAT; others have options of their own, such as ``n_samples=``). ``None``: as many as it takes
+            for the reliability to reach ``reliability``, at most ``max_masks``.
         max_masks: limit of an adaptive run.
         reliability: target of an adaptive run: estimated correlation with the fully converged map, in (0, 1).
         seed: of the masks; the same seed gives the same masks for any batch size, device and number of inputs.
@@ -100,6 +102,13 @@ def explain(
         >>> e.importance.shape, e.n_masks
         ((28, 28), 512)
     """
+    if n_masks is not None and not METHODS[method].takes_masks:
+        warnings.warn(
+            f"method {method!r} does not take n_masks, its own options say how much work it does: "
+            f"{', '.join(METHODS[method].options({})) or 'it has none'}",
+            RelaxWarning,
+            stacklevel=2,
+        )
     encoder = encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder)
     if encoder.views is not None or isinstance(inputs, Mapping) or _are_mappings(inputs):
         return _explain_views(
@@ -299,6 +308,8 @@ def _seed(seed: int) -> int:
 
 def _integer(name: str, value: int) -> int:
     try:
+        if isinstance(value, bool):
+            raise TypeError
         return operator.index(value)
     except TypeError:
         raise ArgumentError(f"expected `{name}` to be an integer, got {value!r}") from None

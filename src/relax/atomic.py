@@ -23,5 +23,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None or Path(error.filename) != temporary:
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from None  # users know no temporary file
     finally:
         temporary.unlink(missing_ok=True)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from relax.api import explain
 from relax.encoders import ensure
-from relax.errors import InputError
+from relax.errors import ArgumentError, InputError
+from relax.explanation import MAPS
 from relax.extras import require
 
 Attribution: Any = require("captum.attr", extra="methods").Attribution
@@ -60,6 +61,8 @@ class Relax(Attribution):  # type: ignore[misc]
         if not isinstance(inputs, Tensor) or inputs.ndim != 4:
             got = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
             raise InputError(f"expected inputs of shape (N, C, H, W), got {got}")
+        if map not in MAPS:
+            raise ArgumentError(f"expected `map` to be one of {', '.join(MAPS)}, got {map!r}")
         explanations = explain(
             self.encoder,
             inputs,

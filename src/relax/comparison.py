@@ -13,9 +13,10 @@ from scipy.stats import spearmanr
 from skimage.transform import resize
 
 from relax.api import explain
-from relax.encoders import named
-from relax.errors import ArgumentError
+from relax.encoders import named, split
+from relax.errors import ArgumentError, EncoderError, InputError
 from relax.explanation import Explanation
+from relax.methods import METHODS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,17 +108,26 @@ def compare(
     Raises:
         ArgumentError: no encoder, no method, or none of the methods can serve any of the encoders.
     """
+    methods = [methods] if isinstance(methods, str) else methods
+    encoders = [encoders] if isinstance(encoders, str) else encoders
     if not encoders or not methods:
         raise ArgumentError("expected at least one encoder and one method")
+    if split(source) is not None:
+        raise InputError("compare() takes one input; give a single input, not a list or a batch")
     options = options or {}
+    for method in dict.fromkeys((*methods, *options)):
+        METHODS[method].options(dict(options.get(method, {})))  # what cannot be is said before any work
+    n_masks = arguments.pop("n_masks", None)
     explanations, refused = {}, {}
     for name, encoder in named(encoders).items():
         for method in methods:
             try:
                 mine = {**arguments, **options.get(method, {})}
+                if n_masks is not None and METHODS[method].takes_masks:
+                    mine["n_masks"] = n_masks
                 explanations[name, method] = explain(encoder, source, against, method=method, **mine)
-            except ArgumentError as error:  # such as gradients of a black box
+            except (ArgumentError, EncoderError) as error:  # such as gradients of a black box
                 refused[name, method] = str(error)
     if not explanations:
-        raise ArgumentError(next(iter(refused.values())))
+        raise ArgumentError(f"none of the methods serves any of the encoders: {next(iter(refused.values()))}")
     return Comparison(explanations, refused)

@@ -201,7 +201,8 @@ class Explanation:
             EOFError,
             zipfile.BadZipFile,
         ) as error:
-            raise InputError(f"{path}: not a saved explanation: {error}") from error
+            reason = "no archive of arrays" if "pickle" in str(error) else error  # numpy advises to unpickle
+            raise InputError(f"{path}: not a saved explanation: {reason}") from error
         schema = about.pop("schema", None)
         if not isinstance(schema, int) or schema > SCHEMA:
             raise InputError(f"{path}: has schema {schema}, this version of relax reads up to {SCHEMA}; update relax")

@@ -16,7 +16,7 @@ from PIL import Image, ImageColor
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from relax.errors import ArgumentError
+from relax.errors import ArgumentError, UnknownNameError
 from relax.registry import Registry
 
 if TYPE_CHECKING:
@@ -144,7 +144,6 @@ FILLS.add("solid", Solid)
 FILLS.add("blur", Blur)
 FILLS.add("noise", Noise)
 FILLS.add("drop", Drop)
-FILLS.add("other", Other)
 
 
 def create(name: str, **options: Any) -> Fill:
@@ -162,7 +161,14 @@ def ensure(fill: Any) -> Fill:
     if isinstance(fill, str):
         if fill in ImageColor.colormap or fill.startswith("#"):
             return Solid(fill)
-        return Other(fill) if fill not in FILLS and Path(fill).is_file() else create(fill)
+        if fill not in FILLS and Path(fill).is_file():
+            return Other(fill)
+        if fill not in FILLS:
+            raise UnknownNameError(
+                f"unknown fill {fill!r}; expected one of {', '.join(FILLS)}, a colour (a name or #rrggbb), or the path "
+                "of a picture that is there"
+            )
+        return create(fill)
     if isinstance(fill, (tuple, list)):
         return Solid(tuple(fill))
     if fill is None:

@@ -126,13 +126,16 @@ def run(
     sums_on = torch.device("cpu") if device.type == "mps" else device
     units = masked.units if sums_on == device else masked.masks.over(masked.tensor.to(sums_on))
     moments = Moments(units.shape, sums_on, design.group) if moments is None else moments
+    wrong = torch.zeros((), dtype=torch.int64, device=sums_on)
     done = False
     while not done:
         index = moments.n_blocks
         block = design.block(index, units, masked.masks.keep, seed)
         scores = scores_of(session, masked, reference, block).to(sums_on, torch.float64)
+        wrong += (~torch.isfinite(scores)).sum()
         if index == 0:
             session.check_finite()
+            _check_scores(int(wrong))
             _check_sees(session, scores)
         moments.update(units, block.to(sums_on), scores)
         done = stopping.done(moments)
@@ -141,12 +144,22 @@ def run(
             expected = moments.n_masks if done else stopping.expected(moments, reliability)
             on_block(Progress(moments.n_masks, expected, reliability))
     session.check_finite()
+    _check_scores(int(wrong))
     return moments
 
 
 def scores_of(session: Session, masked: Masked, reference: Reference, block: Block) -> Tensor:
     """``(B,)`` scores of the masks of a block, on the input's device."""
     return reference.score(masked.represent(session, block.to(masked.tensor.device)))
+
+
+def _check_scores(wrong: int) -> None:
+    """Raise if finite representations got scores that are not."""
+    if wrong:
+        raise EncoderError(
+            f"{wrong} masked inputs have a score that is NaN or infinite, although their representations are finite; "
+            "check the similarity, or what the input is compared with"
+        )
 
 
 def _check_sees(session: Session, scores: Tensor) -> None:

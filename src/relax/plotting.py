@@ -25,6 +25,9 @@ FORMATS = ("png", "pdf", "svg", "jpg")
 OUTLINED = 0.2
 """Share of the picture that the outline encloses: its most important part."""
 
+LONGEST = 6
+"""Times that a picture may be longer than wide (or wider) before it is stretched."""
+
 SMOOTHING = 0.015
 """Standard deviation of the outline's smoothing, as a share of the longer side."""
 
@@ -45,6 +48,7 @@ def plot_explanation(explanation: Explanation) -> Figure:
     height, width = picture.shape[:2]
     panel = 3.4
     size = ((1 + len(names)) * panel + 1.6, panel * min(max(height / width, 0.4), 2.0) + 0.95)
+    narrow = not 1 / LONGEST <= height / width <= LONGEST
     figure = Figure(figsize=size, layout="compressed", dpi=110)
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 1 + len(names))
@@ -61,7 +65,9 @@ def plot_explanation(explanation: Explanation) -> Figure:
             note = "red pulls the score up, blue pushes it down" if explanation.signed else "larger: matters more"
             _panel(figure, place, importance, name, units, "RdBu_r" if explanation.signed else "viridis", limits, note)
         elif name == "uncertainty":
-            _panel(figure, place, values[name], name, units, "magma", range_of(values[name]), "a spread, not an error")
+            least, most = range_of(values[name])
+            limits = (max(least, 0.0), most)
+            _panel(figure, place, values[name], name, units, "magma", limits, "a spread, not an error")
         else:
             error = values[name]
             known = bool(np.isfinite(error).any())
@@ -70,6 +76,10 @@ def plot_explanation(explanation: Explanation) -> Figure:
             note = f"of the importance; mean {typical:.2g}, {typical / (high - low):.0%} of its range"
             note = note if known else "needs two blocks of masks"
             _panel(figure, place, error, "standard error", units, "cividis", (0.0, top), note)
+    if narrow:  # true proportions would leave nothing to see
+        for place in axes:
+            place.set_aspect("auto")
+        axes[0].set_title(f"input ({width}x{height}, stretched)")
     figure.suptitle(_title(explanation), fontsize=10)
     return figure
 

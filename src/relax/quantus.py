@@ -16,7 +16,8 @@ ExplainFunc = Callable[..., np.ndarray]
 
 
 def explain_func(method: str = "relax", **options: Any) -> ExplainFunc:
-    """A function that Quantus can call: ``quantus.evaluate(..., explain_funcs={"relax": explain_func("relax")})``.
+    """A function that Quantus can call: ``quantus.evaluate(..., xai_methods={"relax": explain_func("relax")},
+    explain_func_kwargs={})``, or ``metric(..., explain_func=explain_func("relax"))``.
 
     Args:
         method: a name from ``relax list methods``.

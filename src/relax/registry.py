@@ -33,6 +33,10 @@ class Registry(Generic[T]):
         self._things[name] = thing
 
     def __getitem__(self, name: str) -> T:
+        if not isinstance(name, str):
+            raise UnknownNameError(
+                f"expected the name of a {self.kind}, got {name!r}; there are: {', '.join(self._things)}"
+            )
         if name not in self._things:
             close = difflib.get_close_matches(name, self._things, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""

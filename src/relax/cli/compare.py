@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from math import nan
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from relax.cli.files import targets_of
-from relax.cli.messages import output, say
+from relax.cli.messages import known, output, say
 from relax.cli.parsing import names_of
+from relax.cli.threads import THREADS, set_threads
 
 
 def compare(
@@ -24,11 +26,13 @@ def compare(
     against: Annotated[Path | None, typer.Option(help="Compare with this picture instead of the input itself.")] = None,
     masks: Annotated[int | None, typer.Option(help="Number of masks of methods that stop by themselves.")] = None,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    threads: THREADS = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("relax-out"),
     as_json: Annotated[bool, typer.Option("--json", help="The tables as one JSON object on stdout.")] = False,
 ) -> None:
     """Compare encoders and methods on one picture: NAME-comparison.png."""
     (_, stem), *_ = targets_of([image], out)
+    set_threads(threads)
     from relax.comparison import compare as compare_maps
 
     result = compare_maps(
@@ -43,7 +47,8 @@ def compare(
     result.plot(file)
     for (encoder, method), reason in result.refused.items():
         say(f"note: {method} of {encoder} left out: {reason}")
-    table, agreement = result.table(), result.agreement()
+    table = [{**row, "reliability": known(row["reliability"])} for row in result.table()]
+    agreement = [{**row, "spearman": known(row["spearman"])} for row in result.agreement()]
     if as_json:
         output(json.dumps({"input": str(image), "file": str(file), "table": table, "agreement": agreement}))
         return
@@ -53,5 +58,5 @@ def compare(
         if row["encoder"] != row["other encoder"] and row["method"] != row["other method"]:
             continue  # the picture and --json have all pairs
         pair = f"{row['encoder']} {row['method']} ~ {row['other encoder']} {row['other method']}"
-        say(f"{pair}: Spearman {row['spearman']:.2f}, top 20 % overlap {row['top 20 % overlap']:.2f}")
+        say(f"{pair}: Spearman {row['spearman'] or nan:.2f}, top 20 % overlap {row['top 20 % overlap']:.2f}")
     say(f"-> {file}")

@@ -10,6 +10,7 @@ import typer
 
 from relax.cli.messages import Exit, output, say
 from relax.cli.parsing import names_of, options_of
+from relax.cli.threads import THREADS, set_threads
 
 
 def evaluate(
@@ -34,7 +35,7 @@ def evaluate(
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="METHOD.NAME=VALUE, such as smoothgrad.n_samples=16.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")] = None,
+    threads: THREADS = None,
     out: Annotated[Path, typer.Option(help="Folder of the run; an unfinished run in it goes on.")] = Path(
         "relax-out/evaluation"
     ),
@@ -42,7 +43,6 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Compare methods and encoders on a data set: rows, a summary with intervals, and a report (HTML)."""
-    import torch
     from tqdm.auto import tqdm
 
     from relax.extras import require
@@ -51,8 +51,7 @@ def evaluate(
         require(module, extra="evaluate")
     from relax import evaluation
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    set_threads(threads)
     by_method: dict[str, dict[str, Any]] = {}
     for name, value in options_of(option or []).items():
         method, _, own = name.partition(".")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relax.cli.files import make_folder, pictures_of, targets_of
-from relax.cli.messages import Exit, output, say
+from relax.cli.messages import Exit, known, output, say
 from relax.cli.parsing import cells_of, options_of, whole
 from relax.cli.reference import reference_of
+from relax.cli.threads import THREADS, set_threads
 from relax.errors import ArgumentError, EncoderError, InputError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def explain(
     batch_size: Annotated[str, typer.Option(help="Rows in a forward, or 'auto'.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")] = None,
+    threads: THREADS = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("relax-out"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
@@ -58,13 +59,10 @@ def explain(
     pictures = pictures_of(images)
     targets = targets_of(pictures, out)
 
-    import torch
-
     from relax import masks as masks_
     from relax.encoders import load_encoder
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    set_threads(threads)
     options: dict[str, Any] = {"keep": keep} if kind in masks_.MASKS and (cells or keep != 0.5) else {}
     if cells is not None:
         options["cells"] = cells_of(cells)
@@ -136,7 +134,7 @@ def _explain_one(
             "encoder": encoder.name,
             "method": result.settings["method"],
             "n_masks": result.n_masks,
-            "reliability": None if result.reliability != result.reliability else round(result.reliability, 6),
+            "reliability": known(result.reliability),
             "seconds": round(seconds, 3),
             "files": [str(file) for file in files],
         }

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from relax.cli.messages import Exit, output, say
+from relax.cli.threads import THREADS, set_threads
 
 
 def index(
@@ -17,19 +18,17 @@ def index(
     encoder: Annotated[str, typer.Option(help="Name from `relax list encoders`.")] = "efficientnet-lite0",
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")] = None,
+    threads: THREADS = None,
     as_json: Annotated[bool, typer.Option("--json", help="What was done as one JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Embed a folder into an index on disk; goes on where it was cut off, and adds what is new."""
-    import torch
     from tqdm.auto import tqdm
 
     from relax.encoders import load_encoder
     from relax.matching.index import Index, pictures_below
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    set_threads(threads)
     pictures_below(folder)  # a folder that is not there is said before a network is loaded
     loaded = load_encoder(encoder, device=device)
     made = Index.create(out, loaded)

@@ -12,6 +12,7 @@ import typer
 
 from relax.cli.files import make_folder
 from relax.cli.messages import output, say
+from relax.cli.threads import THREADS, set_threads
 from relax.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _ENCODER = Annotated[str | None, typer.Option(help="Name from `relax list encode
 _MASKS = Annotated[int | None, typer.Option(help="Number of masks a map; as many as it takes if not given.")]
 _SEED = Annotated[int, typer.Option(help="Seed of the masks.")]
 _REGIONS = Annotated[bool, typer.Option(help="Also show which region of one answers which of the other.")]
-_THREADS = Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")]
 _OUT = Annotated[Path, typer.Option(help="Folder for the results.")]
 _JSON = Annotated[bool, typer.Option("--json", help="One JSON object a match on stdout.")]
 
@@ -37,17 +37,14 @@ def match(
     encoder: _ENCODER = None,
     masks: _MASKS = None,
     seed: _SEED = 0,
-    threads: _THREADS = None,
+    threads: THREADS = None,
     out: _OUT = Path("relax-out"),
     as_json: _JSON = False,
 ) -> None:
     """Why two pictures match, or which other pictures match best, and why."""
-    import torch
-
     from relax.matching.index import ABOUT, Index
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    set_threads(threads)
     make_folder(out)
     if not target.exists():
         raise InputError(f"{target}: no such picture, folder or index")
@@ -91,17 +88,14 @@ def duplicates(
     encoder: _ENCODER = None,
     masks: _MASKS = None,
     seed: _SEED = 0,
-    threads: _THREADS = None,
+    threads: THREADS = None,
     out: _OUT = Path("relax-out"),
     as_json: _JSON = False,
 ) -> None:
     """Pairs of pictures in an index that are nearly the same, and what differs between them."""
-    import torch
-
     from relax.matching.index import Index
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    set_threads(threads)
     make_folder(out)
     opened = Index(index)
     pairs = opened.duplicates(threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from enum import IntEnum
 
@@ -13,6 +14,11 @@ class Exit(IntEnum):
     SOME_FAILED = 1
     BAD_INPUT = 2
     INTERRUPTED = 130
+
+
+def known(value: float, digits: int = 6) -> float | None:
+    """A number for JSON, which has no NaN."""
+    return None if math.isnan(value) else round(value, digits)
 
 
 def output(line: str) -> None:

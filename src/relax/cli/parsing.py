@@ -8,12 +8,10 @@ from relax.errors import ArgumentError
 
 
 def cells_of(text: str) -> int | tuple[int, int]:
-    sides = [whole("--cells", side) for side in text.lower().split("x")]
-    if len(sides) == 1:
-        return sides[0]
-    if len(sides) == 2:
-        return (sides[0], sides[1])
-    raise ArgumentError(f"expected --cells as N or ROWSxCOLUMNS, got {text!r}")
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdigit() for side in sides):
+        raise ArgumentError(f"expected --cells as N or ROWSxCOLUMNS, such as 7 or 5x7, got {text!r}")
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
 def whole(option: str, text: str) -> int:

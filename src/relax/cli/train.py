@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from relax.cli.messages import output
+from relax.cli.threads import THREADS, set_threads
 
 
 def train(
@@ -19,17 +20,15 @@ def train(
     steps: Annotated[int, typer.Option(help="Steps of the optimiser.")] = 600,
     batch: Annotated[int, typer.Option(help="Pictures in a step.")] = 128,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentations.")] = 0,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")] = None,
+    threads: THREADS = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train a small encoder on fashion-scenes; k-NN and linear-probe accuracy as JSON on stdout."""
-    import torch
     from tqdm.auto import tqdm
 
     from relax.training import train as train_encoder
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    set_threads(threads)
     with tqdm(disable=quiet, unit=" steps", dynamic_ncols=True) as bar:
 
         def on_step(done: int, total: int, loss: float) -> None:

@@ -187,7 +187,7 @@ class Encoder:
                 if target != home:
                     self.model.to(target)
             # the outer autocast keeps weights that inner ones have cast; it also shuts out one of the caller's
-            with torch.no_grad(), torch.autocast(target.type, enabled=False):
+            with torch.inference_mode(False), torch.no_grad(), torch.autocast(target.type, enabled=False):
                 yield Session(self, target, precision, batch_size)
         finally:
             for module, training in modes:

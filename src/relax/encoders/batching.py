@@ -35,7 +35,7 @@ class BatchSizer:
     """
 
     def __init__(self, size: int | str, device: torch.device) -> None:
-        if size != "auto" and (isinstance(size, (str, bool)) or size < 1):
+        if size != "auto" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
             raise ArgumentError(f"expected `batch_size` to be 'auto' or a positive integer, got {size!r}")
         if isinstance(size, int):
             self._queue: list[int] = []

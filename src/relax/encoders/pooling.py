@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -58,6 +59,10 @@ class Pooling:
                 f"expected one representation for each of {n_rows} inputs, got an output of shape "
                 f"{tuple(tensor.shape)}; the encoder must keep the batch as its first dimension"
             )
+        if tensor.is_complex():
+            raise EncoderError(
+                "expected real representations, got complex ones; give `pool=` a callable that makes them real"
+            )
         tensor = self._flatten(tensor)
         if tensor.ndim != 2 or tensor.shape[1] == 0:
             raise EncoderError(
@@ -69,6 +74,8 @@ class Pooling:
     def _select(self, output: Any) -> Tensor:
         if isinstance(output, Tensor):
             return output
+        if isinstance(output, np.ndarray):
+            return torch.from_numpy(output)
         if isinstance(output, Mapping):
             return self._from_mapping(output)
         if isinstance(output, (tuple, list)):

@@ -95,7 +95,8 @@ class Session:
         if bad:
             raise EncoderError(
                 f"encoder {self.encoder.name!r} returned NaN or infinite values for {bad} of {self.forwards} inputs "
-                f"in {self.precision}; check its weights and its preprocessing, or try precision='float32'"
+                f"in {self.precision}; check its weights and its preprocessing"
+                + ("" if self.precision == "float32" else ", or try precision='float32'")
             )
 
     def _forward(self, batch: Tensor, precision: str) -> Tensor:
@@ -112,7 +113,7 @@ class Session:
                     f"encoder {self.encoder.name!r} cannot encode an input of shape {tuple(batch.shape[1:])}: "
                     f"{first_line(error)}; give it inputs of the size and type that it was made for"
                 ) from error
-        return self.encoder.pooling(output, len(batch)).float()
+        return self.encoder.pooling(output, len(batch)).to(self.device, torch.float32)
 
     def _autocast(self, precision: str) -> AbstractContextManager[None]:
         dtype = PRECISIONS["float32" if precision == "auto" else precision]

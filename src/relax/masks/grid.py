@@ -44,7 +44,8 @@ class GridMasks(Masks):
     offsets: str = "cell"
 
     def __post_init__(self) -> None:
-        sides = (self.cells, self.cells) if isinstance(self.cells, int) else tuple(self.cells)
+        pair = isinstance(self.cells, (tuple, list))
+        sides = tuple(self.cells) if pair else (self.cells, self.cells)  # type: ignore[arg-type]
         if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
             raise ArgumentError(f"expected `cells` to be a positive integer or (rows, columns), got {self.cells!r}")
         check_keep(self.keep)
@@ -83,7 +84,7 @@ class GridMasks(Masks):
 
 def check_keep(keep: float) -> None:
     """Raise unless ``keep`` is a probability that leaves both outcomes possible."""
-    if not 0.0 < keep < 1.0:
+    if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0.0 < keep < 1.0:
         raise ArgumentError(f"expected `keep` between 0 and 1 (both excluded), got {keep!r}")
 
 

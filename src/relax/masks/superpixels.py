@@ -72,7 +72,12 @@ class SuperpixelMasks(Masks):
             )
         else:
             labels = felzenszwalb(picture, scale=self.scale, min_size=picture.shape[0] * picture.shape[1] // 500)
-        _, dense = np.unique(labels, return_inverse=True)
+        names, dense = np.unique(labels, return_inverse=True)
+        if len(names) < 2:
+            raise ArgumentError(
+                f"{self.algorithm} finds one segment in this input of {picture.shape[0]}x{picture.shape[1]}; use "
+                "another algorithm, a smaller scale, or GridMasks"
+            )
         return LabelUnits(torch.from_numpy(dense.reshape(labels.shape)).to(tensor.device))
 
     def settings(self) -> dict[str, Any]:

@@ -139,6 +139,11 @@ class Method:
     similarity: str = "cosine"
     budget: Budget | None = None
 
+    @property
+    def takes_masks(self) -> bool:
+        """Whether ``n_masks=`` of :func:`relax.explain` says how much work it does."""
+        return "n_masks" in self.within(1000, 49)
+
     def within(self, forwards: int, n_units: int) -> dict[str, Any]:
         """Arguments of :func:`relax.explain` with which the method does about that many forwards.
 
@@ -162,4 +167,15 @@ class Method:
             if name not in known:
                 has = f"it has: {', '.join(known)}" if known else "it has none"
                 raise ArgumentError(f"method {self.name!r} has no option {name!r}; {has}")
+            _check_kind(name, given[name], known[name])
         return {**known, **given}
+
+
+def _check_kind(name: str, value: Any, default: Any) -> None:
+    """Raise if a number is expected and something else is given."""
+    if isinstance(default, bool) or not isinstance(default, (int, float)):
+        return
+    whole = isinstance(default, int)
+    words = "a whole number" if whole else "a number"
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise ArgumentError(f"expected `{name}` to be {words}, got {value!r}")

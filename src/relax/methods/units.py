@@ -58,20 +58,26 @@ def shapley_sampling(problem: Problem, *, n_samples: int = 20) -> Maps:
     return _game(problem, "ShapleyValueSampling", n_samples)
 
 
-def occlusion(problem: Problem, *, window: int = 32, stride: int = 16) -> Maps:
+def occlusion(problem: Problem, *, window: int | str | None = None, stride: int | None = None) -> Maps:
     """Fall of the score when a sliding window is removed, averaged over windows (Zeiler & Fergus 2014).
 
     Args:
         problem: the input.
-        window: side of the window in pixels of the encoder's input.
-        stride: step in pixels.
+        window: side of the window in pixels of the encoder's input, by default a seventh of the shorter side; or
+            ``"units"``: each unit of the masks (cell, patch, superpixel) is removed in turn.
+        stride: step in pixels; by default half the window.
     """
+    if window == "units":
+        return _one_by_one(problem)
     captum = require("captum.attr", extra="methods")
     x, background = problem.masked.tensor, problem.masked.background
-    if not 1 <= window <= min(x.shape[-2:]) or not 1 <= stride <= window:
-        raise ArgumentError(
-            f"expected 1 <= stride <= window <= {min(x.shape[-2:])}, got window={window!r}, stride={stride!r}"
-        )
+    side = min(x.shape[-2:])
+    window = max(1, round(side / 7)) if window is None else window
+    if not isinstance(window, int) or not 1 <= window <= side:
+        raise ArgumentError(f"expected `window` to be 'units' or from 1 to {side}, the shorter side, got {window!r}")
+    stride = max(1, window // 2) if stride is None else stride
+    if not 1 <= stride <= window:
+        raise ArgumentError(f"expected `stride` from 1 to {window}, the window, got {stride!r}")
     channels = x.shape[0]
     values = captum.Occlusion(lambda batch: _score(problem, batch)).attribute(
         x[None],
@@ -83,6 +89,16 @@ def occlusion(problem: Problem, *, window: int = 32, stride: int = 16) -> Maps:
     problem.session.check_finite()
     # the window covers all channels, so that all have the same value
     return Maps(values[0].mean(0).cpu().double().numpy(), signed=True)
+
+
+def _one_by_one(problem: Problem) -> Maps:
+    """Fall of the score when each unit of the masks is removed alone, the units at their middle placement."""
+    units = problem.masked.units
+    bits = torch.cat([torch.ones(1, units.n_units), 1 - torch.eye(units.n_units)])
+    block = Block(bits, units.middle()).to(problem.masked.tensor.device)
+    scores = scores_of(problem.session, problem.masked, problem.reference, block).cpu().double()
+    problem.session.check_finite()
+    return Maps(units.spread((scores[0] - scores[1:]).to(block.bits.device)).cpu().numpy(), signed=True)
 
 
 def _game(problem: Problem, kind: str, n_samples: int, **options: Any) -> Maps:

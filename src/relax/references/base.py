@@ -157,6 +157,8 @@ def precise(tensor: Tensor) -> torch.dtype:
 
 def check_scores(scores: Tensor, representations: Tensor, what: str) -> None:
     """Raise unless there is one score a row."""
+    if not isinstance(scores, Tensor):
+        raise EncoderError(f"expected {what} to return a tensor of one score a row, got {type(scores).__name__}")
     if scores.shape != representations.shape[:1]:
         raise EncoderError(
             f"expected {what} to return shape ({representations.shape[0]},), one score a row, got {tuple(scores.shape)}"

@@ -102,13 +102,6 @@ def explain(
         >>> e.importance.shape, e.n_masks
         ((28, 28), 512)
     """
-    if n_masks is not None and not METHODS[method].takes_masks:
-        warnings.warn(
-            f"method {method!r} does not take n_masks, its own options say how much work it does: "
-            f"{', '.join(METHODS[method].options({})) or 'it has none'}",
-            RelaxWarning,
-            stacklevel=2,
-        )
     encoder = encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder)
     if encoder.views is not None or isinstance(inputs, Mapping) or _are_mappings(inputs):
         return _explain_views(
@@ -130,6 +123,13 @@ def explain(
             progress=progress,
             views=views,
             **options,
+        )
+    if n_masks is not None and not METHODS[method].takes_masks:
+        warnings.warn(
+            f"method {method!r} does not take n_masks, its own options say how much work it does: "
+            f"{', '.join(METHODS[method].options({})) or 'it has none'}",
+            RelaxWarning,
+            stacklevel=2,
         )
     against = references.ensure(against, encoder)
     if similarity is None:

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench encoders methods study clean
+.PHONY: help env demo test lint bench encoders match methods study clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ bench: env  ## speed and accuracy beside relax-xai; table on stdout, JSON in ben
 encoders: env  ## train the small encoders again: about an hour
 	for way in supervised simclr swav autoencoder pca; do \
 		$(BIN)/relax train $$way --out src/relax/weights/fashion-$$way.safetensors || exit 1; done
+
+match: env  ## figures and pictures of docs/match.md
+	$(BIN)/relax data stamps
+	$(BIN)/python -m benchmarks.matching
 
 methods: env  ## docs/methods.md: what each method shows and costs
 	$(BIN)/python -m benchmarks.methods

@@ -47,7 +47,7 @@ def plot_explanation(explanation: Explanation) -> Figure:
 
     height, width = picture.shape[:2]
     panel = 3.4
-    size = ((1 + len(names)) * panel + 1.6, panel * min(max(height / width, 0.4), 2.0) + 0.95)
+    size = ((1 + len(names)) * panel + 1.6, panel * min(max(height / width, 0.65), 2.0) + 0.95)
     narrow = not 1 / LONGEST <= height / width <= LONGEST
     figure = Figure(figsize=size, layout="compressed", dpi=110)
     FigureCanvasAgg(figure)

@@ -81,8 +81,12 @@ app.command("list")(list_)
 app.command()(demo)
 
 
+_said: set[str] = set()
+
+
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    if issubclass(category, RelaxWarning):
+    if issubclass(category, RelaxWarning) and str(message) not in _said:
+        _said.add(str(message))  # a picture may be read several times
         say(f"note: {message}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -147,7 +147,9 @@ def contrast(vectors: Tensor, foil: Tensor, similarity: str | Similarity) -> Vec
         return weighted(vectors, None, similarity)
     signs = ((vectors, 1), (foil, -1))
     weights = torch.cat([group.new_full((len(group),), sign / max(len(group), 1)) for group, sign in signs])
-    return weighted(torch.cat([vectors, foil]), weights, similarity)
+    made = weighted(torch.cat([vectors, foil]), weights, similarity)
+    mean = "mean " if max(len(vectors), len(foil)) > 1 else ""
+    return replace(made, units=f"difference of {mean}{made.units}" if len(foil) else f"{mean}{made.units}")
 
 
 def precise(tensor: Tensor) -> torch.dtype:

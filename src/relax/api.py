@@ -255,7 +255,7 @@ class _Plan:
             "method": self.method.name,
             "encoder": self.encoder.settings(),
             "input": prepared.source,
-            "against": None if isinstance(self.against, references.Itself) else self.against.settings(),
+            "against": None if self.against.itself else self.against.settings(),
             "masks": masks.settings(),
             "fill": fill,
             "similarity": similarity_.name_of(self.similarity),
@@ -275,7 +275,7 @@ class _Plan:
             "reproducible": {
                 "similarity": isinstance(self.similarity, str),
                 "fill": fill.get("name") in ("mean", "solid", "blur", "noise", "drop"),
-                "against": isinstance(self.against, references.Itself),
+                "against": self.against.itself,
                 "options": all(_plain(v) for v in self.options.values()),
             },
             "versions": versions(),

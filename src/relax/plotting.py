@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 from relax.atomic import atomic_write
 from relax.errors import ArgumentError
 from relax.explanation import MAPS
+from relax.plotting_vector import plot_vector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +40,8 @@ def plot_explanation(explanation: Explanation) -> Figure:
     around its neutral value where it is signed. The standard error is shown from 0 to at least a quarter of the
     importance's range, so that a dark panel means a small error. Maps that a method does not give are left out.
     """
+    if explanation.importance.ndim == 1:
+        return plot_vector(explanation, _title(explanation))
     picture = picture_of(explanation)
     names = [name for name in MAPS if getattr(explanation, name) is not None]
     values = {name: sized(explanation, name, picture.shape) for name in names}
@@ -170,6 +173,7 @@ def outline(axes: Axes, importance: np.ndarray) -> None:
 def _title(explanation: Explanation) -> str:
     settings = explanation.settings
     name = Path(str(settings["input"]["source"])).name
+    name = f"{name} ({settings['view']})" if "view" in settings else name
     parts = [name, f"{settings['method']} of {settings['encoder'].get('name')}"]
     if settings["against"] is not None:
         parts.append(f"against {Path(str(settings['against']['source'])).name} (score {explanation.score:.3f})")

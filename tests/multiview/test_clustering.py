@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from typer.testing import CliRunner
 
 import relax
+from relax.cli import app
 
 base = pytest.importorskip("sklearn.base", reason="scikit-learn (extra: methods) is not installed")
 estimator_checks = pytest.importorskip("sklearn.utils.estimator_checks")
@@ -141,3 +144,40 @@ def test_what_was_not_fitted_or_is_not_known_is_said(objects, fitted):
         fitted.predict({**views, "sound": views["sound"][:, :4]})
     with pytest.raises(relax.ArgumentError, match="fused, assignment"):
         fitted.encoder("labels")
+
+
+def test_a_saved_clustering_explains_views_on_the_command_line(objects, fitted, tmp_path):
+    views, _ = objects
+    fitted.save(tmp_path / "comvc")
+    pixels = (views["picture"][0, 0].clip(0, 4) / 4 * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    np.save(tmp_path / "b.npy", views["sound"][0])
+    command = [
+        "explain",
+        "--encoder",
+        f"comvc:{tmp_path / 'comvc'}",
+        "--out",
+        str(tmp_path / "out"),
+        "--json",
+        "--quiet",
+    ]
+    paths = {"picture": str(tmp_path / "a.png"), "sound": str(tmp_path / "b.npy")}
+    options = [word for name, path in paths.items() for word in ("--view", f"{name}={path}")]
+    result = CliRunner().invoke(app, [*command, "--cells", "2", "--masks", "256", *options])
+    assert result.exit_code == 0, result.output
+    row = json.loads(result.stdout)
+    assert sum(row["shares"].values()) == pytest.approx(1, abs=1e-5)
+    made = relax.Explanation.load(tmp_path / "out" / "a-sound.npz")
+    one = {"picture": torch.from_numpy(pixels)[None] / 255, "sound": torch.from_numpy(views["sound"][0])}
+    masks = {"picture": relax.GridMasks(2), "sound": "grid"}
+    expected = relax.explain(fitted.encoder(), one, masks=masks, n_masks=256)
+    np.testing.assert_allclose(made.importance, expected["sound"].importance, atol=1e-5)
+    assert (tmp_path / "out" / "a-sound.png").stat().st_size > 5000
+    for words, wrong in (
+        ("NAME=FILE", ["--view", "sound"]),
+        ("needs picture too", options[2:]),
+        ("expected pictures", []),
+    ):
+        result = CliRunner().invoke(app, [*command, *wrong])
+        assert result.exit_code == 2
+        assert words in result.output

@@ -10,7 +10,7 @@ import typer
 
 from relax.cli.files import make_folder, pictures_of, targets_of
 from relax.cli.messages import Exit, known, output, say
-from relax.cli.parsing import cells_of, options_of, whole
+from relax.cli.parsing import cells_of, options_of, views_of, whole
 from relax.cli.reference import reference_of
 from relax.cli.threads import THREADS, set_threads
 from relax.errors import ArgumentError, EncoderError, InputError
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def explain(
-    images: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.", show_default=False)],
+    images: Annotated[
+        list[Path] | None, typer.Argument(help="Pictures, or folders of pictures.", show_default=False)
+    ] = None,
+    view: Annotated[
+        list[str] | None, typer.Option(help="NAME=FILE of one view (.npy for a vector); repeatable, without IMAGES.")
+    ] = None,
     encoder: Annotated[str, typer.Option(help="Name from `relax list encoders`.")] = "efficientnet-lite0",
     weights: Annotated[Path | None, typer.Option(help="Local weights for the encoder.")] = None,
     pretrained: Annotated[bool, typer.Option(help="Use the encoder's trained weights.")] = True,
@@ -56,8 +61,10 @@ def explain(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Explain pictures: NAME.png and NAME.npz for each, in the output folder."""
-    pictures = pictures_of(images)
-    targets = targets_of(pictures, out)
+    if bool(images) == bool(view):
+        raise ArgumentError("expected pictures, or one --view NAME=FILE for each view of an object")
+    sources = views_of(view or [])
+    targets = targets_of(pictures_of(images or []), out)
 
     from relax import masks as masks_
     from relax.encoders import load_encoder
@@ -88,6 +95,9 @@ def explain(
     if not pretrained:
         loading["pretrained"] = False
     loaded = load_encoder(encoder, **loading)
+    if sources:
+        _explain_views(loaded, sources, out, arguments, as_json, not quiet)
+        return
     reference = reference_of(loaded, against, foil, text, text_foil)
     failed = 0
     for picture, stem in targets:
@@ -98,6 +108,21 @@ def explain(
             say(f"error: {error}")
     if failed:
         raise typer.Exit(Exit.SOME_FAILED if len(targets) > 1 else Exit.BAD_INPUT)
+
+
+def _explain_views(
+    encoder: Encoder, views: dict[str, str], out: Path, arguments: dict[str, Any], as_json: bool, progress: bool
+) -> None:
+    from relax.api import explain as explain_input
+
+    result = explain_input(encoder, views, progress=progress, **arguments)
+    shares = result.shares
+    known_shares = {} if shares is None else {key: known(value) for key, value in shares.values.items()}
+    files = [str(file) for file in result.save(out / Path(next(iter(views.values()))).stem)]
+    if as_json:
+        output(json.dumps({"views": views, "encoder": encoder.name, "shares": known_shares, "files": files}))
+    else:
+        say(f"shares of importance: {shares} -> {', '.join(files)}")
 
 
 def demo(out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("relax-out")) -> None:

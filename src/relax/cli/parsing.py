@@ -21,6 +21,17 @@ def whole(option: str, text: str) -> int:
         raise ArgumentError(f"expected {option} to be a whole number, got {text!r}") from None
 
 
+def views_of(texts: list[str]) -> dict[str, str]:
+    """NAME=FILE."""
+    views: dict[str, str] = {}
+    for text in texts:
+        name, equals, file = text.partition("=")
+        if not name or not equals or not file or name in views:
+            raise ArgumentError(f"expected each --view once, as NAME=FILE, got {text!r}")
+        views[name] = file
+    return views
+
+
 def options_of(texts: list[str]) -> dict[str, str | int | float]:
     """NAME=VALUE, numbers as numbers."""
     options: dict[str, str | int | float] = {}

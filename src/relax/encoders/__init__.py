@@ -78,6 +78,12 @@ def _open_clip(name: str, **options: Any) -> Encoder:
     return from_open_clip(name, **options)
 
 
+def _comvc(folder: str, **options: Any) -> Encoder:
+    from relax.multiview.clustering import CoMVC
+
+    return CoMVC.load(folder).encoder(**options)
+
+
 ENCODERS: Registry[Family] = Registry("encoder")
 ENCODERS.add(
     "efficientnet-lite0",
@@ -109,6 +115,7 @@ ENCODERS.add("hf:NAME-or-folder", Family("a transformers vision model with its i
 ENCODERS.add(
     "open_clip:NAME/TAG", Family("image and text towers of OpenCLIP, with weights TAG (extra: open-clip)", _open_clip)
 )
+ENCODERS.add("comvc:FOLDER", Family("a saved multi-view clustering, relax.multiview.CoMVC (extra: methods)", _comvc))
 
 
 def load_encoder(name: str, *, device: str | torch.device = "auto", **options: Any) -> Encoder:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -150,7 +152,10 @@ class CoMVC(_base.ClusterMixin, _base.TransformerMixin, _base.BaseEstimator):  #
         named = all(isinstance(key, str) for key in self.keys_)
         model = _AsEncoder(self.network_, self.keys_, OUTPUTS.index(output))
         views: Any = self.keys_ if named else len(self.keys_)
-        return Encoder(model, name=f"{'CoMVC' if self.contrastive else 'SiMVC'} ({output})", views=views)
+        shapes = dict(zip(self.keys_, self.shapes_, strict=True))
+        transforms = {key: PictureView(shape) for key, shape in shapes.items() if len(shape) == 3}
+        name = f"{'CoMVC' if self.contrastive else 'SiMVC'} ({output})"
+        return Encoder(model, transforms, name=name, views=views)
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write ``weights.safetensors`` and ``about.json`` into a folder."""
@@ -253,6 +258,25 @@ class CoMVC(_base.ClusterMixin, _base.TransformerMixin, _base.BaseEstimator):  #
             raise ArgumentError(f"expected at least two clusters, got n_clusters={self.n_clusters}")
         if self.n_clusters > n:
             raise ArgumentError(f"expected at most as many clusters as objects, got {self.n_clusters} for {n}")
+
+
+@dataclass(frozen=True)
+class PictureView:
+    """From a picture to a view of the shape that the network was trained on, values in [0, 1].
+
+    Args:
+        shape: ``(C, H, W)``; one channel is grey.
+    """
+
+    shape: tuple[int, ...]
+
+    def __call__(self, picture: Image.Image) -> Tensor:
+        channels, height, width = self.shape
+        if channels not in (1, 3):
+            raise InputError(f"a view of {channels} channels is no picture; give a (C, H, W) tensor")
+        small = picture.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(small, dtype=np.float32) / 255)
+        return pixels[None] if channels == 1 else pixels.permute(2, 0, 1).contiguous()
 
 
 class _AsEncoder(torch.nn.Module):

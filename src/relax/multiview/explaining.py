@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from relax.designs import DESIGNS
 from relax.encoders import Encoder, Key, Prepared
 from relax.errors import ArgumentError, InputError
 from relax.explanation import MAPS, Explanation
-from relax.masks import ColumnMasks, Masks
+from relax.masks import ColumnMasks, GridMasks, Masks
 from relax.multiview.packing import Packing, Unpacked, ViewFill, ViewMasks
 from relax.multiview.shares import Shares
 from relax.provenance import thumbnail
@@ -54,6 +55,17 @@ class ViewExplanations(Mapping[Key, Explanation]):
 
     def __len__(self) -> int:
         return len(self.explanations)
+
+    def save(self, stem: str | PathLike[str]) -> list[Path]:
+        """Write ``STEM-VIEW.png`` and ``STEM-VIEW.npz`` for each view; returns the files."""
+        target = Path(stem)
+        files = []
+        for key, e in self.explanations.items():
+            picture, archive = (target.with_name(f"{target.name}-{key}{ending}") for ending in (".png", ".npz"))
+            e.plot(picture)
+            e.save(archive)
+            files += [picture, archive]
+        return files
 
     def __repr__(self) -> str:
         return f"ViewExplanations({', '.join(map(str, self.explanations))}; shares: {self.shares})"
@@ -150,6 +162,8 @@ def prepare_views(encoder: Encoder, inputs: Any) -> dict[Key, Prepared]:
 def _prepare(encoder: Encoder, key: Key, source: Any) -> Prepared:
     if isinstance(source, Prepared):
         return source
+    if isinstance(source, (str, PathLike)) and Path(source).suffix == ".npy":
+        source = _read_array(key, Path(source))
     if isinstance(source, (str, PathLike, Image.Image)) or (isinstance(source, np.ndarray) and source.ndim > 1):
         try:
             return Encoder(encoder.model, encoder.transform_of(key), name=encoder.name).prepare(source)
@@ -168,8 +182,18 @@ def _prepare(encoder: Encoder, key: Key, source: Any) -> Prepared:
     return Prepared(tensor, source={"source": "tensor"})
 
 
+def _read_array(key: Key, path: Path) -> np.ndarray:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+    except FileNotFoundError:
+        raise InputError(f"view {key!r}: {path}: no such file") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"view {key!r}: {path}: no array of numbers") from error
+
+
 def _recipe(recipe: Any, tensor: Tensor, patch: int | None) -> Masks:
-    return ColumnMasks() if recipe == "grid" and tensor.ndim == 1 else masks_.ensure(recipe, patch)
+    recipe = masks_.ensure(recipe, patch)
+    return ColumnMasks(keep=recipe.keep) if isinstance(recipe, GridMasks) and tensor.ndim == 1 else recipe
 
 
 def _of(setting: Any, key: Key, what: str) -> Any:

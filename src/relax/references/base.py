@@ -108,10 +108,12 @@ class Against(ABC):
     Attributes:
         similarity: the similarity that belongs to it; ``None`` if it goes with any.
         signed: whether parts of the input may pull towards it or push away, so that the maps have a neutral value.
+        itself: whether it is the input itself, which goes without saying.
     """
 
     similarity: str | None = None
     signed: bool = True
+    itself: bool = False
 
     @abstractmethod
     def reference(self, context: Context) -> Reference:

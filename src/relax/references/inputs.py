@@ -17,6 +17,7 @@ class Itself(Against):
     """The input's own representation (RELAX)."""
 
     signed = False
+    itself = True
 
     def reference(self, context: Context) -> Reference:
         return weighted(context.own[None], None, context.similarity)

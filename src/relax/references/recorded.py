@@ -21,7 +21,7 @@ class Recorded(Against):
 
     def __init__(self, against: Against) -> None:
         self.against = against
-        self.similarity, self.signed = against.similarity, against.signed
+        self.similarity, self.signed, self.itself = against.similarity, against.signed, against.itself
 
     def reference(self, context: Context) -> Reference:
         self._recorder = _Recorder(self.against.reference(context))

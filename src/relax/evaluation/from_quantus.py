@@ -53,18 +53,19 @@ class OneClass(nn.Module):
         return scores[:, None]
 
 
-def call(metric: Any, subject: Subject, model: Any = None, **more: Any) -> np.ndarray:
+def call(metric: Any, subject: Subject, model: Any = None, values: np.ndarray | None = None, **more: Any) -> np.ndarray:
     """What one metric of Quantus gives for one subject; NaN for a constant map, which has no order and no mass.
 
     Args:
         metric: an instance of a class of ``quantus.metrics``.
         subject: the explanation.
         model: what Quantus may question.
+        values: instead of the map's evidence.
         more: for the metric's call, such as ``explain_func``.
     """
-    values = evidence(subject.explanation)
-    if not np.ptp(values) > 0:
+    if not np.ptp(evidence(subject.explanation)) > 0:
         return np.full(1, nan)
+    values = evidence(subject.explanation) if values is None else values
     x = subject.tensor.numpy()[None]
     mask = None if subject.mask is None else subject.mask[None, None]
     with (
@@ -93,7 +94,7 @@ def _quantus() -> Any:
 
 
 def _of_map(name: str, **options: Any) -> Callable[[Subject], float]:
-    """A metric that looks at the map, and at the mask."""
+    """A metric that looks at the map."""
 
     def run(subject: Subject) -> float:
         return float(call(getattr(_quantus(), name)(**QUIET, **options), subject).item())
@@ -101,10 +102,39 @@ def _of_map(name: str, **options: Any) -> Callable[[Subject], float]:
     return run
 
 
+def _of_mask(name: str, by_rank: bool = False) -> Callable[[Subject], float]:
+    """A metric that looks at the map and at the mask; NaN for a mask that is empty at the encoder's resolution.
+
+    Args:
+        name: of Quantus' class.
+        by_rank: only the order of the pixels counts; equal ones come in a random order, so that a map with many pixels
+            at its maximum does not win by the one that is on the object.
+    """
+
+    def run(subject: Subject) -> float:
+        if subject.mask is None or not subject.mask.any():
+            return nan
+        return float(
+            call(getattr(_quantus(), name)(**QUIET), subject, values=_order(subject) if by_rank else None).item()
+        )
+
+    return run
+
+
+def _order(subject: Subject) -> np.ndarray:
+    """``(H, W)``: the share of pixels that come after each in the ranking."""
+    ranking = subject.ranking()
+    order = np.empty(len(ranking))
+    order[ranking] = np.arange(len(ranking), 0, -1) / len(ranking)
+    return order.reshape(subject.explanation.importance.shape)
+
+
 def top_k_intersection(subject: Subject) -> float:
     """With k a share of the pixels, so that pictures of any size compare; Quantus' 1000 at 224x224."""
     k = max(1, round(TOP * np.prod(subject.tensor.shape[-2:])))
-    return float(call(_quantus().TopKIntersection(k=k, **QUIET), subject).item())
+    if subject.mask is None or not subject.mask.any():
+        return nan
+    return float(call(_quantus().TopKIntersection(k=k, **QUIET), subject, values=_order(subject)).item())
 
 
 def pixel_flipping(subject: Subject) -> float:
@@ -112,7 +142,8 @@ def pixel_flipping(subject: Subject) -> float:
     n_pixels = int(np.prod(subject.tensor.shape[-2:]))
     steps = next(n for n in range(FLIPS, 0, -1) if n_pixels % n == 0)
     metric = _quantus().PixelFlipping(features_in_step=n_pixels // steps, perturb_baseline=0.0, **QUIET)
-    return area(np.ravel(call(metric, subject, _model(subject))))
+    # the one class is the similarity itself: a softmax would make it 1
+    return area(np.ravel(call(metric, subject, _model(subject), softmax=False)))
 
 
 def faithfulness_correlation(subject: Subject) -> float:
@@ -121,7 +152,7 @@ def faithfulness_correlation(subject: Subject) -> float:
     metric = _quantus().FaithfulnessCorrelation(
         nr_runs=RUNS, subset_size=n_pixels // 5, perturb_baseline=0.0, return_aggregate=False, **QUIET
     )
-    return float(call(metric, subject, _model(subject)).item())
+    return float(call(metric, subject, _model(subject), softmax=False).item())
 
 
 def _sensitivity(name: str) -> Callable[[Subject], float]:
@@ -133,12 +164,12 @@ def _sensitivity(name: str) -> Callable[[Subject], float]:
 
 
 def parameter_randomisation(subject: Subject) -> float:
-    """Spearman's correlation with the map of the same network after all its layers were drawn anew."""
+    """Absolute Spearman correlation with the map of the same network after all its layers were drawn anew."""
     if not isinstance(subject.encoder.model, nn.Module):
         return nan
     metric = _quantus().MPRT(skip_layers=True, return_last_correlation=True, **QUIET)
     try:
-        return float(call(metric, subject, subject.encoder.model, explain_func=_explain_func(subject)).item())
+        return abs(float(call(metric, subject, subject.encoder.model, explain_func=_explain_func(subject)).item()))
     except (EncoderError, InputError):
         return nan  # a random network whose representation is constant, or not finite, has no map
 
@@ -171,7 +202,7 @@ QUANTUS_METRICS = (
         "whether the strongest pixel is on the object, 0 or 1",
         "higher",
         "mask",
-        _of_map("PointingGame"),
+        _of_mask("PointingGame", by_rank=True),
     ),
     _metric(
         "top-k",
@@ -185,17 +216,17 @@ QUANTUS_METRICS = (
         "relevance rank accuracy: share of the object's number of strongest pixels on the object, in [0, 1]",
         "higher",
         "mask",
-        _of_map("RelevanceRankAccuracy"),
+        _of_mask("RelevanceRankAccuracy", by_rank=True),
     ),
     _metric(
         "relevance-mass",
         "share of the map's mass on the object, in [0, 1]",
         "higher",
         "mask",
-        _of_map("RelevanceMassAccuracy"),
+        _of_mask("RelevanceMassAccuracy"),
     ),
     _metric(
-        "auc", "AUROC of the map as a detector of the object's pixels, in [0, 1]", "higher", "mask", _of_map("AUC")
+        "auc", "AUROC of the map as a detector of the object's pixels, in [0, 1]", "higher", "mask", _of_mask("AUC")
     ),
     _metric(
         "complexity",
@@ -237,7 +268,7 @@ QUANTUS_METRICS = (
     ),
     _metric(
         "parameter-randomisation",
-        "rank correlation with the map of the network with random weights, in [-1, 1]; near 0 is good",
+        "absolute rank correlation with the map of the network with random weights, in [0, 1]",
         "lower",
         "explanations",
         parameter_randomisation,

@@ -10,6 +10,7 @@ from typing import Any
 
 from relax.atomic import atomic_write
 from relax.errors import ArgumentError, InputError
+from relax.extras import require
 
 Key = tuple[str, str, str, str]
 """Data set, input, encoder, method."""
@@ -29,15 +30,36 @@ class Journal:
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self.path = folder / "journal.jsonl"
         self.done: dict[Key, dict[str, Any]] = {}
+        self._settings = json.loads(json.dumps(settings))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._check(folder / "run.json", json.loads(json.dumps(settings)))
+            self._check(folder / "run.json", self._settings)
             self._read()
+            self._lock = require("filelock", extra="evaluate").FileLock(folder / ".lock", timeout=0)
         except OSError as error:
             raise ArgumentError(f"{folder}: cannot be used for results: {error.strerror}; choose another") from error
 
+    def __enter__(self) -> Journal:
+        """Write alone."""
+        try:
+            self._lock.acquire()
+        except TimeoutError:
+            raise ArgumentError(f"{self.path.parent}: another process is at work on this run; wait for it") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def has(self, key: Key, mark: str) -> bool:
+        """Whether a line is there, and of the encoder as it is."""
+        return key in self.done and self.done[key].get("mark", mark) == mark
+
     def append(self, line: dict[str, Any]) -> None:
         """Keep a line; it is on the disk when this returns."""
+        about = self.path.parent / "run.json"
+        if not about.exists():  # a run that began with an error leaves nothing that others must agree with
+            with atomic_write(about) as file:
+                file.write(json.dumps(self._settings, indent=1).encode())
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
@@ -55,8 +77,6 @@ class Journal:
 
     def _check(self, path: Path, settings: dict[str, Any]) -> None:
         if not path.exists():
-            with atomic_write(path) as file:
-                file.write(json.dumps(settings, indent=1).encode())
             return
         try:
             before = json.loads(path.read_text())

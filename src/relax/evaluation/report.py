@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 def write_report(evaluation: Evaluation) -> dict[str, Path]:
     """Write ``rows.parquet``, ``rows.csv``, ``summary.csv`` and ``report.html`` into the run's folder.
 
+    With a second data set also ``ood.csv``, how well the mean uncertainty tells the two apart.
+
     Returns:
         The files by what they are.
     """
@@ -36,6 +39,11 @@ def write_report(evaluation: Evaluation) -> dict[str, Path]:
     for name, frame in (("rows.csv", evaluation.rows), ("summary.csv", table)):
         with atomic_write(files[name]) as file:
             file.write(frame.to_csv(index=False).encode())
+    strangers = ood_table(evaluation.rows)
+    if len(strangers):
+        files["ood.csv"] = folder / "ood.csv"
+        with atomic_write(files["ood.csv"]) as file:
+            file.write(strangers.to_csv(index=False).encode())
     with atomic_write(files["report.html"]) as file:
         file.write(_page(evaluation, table).encode())
     return files
@@ -79,9 +87,16 @@ def _page(evaluation: Evaluation, table: pd.DataFrame) -> str:
             metrics=metrics,
             ood=ood_table(rows).to_dict("records"),
             skipped=evaluation.skipped,
+            settings=_settings(folder=evaluation.folder),
             version=__version__,
         )
     )
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """What the run was asked for, versions left out."""
+    about = json.loads((folder / "run.json").read_text())
+    return {"seed": about["seed"], "budget": about["budget"] or "each method's own", **about["arguments"]}
 
 
 def _quality(table: pd.DataFrame) -> dict[str, Any]:
@@ -97,8 +112,13 @@ def _quality(table: pd.DataFrame) -> dict[str, Any]:
     return {
         "metrics": [METRICS[name] for name in metrics],
         "rows": rows,
-        "n": int(table["n"].max()) if len(table) else 0,
+        "n": _span(table["n"]) if len(table) else "0",
     }
+
+
+def _span(numbers: pd.Series) -> str:
+    low, high = int(numbers.min()), int(numbers.max())
+    return str(low) if low == high else f"{low} to {high}, by metric,"
 
 
 def _lines(evaluation: Evaluation, encoder: str, dataset: str) -> list[dict[str, Any]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from relax import fills
 from relax import masks as masks_
 from relax.api import explain
 from relax.datasets import Dataset, Sample, chosen, open_dataset
@@ -28,6 +34,9 @@ from relax.provenance import versions
 
 PICTURED = 4
 """Inputs whose explanations are kept whole, for the report."""
+
+Job = tuple[Dataset, int, int, str, str]
+"""Data set, index, position in the order, encoder, method."""
 
 OnJob = Callable[[int, int, str], None]
 """Called with jobs done, jobs in all, and what was done."""
@@ -107,41 +116,58 @@ def evaluate(
         ArgumentError: a name is unknown, or the folder holds a run with other settings.
         InputError: the data set is not there, or none of its inputs can be read.
     """
-    for name in methods:
-        METHODS[name]
-    for name in metrics:
-        METRICS[name]
-    if not methods or not metrics:
-        raise ArgumentError("expected at least one method and one metric")
+    methods, metrics = ([names] if isinstance(names, str) else list(names) for names in (methods, metrics))
+    _check(methods, metrics, budget, options or {}, arguments)
     sets = [open_dataset(d, seed) if isinstance(d, str) else d for d in (dataset, ood) if d is not None]
+    if len({source.name for source in sets}) < len(sets):
+        raise ArgumentError(f"expected another data set than {sets[0].name!r} as `ood`")
     arguments = {**arguments, **({"options": {k: dict(v) for k, v in options.items()}} if options else {})}
     plan = Plan(sets[0].name, tuple(metrics), seed, budget, arguments)
-    journal = Journal(Path(out), plan.settings())
-    skipped: dict[str, str] = {}
     loaded = named(encoders)
+    marks = {name: mark_of(encoder) for name, encoder in loaded.items()}
     jobs = list(_jobs(sets, loaded, methods, n, seed))
-    read: tuple[str, str] | None = None
-    for number, (source, index, position, encoder, method) in enumerate(jobs):
-        name = source.id(index)
-        key = (source.name, name, encoder, method)
-        if key not in journal.done and name not in skipped:
-            try:
-                if read != (source.name, name):
-                    sample, read = source[index], (source.name, name)
-                    _check_mask(sample, metrics if source is sets[0] else ())
-            except InputError as error:
-                skipped[name] = str(error)
-            else:
-                measured = tuple(metrics) if source is sets[0] else ("mean-uncertainty",)
-                kept = Path(out) / "maps" / f"{encoder}-{method}-{position}.npz" if position < PICTURED else None
-                line = _judge(loaded[encoder], sample, method, measured, plan, _seed(seed, index), kept)
-                journal.append({"dataset": source.name, "input": name, "encoder": encoder, "method": method, **line})
-        if on_job is not None:
-            on_job(number + 1, len(jobs), f"{name} {encoder} {method}")
-    lines = list(journal.lines())
+    with Journal(Path(out), plan.settings()) as journal:
+        skipped = _work(journal, jobs, sets, loaded, marks, plan, on_job)
+        lines = list(journal.lines())
     if not lines:
         raise InputError(next(iter(skipped.values())))
     return Evaluation(Path(out), tidy(lines), skipped, lines)
+
+
+def _work(
+    journal: Journal,
+    jobs: list[Job],
+    sets: list[Dataset],
+    encoders: Mapping[str, Encoder],
+    marks: Mapping[str, str],
+    plan: Plan,
+    on_job: OnJob | None,
+) -> dict[str, str]:
+    """Do what is not done yet; returns the inputs that could not be read, and why."""
+    skipped: dict[str, str] = {}
+    read: tuple[str, str] | None = None
+    for number, (source, index, position, encoder, method) in enumerate(jobs):
+        name = source.id(index)
+        main = source is sets[0]
+        label = name if main else f"{source.name}: {name}"
+        key = (source.name, name, encoder, method)
+        if not journal.has(key, marks[encoder]) and label not in skipped:
+            try:
+                if read != (source.name, name):
+                    sample, read = source[index], (source.name, name)
+                    _check_mask(sample, plan.metrics if main else ())
+            except InputError as error:
+                skipped[label] = str(error)
+            else:
+                more = ("mean-uncertainty",) if len(sets) > 1 else ()
+                measured = tuple(dict.fromkeys((*plan.metrics, *more))) if main else more
+                kept = journal.path.parent / "maps" / _file_name(key) if position < PICTURED else None
+                line = _judge(encoders[encoder], sample, method, measured, plan, _seed(plan.seed, index), kept)
+                about = {"dataset": source.name, "input": name, "encoder": encoder, "method": method}
+                journal.append({**about, "mark": marks[encoder], **line})
+        if on_job is not None:
+            on_job(number + 1, len(jobs), f"{name} {encoder} {method}")
+    return skipped
 
 
 def tidy(lines: list[dict[str, Any]]) -> pd.DataFrame:
@@ -158,13 +184,60 @@ def tidy(lines: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _jobs(
     sets: list[Dataset], encoders: Mapping[str, Encoder], methods: Sequence[str], n: int | None, seed: int
-) -> Iterator[tuple[Dataset, int, int, str, str]]:
+) -> Iterator[Job]:
     """Inputs outermost, so that a run that is cut off is balanced."""
     for source in sets:
         for position, index in enumerate(chosen(source, n, seed)):
             for encoder in encoders:
                 for method in methods:
                     yield source, index, position, encoder, method
+
+
+def _check(
+    methods: Sequence[str],
+    metrics: Sequence[str],
+    budget: int | None,
+    options: Mapping[str, Mapping[str, Any]],
+    arguments: Mapping[str, Any],
+) -> None:
+    """Raise for what cannot be, before any work is done."""
+    if not methods or not metrics:
+        raise ArgumentError("expected at least one method and one metric")
+    for name in metrics:
+        METRICS[name]
+    for name in (*methods, *options):
+        METHODS[name]
+    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
+        raise ArgumentError(f"expected `budget` to be a positive number of forwards, got {budget!r}")
+    known = set(inspect.signature(explain).parameters) - {"encoder", "inputs", "against", "method", "seed", "options"}
+    for name in arguments:
+        if name not in known:
+            raise ArgumentError(f"evaluate() and explain() have no argument {name!r}")
+    for method, own in options.items():
+        if method not in methods:
+            raise ArgumentError(f"options for {method!r}, which is not among the methods: {', '.join(methods)}")
+        METHODS[method].options({name: value for name, value in own.items() if name not in known})
+    fills.ensure(arguments.get("fill", "mean"))
+    recipe = arguments.get("masks", "grid")
+    if isinstance(recipe, str):
+        masks_.MASKS[recipe]
+
+
+def mark_of(encoder: Encoder) -> str:
+    """A checksum of an encoder's settings and weights: rows of one that has changed are not those of this one."""
+    digest = hashlib.sha256(json.dumps(encoder.settings(), sort_keys=True, default=repr).encode())
+    if isinstance(encoder.model, nn.Module):
+        for name, tensor in encoder.model.state_dict().items():
+            digest.update(name.encode())
+            if isinstance(tensor, Tensor):
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _file_name(key: tuple[str, ...]) -> str:
+    """For a map: readable, and different for different keys."""
+    words = re.sub(r"[^\w.-]+", "-", "-".join(key[1:]))[:100]
+    return f"{words}-{hashlib.sha256(repr(key).encode()).hexdigest()[:8]}.npz"
 
 
 def _judge(

@@ -55,7 +55,9 @@ def evidence(explanation: Explanation) -> np.ndarray:
 
     A signed map's part above its neutral value; of an unsigned one, what is above its minimum. RELAX's maps are a
     large constant (the mean score) plus a small signal: with the constant, every map would be as spread out as any
-    other.
+    other. What a threshold has set to 0 stays 0; the minimum is then that of the rest.
     """
     values = np.asarray(explanation.importance, dtype=np.float64)
+    if explanation.settings.get("method") == "u-relax" and values.any():
+        return np.where(values != 0, values - values[values != 0].min(), 0.0)
     return np.maximum(values - explanation.neutral, 0.0) if explanation.signed else values - values.min()

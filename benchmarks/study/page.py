@@ -16,6 +16,9 @@ from relax.plotting import save_figure
 DOCS = Path(__file__).parent.parent.parent / "docs"
 FOLDER = DOCS / "study"
 
+DEFAULTS = {"masks": "256", "grid": "7x7", "fill": "mean", "similarity": "cosine"}
+"""What the others are compared with."""
+
 Found = dict[str, tuple[Run, Evaluation]]
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
@@ -27,7 +30,10 @@ def rows_of(found: Found, part: str) -> pd.DataFrame:
     for run, evaluation in found.values():
         if run.part == part:
             frames.append(evaluation.rows.assign(method=run.setting) if run.setting else evaluation.rows)
-    return pd.concat(frames, ignore_index=True)
+    rows = pd.concat(frames, ignore_index=True)
+    signed = rows["metric"] == "parameter-randomisation"  # older runs kept the sign
+    rows.loc[signed, "value"] = rows.loc[signed, "value"].abs()
+    return rows
 
 
 def cell(row: pd.Series) -> str:
@@ -114,17 +120,14 @@ def question_2(found: Found) -> list[str]:
     more = ("relevance-mass", "complexity", "sparseness")
     lines = ["## 2. Does RELAX beat the others?", "", f"EfficientNet-Lite0; {about_runs(found, 'methods')}.", ""]
     lines += table(means, shown) + ["", *table(means, more, cost=False), ""]
-    for metric in ("insertion-deletion", "insertion-deletion:mean", "relevance-rank", "auc", "complexity"):
+    for metric in (*shown, *more):
         lines.append(f"- {metric}: RELAX is {compared(rows, metric, 'relax', others)}.")
     other_rows = rows_of(found, "encoders")
     for encoder, part in summary(other_rows).groupby("encoder", sort=False):
         own = other_rows[other_rows["encoder"] == encoder]
         rivals = [m for m in dict.fromkeys(own["method"]) if m != "relax"]
         lines += ["", f"### {encoder} ({about_runs(found, 'encoders')})", "", *table(part, shown), ""]
-        lines += [
-            f"- {metric}: RELAX is {compared(own, metric, 'relax', rivals)}."
-            for metric in ("insertion-deletion", "insertion-deletion:mean", "relevance-rank", "auc")
-        ]
+        lines += [f"- {metric}: RELAX is {compared(own, metric, 'relax', rivals)}." for metric in shown]
     robust = rows_of(found, "robustness")
     save_figure(plot_robustness(summary(robust)), FOLDER / "robustness.png")
     lines += ["", f"### Robustness ({about_runs(found, 'robustness')})", ""]
@@ -218,6 +221,12 @@ def question_4(found: Found) -> list[str]:
         f"| {row.encoder} | {row.method} | {row.auroc:.2f} [{row.low:.2f}, {row.high:.2f}] |"
         for row in outside.itertuples()
     ]
+    lines += [
+        "",
+        "An AUROC far below 0.5 says as much as one far above: the uncertainty differs between the two sets, but by itself "
+        "does not say which is strange. Scenes that the encoder was trained on may well vary more under masks than "
+        "pictures it makes little of.",
+    ]
     return lines
 
 
@@ -232,6 +241,21 @@ def question_5(found: Found) -> list[str]:
     for part, means in tables.items():
         for encoder, own in means.groupby("encoder", sort=False):
             lines += [f"{part}, {encoder}, n = {own['n'].max()}:", "", *table(own, metrics, part), ""]
+            rows = rows_of(found, part)
+            rows = rows[rows["encoder"] == encoder]
+            others = [name for name in dict.fromkeys(rows["method"]) if name != DEFAULTS[part]]
+            verdicts = (f"{compared(rows, metric, DEFAULTS[part], others)} on {metric}" for metric in metrics)
+            lines += [f"{DEFAULTS[part]} is {'; it is '.join(verdicts)}.", ""]
+    fills = tables["fill"]
+    own = fills[fills["encoder"] == UNLABELLED]
+    lines += [
+        "A fill does well under the score that shares it: on "
+        f"{UNLABELLED}, masks filled with blur have {mean(own, 'blur', 'insertion-deletion')} when blur scores and "
+        f"{mean(own, 'blur', 'insertion-deletion:mean')} when the mean colour does; masks filled with the mean colour have "
+        f"{mean(own, 'mean', 'insertion-deletion')} and {mean(own, 'mean', 'insertion-deletion:mean')}. Neither score alone "
+        "can say which fill is better.",
+        "",
+    ]
     return lines
 
 
@@ -247,7 +271,8 @@ def write_page(found: Found, pairs: pd.DataFrame) -> None:
         "Made by `make study`, which goes on where it was cut off; `--scale 4` makes it four times as large. Scenes are "
         "made of cut-outs on real photographs, with exact masks (`relax data`). Every number is a mean over inputs with "
         "its 95 % bootstrap interval; bold is rank 1, shared by methods that paired differences on the same inputs "
-        "cannot tell apart. A backward counts as two forwards. The words *better*, *worse* and *not told apart* below are "
+        "cannot tell apart; that relation is not transitive, so that a method in the middle of two others may share rank 1 "
+        "with neither. Methods are given the stated number of forwards where they have a number to choose. A backward counts as two forwards. The words *better*, *worse* and *not told apart* below are "
         "computed from those paired intervals. Small n: what is not told apart here may be told apart by more scenes.",
         "",
         f"RELAX explains with the mean colour as fill. `insertion-deletion` scores with blur, `insertion-deletion:mean` "

@@ -75,7 +75,7 @@ def plot_agreement(pairs: pd.DataFrame) -> Figure:
         if other != "another seed":
             i, j = names.index(one), names.index(other)
             matrix[i, j] = matrix[j, i] = value
-    figure = Figure(figsize=(6.2, 5), layout="constrained")
+    figure = Figure(figsize=(7.4, 5.4), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
     short = [name.removeprefix("fashion:") for name in names]

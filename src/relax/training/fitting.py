@@ -58,6 +58,8 @@ def train(
         raise UnknownNameError(f"unknown way to train {way!r}; there are: {', '.join(WAYS)}")
     if steps < 1 or batch < 2:
         raise ArgumentError(f"expected at least 1 step and batches of at least 2, got {steps} and {batch}")
+    if out is not None and not Path(out).resolve().parent.is_dir():
+        raise ArgumentError(f"{Path(out).parent}: no such folder for the weights")
     began = time.perf_counter()
     pictures, labels = scenes("train", SCENES)
     model = network(way)

@@ -168,6 +168,6 @@ def _check_sees(session: Session, scores: Tensor) -> None:
     if spread <= 1e-6 * float(scores.abs().max()):
         raise EncoderError(
             f"all {len(scores)} masked inputs have the same score {float(scores[0]):.6g} with encoder "
-            f"{session.encoder.name!r}: its representation is constant, of length one, or zero, or the input "
-            "equals the fill; check the encoder, or choose another fill"
+            f"{session.encoder.name!r}: its representation is constant, of length one, or zero, the input equals the "
+            "fill, or what it is compared with is the same for all of them; check the encoder, the fill and against="
         )

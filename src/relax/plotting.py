@@ -26,6 +26,9 @@ FORMATS = ("png", "pdf", "svg", "jpg")
 OUTLINED = 0.2
 """Share of the picture that the outline encloses: its most important part."""
 
+ROUNDING = 1e-9
+"""Differences of a map below which there is nothing to see."""
+
 LONGEST = 6
 """Times that a picture may be longer than wide (or wider) before it is stretched."""
 
@@ -128,7 +131,7 @@ def range_of(values: np.ndarray) -> tuple[float, float]:
 def symmetric(explanation: Explanation, values: np.ndarray) -> tuple[float, float]:
     """Limits around the neutral value that hold all of a signed map."""
     low, high = range_of(values)
-    peak = max(explanation.neutral - low, high - explanation.neutral)
+    peak = max(explanation.neutral - low, high - explanation.neutral, ROUNDING)  # rounding is shown as nothing
     return explanation.neutral - peak, explanation.neutral + peak
 
 
@@ -161,7 +164,7 @@ def bare(axes: Axes) -> None:
 def outline(axes: Axes, importance: np.ndarray) -> None:
     """Draw a line around the most important part of a map, smoothed a little so that the line can be followed."""
     finite = importance[np.isfinite(importance)]
-    if finite.size == 0 or finite.min() == finite.max():
+    if finite.size == 0 or finite.max() - finite.min() <= ROUNDING:
         return
     filled = np.where(np.isfinite(importance), importance, finite.min())
     smooth = gaussian_filter(filled.astype(float), SMOOTHING * max(importance.shape))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -225,3 +226,43 @@ def test_the_commands_index_match_and_find_duplicates(folder, tmp_path):
     )
     assert len(json.loads(result.stdout)["regions"]) == 3
     assert run(app, ["match", query, str(tmp_path / "nowhere")]).exit_code == 2
+
+
+def test_encoders_are_checked_when_files_are_added(encoder, folder, tmp_path):
+    index = relax.Index.create(tmp_path / "index", encoder)
+    other = relax.Encoder(lambda batch: batch.mean((2, 3)).repeat(1, 4), TRANSFORM, name="tiny")
+    with pytest.raises(relax.ArgumentError, match=r"otherwise|different"):
+        index.add(other, folder)
+    assert len(index) == 0
+
+
+def test_files_that_have_gone_are_forgotten_and_links_count_once(encoder, folder, tmp_path):
+    (folder / "zz.png").symlink_to(folder / "0.png")
+    index = relax.Index.create(tmp_path / "index", encoder)
+    assert index.add(encoder, folder).added == len(index) == 11
+    (folder / "4.png").unlink()
+    added = index.add(encoder, folder)
+    assert (added.added, added.known, added.gone) == (0, 10, [str(folder / "4.png")])
+    assert len(index) == 10
+
+
+def test_damage_and_wrong_queries_are_said_in_one_line(encoder, folder, tmp_path):
+    index = relax.Index.create(tmp_path / "index", encoder)
+    index.add(encoder, folder)
+    for vector in (torch.zeros(12), torch.full((12,), torch.nan), "a.png", torch.ones(5)):
+        with pytest.raises(relax.ArgumentError):
+            index.nearest(vector)
+    with pytest.raises(relax.ArgumentError, match="positive integer"):
+        index.nearest(torch.ones(12), 2.5)
+    with pytest.raises(relax.ArgumentError, match="threshold"):
+        index.duplicates("0.9")
+    about = (tmp_path / "index" / "about.json").read_text()
+    for text, words in (("[1]", "schema None"), ('{"schema": 1}', "is damaged")):
+        (tmp_path / "index" / "about.json").write_text(text)
+        with pytest.raises(relax.InputError, match=words):
+            relax.Index(tmp_path / "index")
+    (tmp_path / "index" / "about.json").write_text(about)
+    shutil.rmtree(tmp_path / "index" / "representations.lance")
+    with pytest.raises(relax.InputError, match="store is damaged") as caught:
+        relax.Index(tmp_path / "index")
+    assert "\n" not in str(caught.value)

@@ -10,6 +10,7 @@ import typer
 
 from relax.cli.messages import Exit, output, say
 from relax.cli.threads import THREADS, set_threads
+from relax.errors import InputError
 
 
 def index(
@@ -29,7 +30,8 @@ def index(
     from relax.matching.index import Index, pictures_below
 
     set_threads(threads)
-    pictures_below(folder)  # a folder that is not there is said before a network is loaded
+    if not pictures_below(folder):  # said before a network is loaded and a folder is made
+        raise InputError(f"{folder}: no pictures in this folder or below it")
     loaded = load_encoder(encoder, device=device)
     made = Index.create(out, loaded)
     with tqdm(disable=quiet, unit=" pictures", dynamic_ncols=True) as bar:
@@ -53,6 +55,7 @@ def index(
         }
         output(json.dumps(row))
     else:
-        say(f"{added.added} added, {added.known} known, {len(added.failed)} skipped; {len(made)} in all -> {out}")
+        gone = f", {len(added.gone)} gone" if added.gone else ""
+        say(f"{added.added} added, {added.known} known, {len(added.failed)} skipped{gone}; {len(made)} in all -> {out}")
     if added.failed:
         raise typer.Exit(Exit.SOME_FAILED)

@@ -13,7 +13,7 @@ import typer
 from relax.cli.files import make_folder
 from relax.cli.messages import output, say
 from relax.cli.threads import THREADS, set_threads
-from relax.errors import InputError
+from relax.errors import ArgumentError, InputError
 
 if TYPE_CHECKING:
     from relax.encoders import Encoder
@@ -45,6 +45,8 @@ def match(
     from relax.matching.index import ABOUT, Index
 
     set_threads(threads)
+    if k < 1:
+        raise ArgumentError(f"expected -k to be a positive integer, got {k}")
     make_folder(out)
     if not target.exists():
         raise InputError(f"{target}: no such picture, folder or index")
@@ -73,7 +75,7 @@ def match(
         row = {"similarity": round(neighbour.similarity, 6), "files": []}
         if explain or regions:
             file = out / f"{query.stem}-match-{rank}.png"
-            row = _explain(loaded, query, Path(neighbour.path), file, masks, seed, regions)
+            row = _explained(row, loaded, query, Path(neighbour.path), file, masks, seed, regions)
         rows.append({"query": str(query), "rank": rank, "match": neighbour.path, **row})
         _tell(rows[-1], as_json, neighbour.path)
     page = out / f"{query.stem}-matches.html"
@@ -84,6 +86,7 @@ def match(
 def duplicates(
     index: Annotated[Path, typer.Argument(help="An index made by `relax index`.", show_default=False)],
     threshold: Annotated[float, typer.Option(help="Cosine from which two pictures count as duplicates.")] = 0.95,
+    limit: Annotated[int, typer.Option(help="Pairs to show, the most similar first.")] = 100,
     explain: Annotated[bool, typer.Option(help="Explain each pair: blue parts are what differs.")] = False,
     encoder: _ENCODER = None,
     masks: _MASKS = None,
@@ -98,7 +101,10 @@ def duplicates(
     set_threads(threads)
     make_folder(out)
     opened = Index(index)
-    pairs = opened.duplicates(threshold)
+    every = opened.duplicates(threshold)
+    pairs = every[: max(limit, 0)]
+    if len(every) > len(pairs):
+        say(f"note: {len(every)} pairs, the {len(pairs)} most similar are shown; see --limit")
     loaded = None
     if explain and pairs:
         loaded = _load(encoder or opened.about["encoder"]["name"])
@@ -107,7 +113,7 @@ def duplicates(
     for number, (a, b, cosine) in enumerate(pairs, start=1):
         row: dict[str, Any] = {"similarity": round(cosine, 6), "files": []}
         if loaded is not None:
-            row = _explain(loaded, Path(a), Path(b), out / f"duplicate-{number}.png", masks, seed, False)
+            row = _explained(row, loaded, Path(a), Path(b), out / f"duplicate-{number}.png", masks, seed, False)
         rows.append({"query": a, "rank": number, "match": b, **row})
         _tell(rows[-1], as_json, a, b)
     about = f"Pairs in {index} with a cosine of at least {threshold}. Blue parts make the two differ."
@@ -118,6 +124,15 @@ def _load(name: str) -> Encoder:
     from relax.encoders import load_encoder
 
     return load_encoder(name)
+
+
+def _explained(row: dict[str, Any], *arguments: Any) -> dict[str, Any]:
+    """A match explained, or as it was if one of its files has gone since it was indexed."""
+    try:
+        return _explain(*arguments)
+    except InputError as error:
+        say(f"not explained: {error}")
+        return row
 
 
 def _explain(

@@ -23,9 +23,10 @@ from torch import Tensor
 
 from relax.atomic import atomic_write
 from relax.encoders import Encoder, Session, ensure, load_encoder
-from relax.errors import ArgumentError, InputError, RelaxWarning
+from relax.errors import ArgumentError, InputError, RelaxError, RelaxWarning, first_line
 from relax.extras import require
 from relax.pictures import SUFFIXES
+from relax.references.vectors import as_vector
 
 SCHEMA = 1
 """Version of the store; one of another version is refused."""
@@ -55,6 +56,7 @@ class Added:
         added: files that were encoded.
         known: files that were there already, unchanged.
         failed: why others could not be read, by path.
+        gone: files of the folder that are not there any more, and not in the index either now.
         noted: warnings while they were read, such as of transparent parts that were composited on white.
     """
 
@@ -62,6 +64,7 @@ class Added:
     known: int
     failed: dict[str, str] = field(default_factory=dict)
     noted: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,16 @@ class Index:
             ) from None
         except (OSError, ValueError) as error:
             raise InputError(f"{self.folder / ABOUT}: cannot be read: {error}") from error
-        if about.get("schema") != SCHEMA:
+        schema = about.get("schema") if isinstance(about, dict) else None
+        if schema != SCHEMA:
             raise InputError(
-                f"{self.folder}: an index of schema {about.get('schema')}, this version of relax reads {SCHEMA}; "
-                "make the index again"
+                f"{self.folder}: an index of schema {schema}, this version of relax reads {SCHEMA}; make it again"
             )
+        if not {"encoder", "probe"} <= set(about):
+            raise InputError(f"{self.folder / ABOUT}: is damaged; make the index again in another folder")
         self.about = about
-        self._table = lancedb.connect(self.folder).open_table(TABLE)
+        with self._reading():
+            self._table = lancedb.connect(self.folder).open_table(TABLE)
         self._read: tuple[int, list[str], Tensor] | None = None
 
     @classmethod
@@ -156,12 +162,13 @@ class Index:
                 f"was made (cosine distance {distance:.3g}); its weights have changed: make another index"
             )
 
+    def __repr__(self) -> str:
+        return f"Index({str(self.folder)!r}, {len(self)} pictures, {self.about['encoder'].get('name')})"
+
     def __len__(self) -> int:
         return int(self._table.count_rows())
 
-    def add(
-        self, encoder: Encoder, source: str | PathLike[str], on_file: OnFile | None = None, **session: Any
-    ) -> Added:
+    def add(self, encoder: Any, source: str | PathLike[str], on_file: OnFile | None = None, **session: Any) -> Added:
         """Encode the pictures of a folder, and of those in it, that are not there yet.
 
         A file whose size or time has changed is encoded again. What was done stays done if the process is killed.
@@ -175,6 +182,8 @@ class Index:
         Raises:
             ArgumentError: another process is writing to the index.
         """
+        encoder = load_encoder(encoder) if isinstance(encoder, str) else ensure(encoder)
+        self.check(encoder)
         files = pictures_below(Path(source))
         if not files:
             raise InputError(f"{source}: no pictures in this folder or below it")
@@ -182,6 +191,9 @@ class Index:
         with self._writing(), encoder.session(**session) as opened, warnings.catch_warnings(record=True) as noted:
             warnings.simplefilter("always", RelaxWarning)
             known = self._known()
+            below = Path(source).resolve()
+            gone = [path for path in known if Path(path).is_relative_to(below) and not Path(path).exists()]
+            self._delete(gone)
             to_do = [path for path in files if known.get(str(path)) != _stamp(path)]
             done = 0
             with ThreadPoolExecutor(1) as reader:  # the next pictures are read while these are encoded
@@ -201,7 +213,7 @@ class Index:
                     if number % COMPACTED == COMPACTED - 1:
                         self._table.optimize()
         notes = [str(note.message) for note in noted if issubclass(note.category, RelaxWarning)]
-        return Added(len(to_do) - len(failed), len(files) - len(to_do), failed, notes)
+        return Added(len(to_do) - len(failed), len(files) - len(to_do), failed, notes, gone)
 
     def nearest(self, vector: Tensor | np.ndarray, k: int = 5) -> list[Neighbour]:
         """The pictures whose representations have the largest cosine with a vector, best first.
@@ -210,12 +222,15 @@ class Index:
             vector: ``(D,)``.
             k: how many.
         """
-        if k < 1:
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise ArgumentError(f"expected `k` to be a positive integer, got {k!r}")
         paths, directions = self._in_memory()
-        query = torch.nn.functional.normalize(torch.as_tensor(vector, dtype=torch.float32), dim=0)
+        query = as_vector(vector).float()
         if query.shape != directions.shape[1:]:
             raise ArgumentError(f"expected a vector of length {directions.shape[1]}, got shape {tuple(query.shape)}")
+        if not float(query.norm()) > 0:
+            raise ArgumentError("expected a direction to search in, got the zero vector")
+        query = torch.nn.functional.normalize(query, dim=0)
         best = torch.topk(directions @ query, min(k, len(paths)))
         return [Neighbour(paths[i], s) for i, s in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
 
@@ -228,7 +243,7 @@ class Index:
         Returns:
             ``(path, other path, cosine)``, each pair once.
         """
-        if not 0 < threshold <= 1:
+        if isinstance(threshold, str) or not 0 < threshold <= 1:
             raise ArgumentError(f"expected `threshold` in (0, 1], got {threshold!r}")
         paths, directions = self._in_memory()
         found = []
@@ -242,6 +257,10 @@ class Index:
 
     def _in_memory(self) -> tuple[list[str], Tensor]:
         """Paths and directions, ``(N, D)`` float32, read again when the store has changed."""
+        with self._reading():
+            return self._fresh()
+
+    def _fresh(self) -> tuple[list[str], Tensor]:
         self._table.checkout_latest()
         if self._read is None or self._read[0] != self._table.version:
             columns = self._table.search().select(["path", "vector"]).to_arrow().combine_chunks()
@@ -255,16 +274,16 @@ class Index:
         rows = self._table.search().select(["path", "size", "modified"]).to_arrow().to_pydict()
         return dict(zip(rows["path"], zip(rows["size"], rows["modified"], strict=True), strict=True))
 
-    def _commit(self, encoder: Encoder, session: Session, read: dict[Path, Tensor], known: Collection[str]) -> None:
+    def _commit(self, encoder: Encoder, session: Session, read: Read, known: Collection[str]) -> None:
         """Encode and put into the table, in one commit; rows of known files, which have changed, are replaced."""
         if not read:
             return
         pyarrow = require("pyarrow", extra="match")
-        stack = torch.stack(list(read.values()))
+        stack = torch.stack([tensor for tensor, _ in read.values()])
         session.settle(lambda n: stack[:n])
         vectors = session.encode(stack).float().cpu()
         session.check_finite()
-        stamps = [_stamp(path) for path in read]
+        stamps = [stamp for _, stamp in read.values()]
         rows = pyarrow.table(
             {
                 "path": [str(path) for path in read],
@@ -276,10 +295,25 @@ class Index:
             }
         )
         changed = [str(path) for path in read if str(path) in known]
-        if changed:  # should the process be killed in between, they are encoded again next time
-            names = ", ".join("'" + path.replace("'", "''") + "'" for path in changed)
-            self._table.delete(f"path IN ({names})")
+        self._delete(changed)  # should the process be killed in between, they are encoded again next time
         self._table.add(rows)
+
+    def _delete(self, paths: list[str]) -> None:
+        for start in range(0, len(paths), CHUNK):
+            names = ", ".join("'" + path.replace("'", "''") + "'" for path in paths[start : start + CHUNK])
+            self._table.delete(f"path IN ({names})")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Damage to the store in one line."""
+        try:
+            yield
+        except (ValueError, OSError, RuntimeError) as error:
+            if isinstance(error, RelaxError):
+                raise
+            raise InputError(
+                f"{self.folder}: the store is damaged ({first_line(error)[:80]}); make the index again elsewhere"
+            ) from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -301,18 +335,26 @@ def pictures_below(folder: Path) -> list[Path]:
     """The pictures in a folder and in those in it, by their endings, as absolute paths, sorted."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    return sorted(path.resolve() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = (path.resolve() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(set(found))  # links to one file are one picture
 
 
-def _read(encoder: Encoder, chunk: list[Path]) -> tuple[dict[Path, Tensor], dict[str, str]]:
+Read = dict[Path, tuple[Tensor, tuple[int, int]]]
+"""What the encoder sees of each file, and the file's stamp before it was read."""
+
+
+def _read(encoder: Encoder, chunk: list[Path]) -> tuple[Read, dict[str, str]]:
     """What the encoder sees of each file, and why others could not be read."""
-    read: dict[Path, Tensor] = {}
+    read: Read = {}
     failed: dict[str, str] = {}
     for path in chunk:
         try:
-            read[path] = encoder.prepare(path).tensor
+            stamp = _stamp(path)
+            read[path] = (encoder.prepare(path).tensor, stamp)
         except InputError as error:
             failed[str(path)] = str(error)
+        except FileNotFoundError:
+            failed[str(path)] = f"{path}: is not there any more"
     return read, failed
 
 

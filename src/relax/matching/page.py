@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from relax.atomic import atomic_write
-from relax.errors import InputError
+from relax.errors import InputError, RelaxWarning
 from relax.extras import require
 from relax.pictures import open_picture
 from relax.version import __version__
@@ -32,9 +33,16 @@ def write_page(path: Path, title: str, about: str, items: list[dict[str, Any]], 
     jinja2 = require("jinja2", extra="match")
     loader = jinja2.PackageLoader("relax.matching", "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    small: dict[str, str | None] = {}
+
+    def thumbnail(picture: str) -> str | None:
+        if picture not in small:  # a picture may be in many pairs
+            small[picture] = _thumbnail(picture)
+        return small[picture]
+
     shown = [
         {
-            "pictures": [(picture, _thumbnail(picture)) for picture in item["paths"]],
+            "pictures": [(p, None if item["match"] else thumbnail(p)) for p in item["paths"]],
             "similarity": item["similarity"],
             "match": _embedded(Path(item["match"]).read_bytes()) if item["match"] else None,
         }
@@ -54,7 +62,9 @@ def write_page(path: Path, title: str, about: str, items: list[dict[str, Any]], 
 def _thumbnail(path: str) -> str | None:
     """A small picture as a ``data:`` address; ``None`` if the file has gone since it was indexed."""
     try:
-        picture = open_picture(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RelaxWarning)  # what is lost in a thumbnail is nobody's worry
+            picture = open_picture(path)
     except InputError:
         return None
     picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

@@ -20,6 +20,9 @@ from relax.references import Pair, Recorded
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MOST_CELLS = 16
+"""Regions along a side of which interactions are still estimated from a few hundred masks."""
+
 RECORDABLE = ("relax", "u-relax")
 """Methods whose masks are a design's blocks, so that interactions come from the same forwards."""
 
@@ -87,6 +90,10 @@ def match(
         ((28, 28), (49, 49))
     """
     encoder = encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder)
+    if isinstance(cells, bool) or not isinstance(cells, int) or not 2 <= cells <= MOST_CELLS:
+        raise ArgumentError(f"expected `cells` from 2 to {MOST_CELLS}, got {cells!r}")
+    if "against" in arguments:
+        raise ArgumentError("match() compares its two inputs with each other; it takes no `against`")
     if regions and method not in RECORDABLE:
         raise ArgumentError(f"regions=True needs method={' or '.join(map(repr, RECORDABLE))}, got {method!r}")
     one, other = (_prepared(encoder, source) for source in (a, b))

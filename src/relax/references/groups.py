@@ -90,13 +90,13 @@ class Class(Against):
         return (lambda h: h @ w.to(h) + b), "decision function"
 
     def _any(self) -> tuple[Callable[[Tensor], Tensor], str]:
-        if hasattr(self.classifier, "predict_proba"):
-            return (lambda h: self._numpy(h, "predict_proba")), "probability"
-        if not hasattr(self.classifier, "decision_function"):
+        if hasattr(self.classifier, "decision_function"):
+            return (lambda h: self._numpy(h, "decision_function")), "decision function"
+        if not hasattr(self.classifier, "predict_proba"):
             raise ArgumentError(
                 f"expected a classifier with predict_proba or decision_function, got {type(self.classifier).__name__}"
             )
-        return (lambda h: self._numpy(h, "decision_function")), "decision function"
+        return (lambda h: self._numpy(h, "predict_proba")), "probability"
 
     def _numpy(self, representations: Tensor, method: str) -> Tensor:
         # the type that users fit on: what encode() returns
@@ -106,7 +106,9 @@ class Class(Against):
         elif values.shape[1] == self.n_classes:
             column = values[:, self.index]
         else:
-            raise ArgumentError(f"{type(self.classifier).__name__} decides one against one; set probability=True")
+            raise ArgumentError(
+                f"{type(self.classifier).__name__} decides one against one; use decision_function_shape='ovr'"
+            )
         return torch.from_numpy(np.ascontiguousarray(column)).to(representations)
 
     def settings(self) -> dict[str, Any]:
@@ -114,6 +116,8 @@ class Class(Against):
 
 
 def _center(clusterer: Any, label: int, representations: Any) -> Tensor:
+    if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+        raise ArgumentError(f"expected the label of a cluster to be a whole number, got {label!r}")
     for name in CENTERS:
         centers = getattr(clusterer, name, None)
         if centers is not None:

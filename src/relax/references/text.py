@@ -33,7 +33,7 @@ class Text(Against):
 
 
 def _sentences(text: str | list[str]) -> list[str]:
-    sentences = [text] if isinstance(text, str) else list(text)
+    sentences = list(text) if isinstance(text, (list, tuple)) else [text]
     if not sentences or not all(isinstance(sentence, str) and sentence.strip() for sentence in sentences):
         raise ArgumentError(f"expected a sentence or a list of them, got {text!r}")
     return sentences

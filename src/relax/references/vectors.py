@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,7 +66,7 @@ class Direction(Against):
             raise ArgumentError(
                 f"expected a fitted decomposition with `components_`, got {decomposition!r}; fit it first"
             )
-        if not 0 <= index < len(components):
+        if not isinstance(index, (int, np.integer)) or not 0 <= index < len(components):
             raise ArgumentError(f"expected a component from 0 to {len(components) - 1}, got {index!r}")
         name = f"component {index} of {type(decomposition).__name__}"
         return cls(components[index], getattr(decomposition, "mean_", None), name)
@@ -94,9 +95,9 @@ class Dimension(Against):
     similarity = "dot"
 
     def __init__(self, index: int) -> None:
-        if isinstance(index, bool) or not isinstance(index, int):
+        if isinstance(index, bool) or not isinstance(index, (int, np.integer)):
             raise ArgumentError(f"expected the index of a dimension, got {index!r}")
-        self.index = index
+        self.index = int(index)
 
     def reference(self, context: Context) -> Reference:
         length = len(context.own)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import relax
 from relax.matching import index as index_
+from relax.matching.files import pictures_below
 
 pytest.importorskip("lancedb", reason="lancedb (extra: match) is not installed")
 
@@ -55,7 +56,7 @@ def test_neighbours_and_duplicates_are_those_of_brute_force(encoder, folder, tmp
     index = relax.Index.create(tmp_path / "index", encoder)
     added = index.add(encoder, folder)
     assert (added.added, added.known, added.failed) == (11, 0, {})
-    files = index_.pictures_below(folder)
+    files = pictures_below(folder)
     vectors = torch.nn.functional.normalize(encoder.encode([str(f) for f in files]), dim=1).numpy()
     cosines = vectors @ vectors.T
     for query in (0, 5):
@@ -80,7 +81,7 @@ def test_only_new_and_changed_files_are_encoded(encoder, folder, tmp_path, small
     again = relax.Index.create(tmp_path / "index", encoder)
     added = again.add(encoder, folder)
     assert (added.added, added.known) == (2, 10)
-    assert paths_in(again) == [str(path) for path in index_.pictures_below(folder)]
+    assert paths_in(again) == [str(path) for path in pictures_below(folder)]
     assert again.nearest(encoder.encode(str(folder / "0.png"))[0], 1)[0].path == str(folder / "0.png")
 
 
@@ -106,12 +107,13 @@ def test_an_interrupted_run_goes_on(encoder, folder, tmp_path, small_chunks):
     again = relax.Index.create(tmp_path / "index", encoder)
     assert len(again) == 8
     assert again.add(encoder, folder).added == 3
-    assert paths_in(again) == [str(path) for path in index_.pictures_below(folder)]
+    assert paths_in(again) == [str(path) for path in pictures_below(folder)]
 
 
 SLOW = """
 import sys, time, torch, relax
 from relax.matching import index as index_
+from relax.matching.files import pictures_below
 index_.CHUNK = 1
 
 def slow(batch):
@@ -135,7 +137,7 @@ def test_killed_at_any_point_each_file_is_there_once(folder, tmp_path):
         process.wait()
     subprocess.run(command, check=True, capture_output=True)
     index = relax.Index(tmp_path / "index")
-    assert paths_in(index) == [str(path) for path in index_.pictures_below(folder)]
+    assert paths_in(index) == [str(path) for path in pictures_below(folder)]
     assert len(index) == 11
 
 
@@ -179,7 +181,7 @@ def test_what_is_no_index_is_said(encoder, folder, tmp_path):
     with pytest.raises(relax.InputError, match="no pictures"):
         relax.Index.create(tmp_path / "two", encoder).add(encoder, empty)
     with pytest.raises(relax.InputError, match="no such folder"):
-        index_.pictures_below(tmp_path / "nowhere")
+        pictures_below(tmp_path / "nowhere")
 
 
 @pytest.mark.slow

@@ -27,7 +27,8 @@ def index(
     from tqdm.auto import tqdm
 
     from relax.encoders import load_encoder
-    from relax.matching.index import Index, pictures_below
+    from relax.matching.files import pictures_below
+    from relax.matching.index import Index
 
     set_threads(threads)
     if not pictures_below(folder):  # said before a network is loaded and a folder is made

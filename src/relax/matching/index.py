@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
@@ -25,7 +24,7 @@ from relax.atomic import atomic_write
 from relax.encoders import Encoder, Session, ensure, load_encoder
 from relax.errors import ArgumentError, InputError, RelaxError, RelaxWarning, first_line
 from relax.extras import require
-from relax.pictures import SUFFIXES
+from relax.matching.files import Read, pictures_below, read_ahead, stamp_of
 from relax.references.vectors import as_vector
 
 SCHEMA = 1
@@ -194,24 +193,15 @@ class Index:
             below = Path(source).resolve()
             gone = [path for path in known if Path(path).is_relative_to(below) and not Path(path).exists()]
             self._delete(gone)
-            to_do = [path for path in files if known.get(str(path)) != _stamp(path)]
-            done = 0
-            with ThreadPoolExecutor(1) as reader:  # the next pictures are read while these are encoded
-                chunks = [to_do[start : start + CHUNK] for start in range(0, len(to_do), CHUNK)]
-                waiting = reader.submit(_read, encoder, chunks[0]) if chunks else None
-                for number, chunk in enumerate(chunks):
-                    if waiting is None:
-                        break
-                    read, wrong = waiting.result()
-                    following = chunks[number + 1 : number + 2]
-                    waiting = reader.submit(_read, encoder, following[0]) if following else None
-                    failed.update(wrong)
-                    self._commit(encoder, opened, read, known)
-                    done += len(chunk)
-                    if on_file is not None:
-                        on_file(done, len(to_do))
-                    if number % COMPACTED == COMPACTED - 1:
-                        self._table.optimize()
+            to_do = [path for path in files if known.get(str(path)) != stamp_of(path)]
+            chunks = [to_do[start : start + CHUNK] for start in range(0, len(to_do), CHUNK)]
+            for number, (read, wrong) in enumerate(read_ahead(encoder, chunks)):
+                failed.update(wrong)
+                self._commit(opened, read, known)
+                if on_file is not None:
+                    on_file(min((number + 1) * CHUNK, len(to_do)), len(to_do))
+                if number % COMPACTED == COMPACTED - 1:
+                    self._table.optimize()
         notes = [str(note.message) for note in noted if issubclass(note.category, RelaxWarning)]
         return Added(len(to_do) - len(failed), len(files) - len(to_do), failed, notes, gone)
 
@@ -274,7 +264,7 @@ class Index:
         rows = self._table.search().select(["path", "size", "modified"]).to_arrow().to_pydict()
         return dict(zip(rows["path"], zip(rows["size"], rows["modified"], strict=True), strict=True))
 
-    def _commit(self, encoder: Encoder, session: Session, read: Read, known: Collection[str]) -> None:
+    def _commit(self, session: Session, read: Read, known: Collection[str]) -> None:
         """Encode and put into the table, in one commit; rows of known files, which have changed, are replaced."""
         if not read:
             return
@@ -329,39 +319,6 @@ class Index:
             yield
         finally:
             lock.release()
-
-
-def pictures_below(folder: Path) -> list[Path]:
-    """The pictures in a folder and in those in it, by their endings, as absolute paths, sorted."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    found = (path.resolve() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(set(found))  # links to one file are one picture
-
-
-Read = dict[Path, tuple[Tensor, tuple[int, int]]]
-"""What the encoder sees of each file, and the file's stamp before it was read."""
-
-
-def _read(encoder: Encoder, chunk: list[Path]) -> tuple[Read, dict[str, str]]:
-    """What the encoder sees of each file, and why others could not be read."""
-    read: Read = {}
-    failed: dict[str, str] = {}
-    for path in chunk:
-        try:
-            stamp = _stamp(path)
-            read[path] = (encoder.prepare(path).tensor, stamp)
-        except InputError as error:
-            failed[str(path)] = str(error)
-        except FileNotFoundError:
-            failed[str(path)] = f"{path}: is not there any more"
-    return read, failed
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Size and time of change, by which a file is known."""
-    about = path.stat()
-    return about.st_size, about.st_mtime_ns
 
 
 def _probe() -> np.ndarray:

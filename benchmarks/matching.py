@@ -30,6 +30,8 @@ DOCS = HERE.parent / "docs" / "match"
 PARTS = ("pointing", "pairs", "index", "query")
 GREY = (128, 128, 128)
 TURNS = 7
+INDEXED = {"efficientnet-lite0": 512, "augnet-resnet50": 64}
+"""Pictures that each encoder indexes in a turn."""
 
 
 def portrait(sample: Any, number: int, size: int = 224) -> Image.Image:
@@ -98,7 +100,7 @@ def pairs(encoder: relax.Encoder) -> dict[str, Any]:
     return {name: [float(np.median(v)), float(min(v)), float(max(v))] for name, v in ratios.items()}
 
 
-def indexing(encoder: relax.Encoder, threads: int) -> dict[str, Any]:
+def indexing(threads: int) -> dict[str, Any]:
     """Pictures a second into an index, beside the bare encoder and beside reading alone; memory of two sizes."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -109,43 +111,54 @@ def indexing(encoder: relax.Encoder, threads: int) -> dict[str, Any]:
             picture = Image.fromarray(photographs[number % 4]).resize((320, 240))
             picture.save(folder / f"{number:04d}.jpg", quality=90 - number % 20)
         files = sorted(folder.iterdir())
-        bare, reading, whole = [], [], []
-        stack = torch.stack([encoder.prepare(file).tensor for file in files[:8]])
-        best = max(
-            (rate(encoder.model, stack[:k].contiguous(memory_format=torch.channels_last), 1.0), k) for k in (2, 4, 8)
-        )[1]
-        batch = stack[:best].contiguous(memory_format=torch.channels_last)
-        for turn in range(3):
-            bare.append(rate(encoder.model, batch))
-            began = time.perf_counter()
-            for file in files[:256]:
-                encoder.prepare(file)
-            reading.append(256 / (time.perf_counter() - began))
-            small = Path(name) / f"small-{turn}"
-            small.mkdir()
-            for file in files[:512]:
-                (small / file.name).hardlink_to(file)
-            index = relax.Index.create(Path(name) / f"index-{turn}", encoder)
-            began = time.perf_counter()
-            index.add(encoder, small, precision="float32")
-            whole.append(512 / (time.perf_counter() - began))
-        ratios = np.array(whole) / np.array(bare)
-        both = 1 / (1 / np.array(bare) + 1 / np.array(reading))
-        found["bare encoder, pictures a second"] = float(np.median(bare))
-        found["reading alone"] = float(np.median(reading))
-        found["index"] = float(np.median(whole))
-        found["index over bare encoder"] = [float(np.median(ratios)), float(ratios.min()), float(ratios.max())]
-        found["index over encoder and reading one after the other"] = float(np.median(np.array(whole) / both))
+
+        def some(n: int) -> Path:
+            part = Path(name) / f"{n}"
+            if not part.exists():
+                part.mkdir()
+                for file in files[:n]:
+                    (part / file.name).hardlink_to(file)
+            return part
+
+        for encoder_name, n in INDEXED.items():
+            encoder = relax.load_encoder(encoder_name, device="cpu")
+
+            def add(n: int, turn: int, encoder: relax.Encoder = encoder) -> float:
+                index = relax.Index.create(Path(name) / f"{encoder.name}-{n}-{turn}", encoder)
+                began = time.perf_counter()
+                index.add(encoder, some(n), precision="float32")
+                return n / (time.perf_counter() - began)
+
+            add(256, -1)  # settles the batch size
+            size = next(iter(encoder.batch_sizes.values()))
+            batch = torch.stack([encoder.prepare(file).tensor for file in files[:size]])
+            batch = batch.contiguous(memory_format=torch.channels_last)
+            bare, reading, whole = [], [], []
+            for turn in range(TURNS):
+                bare.append(rate(encoder.model, batch))
+                began = time.perf_counter()
+                for file in files[:128]:
+                    encoder.prepare(file)
+                reading.append(128 / (time.perf_counter() - began))
+                whole.append(add(n, turn))
+                bare[-1] = 2 / (1 / bare[-1] + 1 / rate(encoder.model, batch))  # before and after: the machine drifts
+            ratios = np.array(whole) / np.array(bare)
+            bound = 1 / (1 + np.array(bare) / np.array(reading))
+            found[f"{encoder_name}, bare, pictures a second"] = float(np.median(bare))
+            found[f"{encoder_name}, reading in one thread"] = float(np.median(reading))
+            found[f"{encoder_name}, index"] = float(np.median(whole))
+            found[f"{encoder_name}, index over bare (median, least, most)"] = [
+                float(np.median(ratios)),
+                float(ratios.min()),
+                float(ratios.max()),
+            ]
+            found[f"{encoder_name}, what reading in turns leaves of bare"] = float(np.median(bound))
         for n in (256, 1024):
-            some = Path(name) / f"some-{n}"
-            some.mkdir()
-            for file in files[:n]:
-                (some / file.name).hardlink_to(file)
             code = (
                 "import resource, sys, torch, relax\n"
                 f"torch.set_num_threads({threads})\n"
                 f"e = relax.load_encoder('efficientnet-lite0'); i = relax.Index.create(r'{name}/memory-{n}', e)\n"
-                f"i.add(e, r'{some}'); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+                f"i.add(e, r'{some(n)}'); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
             )
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
             found[f"peak memory in MiB, {n} pictures"] = float(done.stdout)
@@ -198,7 +211,7 @@ def main() -> None:
         elif part == "pairs":
             found[part] = pairs(encoder)
         elif part == "index":
-            found[part] = indexing(encoder, options.threads)
+            found[part] = indexing(options.threads)
         else:
             found[part] = querying()
     name = f"results-matching-{options.only}.json" if options.only else "results-matching.json"

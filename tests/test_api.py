@@ -193,6 +193,16 @@ def test_low_precision_is_used_only_where_it_agrees(tiny, image, monkeypatch):
     assert relax.explain(Brittle(), image, n_masks=256).settings["precision"] == "float32"
 
 
+def test_the_error_of_low_precision_is_taken_beside_the_spread():
+    from relax.encoders.precision import error_to_spread
+
+    exact = torch.tensor([[100.0, 0.0], [102.0, 0.0], [101.0, 3.0], [101.0, -3.0]])  # squares about the mean: 20
+    fast = exact + torch.tensor([[0.0, 0.1], [0.1, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    assert error_to_spread(exact, fast) == pytest.approx((0.02 / 20) ** 0.5, rel=1e-4)
+    assert error_to_spread(exact[:1], exact[:1]) == float("inf")  # nothing to tell apart
+    assert error_to_spread(exact, exact * float("nan")) == float("inf")
+
+
 def test_models_in_half_precision_are_explained_in_it(tiny, image):
     half = relax.explain(tiny.bfloat16(), image, n_masks=512)
     full = relax.explain(tiny.float(), image, n_masks=512)

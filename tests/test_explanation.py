@@ -150,7 +150,7 @@ def test_the_plot_states_names_units_and_shares_no_state(explanation, tmp_path):
     figure = explanation.plot(tmp_path / "e.png")
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[:4] == ["input", "importance", "uncertainty", "standard error"]
-    labels = [axes.get_ylabel() for axes in figure.axes[4:]]
+    labels = [axes.get_ylabel().replace("\n", " ") for axes in figure.axes[4:]]
     assert labels == ["cosine similarity", "variance of the cosine similarity", "cosine similarity"]
     assert "256 masks" in figure.get_suptitle()
     assert matplotlib.rcParams["backend"] == backend

@@ -132,6 +132,13 @@ def explain(
             stacklevel=2,
         )
     against = references.ensure(against, encoder)
+    if similarity is not None and against.similarity not in (None, similarity):
+        warnings.warn(
+            f"similarity={similarity_.name_of(similarity)!r} plays no part: {against.settings()['source']} has a "
+            "score of its own",
+            RelaxWarning,
+            stacklevel=2,
+        )
     if similarity is None:
         similarity = against.similarity or METHODS[options.get("base", method)].similarity
     plan = _Plan(

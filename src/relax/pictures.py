@@ -147,3 +147,11 @@ def _scaled_to_8_bits(image: Image.Image, name: str) -> Image.Image:
 
 def _warn(message: str) -> None:
     warnings.warn(message, RelaxWarning, stacklevel=4)
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """The pictures in a folder and in those in it, by their endings, as absolute paths, sorted."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    found = (path.resolve() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(set(found))  # links to one file are one picture

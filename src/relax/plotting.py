@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,9 @@ ROUNDING = 1e-9
 
 LONGEST = 6
 """Times that a picture may be longer than wide (or wider) before it is stretched."""
+
+WIDTH = 32
+"""Letters in a line beside a colour bar."""
 
 SMOOTHING = 0.015
 """Standard deviation of the outline's smoothing, as a share of the longer side."""
@@ -150,7 +154,7 @@ def _panel(
     axes.set_xlabel(note, fontsize=8)
     bare(axes)
     bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.02)
-    bar.set_label(units, fontsize=8)
+    bar.set_label(fill(units, WIDTH), fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.formatter.set_powerlimits((-3, 3))  # type: ignore[attr-defined]
 

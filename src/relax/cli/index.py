@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from relax.cli.messages import Exit, output, say
+from relax.cli.messages import Exit, output, reading, say
 from relax.cli.threads import THREADS, set_threads
 from relax.errors import InputError
 
@@ -24,23 +24,16 @@ def index(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Embed a folder into an index on disk; goes on where it was cut off, and adds what is new."""
-    from tqdm.auto import tqdm
-
     from relax.encoders import load_encoder
-    from relax.matching.files import pictures_below
     from relax.matching.index import Index
+    from relax.pictures import pictures_below
 
     set_threads(threads)
     if not pictures_below(folder):  # said before a network is loaded and a folder is made
         raise InputError(f"{folder}: no pictures in this folder or below it")
     loaded = load_encoder(encoder, device=device)
     made = Index.create(out, loaded)
-    with tqdm(disable=quiet, unit=" pictures", dynamic_ncols=True) as bar:
-
-        def on_file(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with reading(quiet) as on_file:
         added = made.add(loaded, folder, on_file, precision=precision)
     for reason in added.failed.values():
         say(f"skipped: {reason}")

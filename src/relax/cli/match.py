@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relax.cli.files import make_folder
-from relax.cli.messages import output, say
+from relax.cli.messages import output, reading, say
 from relax.cli.threads import THREADS, set_threads
 from relax.errors import ArgumentError, InputError
 
@@ -23,6 +23,8 @@ _MASKS = Annotated[int | None, typer.Option(help="Number of masks a map; as many
 _SEED = Annotated[int, typer.Option(help="Seed of the masks.")]
 _REGIONS = Annotated[bool, typer.Option(help="Also show which region of one answers which of the other.")]
 _OUT = Annotated[Path, typer.Option(help="Folder for the results.")]
+_DEVICE = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")]
+_QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 _JSON = Annotated[bool, typer.Option("--json", help="One JSON object a match on stdout.")]
 
 DEFAULT = "efficientnet-lite0"
@@ -37,9 +39,11 @@ def match(
     encoder: _ENCODER = None,
     masks: _MASKS = None,
     seed: _SEED = 0,
+    device: _DEVICE = "auto",
     threads: THREADS = None,
     out: _OUT = Path("relax-out"),
     as_json: _JSON = False,
+    quiet: _QUIET = False,
 ) -> None:
     """Why two pictures match, or which other pictures match best, and why."""
     from relax.matching.index import ABOUT, Index
@@ -51,19 +55,20 @@ def match(
     if not target.exists():
         raise InputError(f"{target}: no such picture, folder or index")
     if target.is_file():
-        loaded = _load(encoder or DEFAULT)
+        loaded = _load(encoder or DEFAULT, device)
         row = _explain(loaded, query, target, out / f"{query.stem}-{target.stem}.png", masks, seed, regions)
         _tell({"query": str(query), "match": str(target), **row}, as_json, str(query), str(target))
         return
     with ExitStack() as stack:
         if (target / ABOUT).exists():
             index = Index(target)
-            loaded = _load(encoder or index.about["encoder"]["name"])
+            loaded = _load(encoder or index.about["encoder"]["name"], device)
             index.check(loaded)
         else:
-            loaded = _load(encoder or DEFAULT)
+            loaded = _load(encoder or DEFAULT, device)
             index = Index.create(stack.enter_context(tempfile.TemporaryDirectory()), loaded)
-            added = index.add(loaded, target)
+            with reading(quiet) as on_file:
+                added = index.add(loaded, target, on_file)
             for reason in added.failed.values():
                 say(f"skipped: {reason}")
         if not len(index):
@@ -91,9 +96,11 @@ def duplicates(
     encoder: _ENCODER = None,
     masks: _MASKS = None,
     seed: _SEED = 0,
+    device: _DEVICE = "auto",
     threads: THREADS = None,
     out: _OUT = Path("relax-out"),
     as_json: _JSON = False,
+    quiet: _QUIET = False,
 ) -> None:
     """Pairs of pictures in an index that are nearly the same, and what differs between them."""
     from relax.matching.index import Index
@@ -107,7 +114,7 @@ def duplicates(
         say(f"note: {len(every)} pairs, the {len(pairs)} most similar are shown; see --limit")
     loaded = None
     if explain and pairs:
-        loaded = _load(encoder or opened.about["encoder"]["name"])
+        loaded = _load(encoder or opened.about["encoder"]["name"], device)
         opened.check(loaded)
     rows: list[dict[str, Any]] = []
     for number, (a, b, cosine) in enumerate(pairs, start=1):
@@ -120,10 +127,10 @@ def duplicates(
     _page(out / "duplicates.html", "Near-duplicates", about, rows)
 
 
-def _load(name: str) -> Encoder:
+def _load(name: str, device: str) -> Encoder:
     from relax.encoders import load_encoder
 
-    return load_encoder(name)
+    return load_encoder(name, device=device)
 
 
 def _explained(row: dict[str, Any], *arguments: Any) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -30,3 +32,17 @@ def output(line: str) -> None:
 def say(line: str) -> None:
     """To stderr: everything else."""
     sys.stderr.write(f"relax: {line}\n")
+
+
+@contextmanager
+def reading(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar of pictures on stderr; yields what is called with those done and all there are."""
+    from tqdm.auto import tqdm
+
+    with tqdm(disable=quiet, unit=" pictures", dynamic_ncols=True) as bar:
+
+        def on_file(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield on_file

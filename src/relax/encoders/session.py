@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from relax.encoders.batching import BatchSizer
-from relax.encoders.precision import PRECISIONS, TOLERANCE, cosine_distance, fast_precision
+from relax.encoders.precision import PRECISIONS, TOLERANCE, error_to_spread, fast_precision
 from relax.errors import EncoderError, InputError, first_line
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Session:
             rows = probe(PROBES)
             exact, quick = (self._forward(rows, precision) for precision in ("float32", fast))
             self.probes += 2 * len(rows)
-            if cosine_distance(exact, quick) > TOLERANCE:
+            if error_to_spread(exact, quick) > TOLERANCE:
                 fast = "float32"
         self.precision = fast
 

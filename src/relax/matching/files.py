@@ -1,4 +1,4 @@
-"""The pictures of a folder that is indexed: found, known by their stamps, and read ahead."""
+"""The pictures of a folder that is indexed: known by their stamps, and read in chunks."""
 
 from __future__ import annotations
 
@@ -6,20 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from relax.encoders import Encoder
 from relax.errors import InputError
-from relax.pictures import SUFFIXES
-
-
-def pictures_below(folder: Path) -> list[Path]:
-    """The pictures in a folder and in those in it, by their endings, as absolute paths, sorted."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    found = (path.resolve() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(set(found))  # links to one file are one picture
-
 
 Read = dict[Path, tuple[Tensor, tuple[int, int]]]
 """What the encoder sees of each file, and the file's stamp before it was read."""
@@ -46,8 +37,17 @@ def stamp_of(path: Path) -> tuple[int, int]:
     return about.st_size, about.st_mtime_ns
 
 
-def read_ahead(encoder: Encoder, chunks: list[list[Path]]) -> Iterator[tuple[Read, dict[str, str]]]:
-    """:func:`read_pictures` of each chunk, the next one read in a thread while the last is worked on."""
+def read_chunks(
+    encoder: Encoder, chunks: list[list[Path]], device: torch.device
+) -> Iterator[tuple[Read, dict[str, str]]]:
+    """:func:`read_pictures` of each chunk.
+
+    On an accelerator the next chunk is read in a thread while the last is worked on. On a CPU that thread would take
+    a core from the encoder, whose threads wait for each other after every layer: reading and encoding take turns.
+    """
+    if device.type == "cpu":
+        yield from (read_pictures(encoder, chunk) for chunk in chunks)
+        return
     with ThreadPoolExecutor(1) as reader:
         waiting = [reader.submit(read_pictures, encoder, chunk) for chunk in chunks[:1]]
         for number in range(len(chunks)):

@@ -24,7 +24,8 @@ from relax.atomic import atomic_write
 from relax.encoders import Encoder, Session, ensure, load_encoder
 from relax.errors import ArgumentError, InputError, RelaxError, RelaxWarning, first_line
 from relax.extras import require
-from relax.matching.files import Read, pictures_below, read_ahead, stamp_of
+from relax.matching.files import Read, read_chunks, stamp_of
+from relax.pictures import pictures_below
 from relax.references.vectors import as_vector
 
 SCHEMA = 1
@@ -195,7 +196,7 @@ class Index:
             self._delete(gone)
             to_do = [path for path in files if known.get(str(path)) != stamp_of(path)]
             chunks = [to_do[start : start + CHUNK] for start in range(0, len(to_do), CHUNK)]
-            for number, (read, wrong) in enumerate(read_ahead(encoder, chunks)):
+            for number, (read, wrong) in enumerate(read_chunks(encoder, chunks, opened.device)):
                 failed.update(wrong)
                 self._commit(opened, read, known)
                 if on_file is not None:

@@ -126,9 +126,16 @@ class Interactions:
             )
         return rows
 
-    def map_of(self, cell: tuple[int, int]) -> np.ndarray:
-        """``(cells, cells)`` interactions of a cell of a with all cells of b."""
-        return np.asarray(self.values[cell[0] * self.cells + cell[1]]).reshape(self.cells, self.cells)
+    def map_of(self, cell: tuple[int, int], errors: float = 0.0) -> np.ndarray:
+        """``(cells, cells)`` interactions of a cell of a with all cells of b.
+
+        Args:
+            cell: (row, column) in a.
+            errors: NaN where an interaction is smaller than this many standard errors.
+        """
+        row = cell[0] * self.cells + cell[1]
+        seen = np.where(np.abs(self.values[row]) < errors * self.standard_error[row], np.nan, self.values[row])
+        return seen.reshape(self.cells, self.cells)
 
 
 def _jackknife(estimates: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from relax.explanation import Explanation
-from relax.plotting import bare, outline, picture_of, sized
+from relax.plotting import WIDTH, bare, outline, picture_of, sized
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 PANEL = 3.0
 REGIONS = 3
 
+CLEAR = 2.0
+"""Standard errors within which an interaction is not shown."""
+
 
 def plot_match(match: Match) -> Figure:
     """First row: both inputs and what each part of them does for the similarity, around a neutral zero.
 
     Further rows: a strong region of the first input (box), and the interaction of every region of the second with it;
-    the box on the second is the one that answers most. All interaction maps share one scale.
+    the box on the second is the one that answers most. Interactions within two standard errors have no colour, and a
+    region that nothing answers beyond them has no box. All interaction maps share one scale.
     """
     answers = [] if match.interactions is None else match.interactions.answers(match.a.effect, REGIONS)
     rows = 1 + (1 if answers else 0)
@@ -62,13 +67,13 @@ def _pair(figure: Figure, places: list[Axes], match: Match) -> None:
     for place in places:
         bare(place)
     bar = figure.colorbar(image, ax=places[3], fraction=0.046, pad=0.02)
-    bar.set_label(f"change of the {match.a.units['importance']}", fontsize=8)
+    bar.set_label(fill(f"change of the {match.a.units['importance']}", WIDTH), fontsize=8)
     bar.ax.tick_params(labelsize=7)
 
 
 def _regions(figure: Any, match: Match, found: Interactions, answers: list[dict[str, Any]]) -> None:
-    maps = [found.map_of(row["cell"]) for row in answers]
-    peak = max(float(np.abs(values).max()) for values in maps) or 1.0
+    maps = [found.map_of(row["cell"], CLEAR) for row in answers]
+    peak = max(float(np.nanmax(np.abs(found.map_of(row["cell"])))) for row in answers) or 1.0
     axes = figure.subplots(1, 1 + len(answers))
     picture_a, picture_b = picture_of(match.a), picture_of(match.b)
     axes[0].imshow(picture_a)
@@ -82,13 +87,15 @@ def _regions(figure: Any, match: Match, found: Interactions, answers: list[dict[
             values, cmap="RdBu_r", vmin=-peak, vmax=peak, extent=(0, width, height, 0), alpha=0.6, aspect="auto"
         )
         place.set_aspect("equal")
-        _box(place, picture_b.shape, row["answer"], found.cells, color, str(number))
-        place.set_title(f"what in b answers region {number}", fontsize=9)
+        clear = row["interaction"] >= CLEAR * row["standard_error"]
+        if clear:
+            _box(place, picture_b.shape, row["answer"], found.cells, color, str(number))
+        place.set_title(f"{'what' if clear else 'nothing clear'} in b answers region {number}", fontsize=9)
         place.set_xlabel(f"{row['interaction']:.2g} ± {row['standard_error']:.1g} (standard error)", fontsize=8)
     for place in axes:
         bare(place)
     bar = figure.colorbar(image, ax=axes[-1], fraction=0.046, pad=0.02)
-    bar.set_label("interaction", fontsize=8)
+    bar.set_label(f"interaction (blank: within {CLEAR:.0f} standard errors)", fontsize=7)
     bar.ax.tick_params(labelsize=7)
 
 

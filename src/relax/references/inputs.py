@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import PathLike
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from relax.encoders import Encoder, Prepared, split
 from relax.errors import InputError
+from relax.pictures import pictures_below
 from relax.references.base import Against, Context, Reference, contrast, weighted
 
 
@@ -52,7 +55,7 @@ class Corpus(Against):
     vector each is enough, so that a large corpus costs a mask no more than a small one.
 
     Args:
-        inputs: what :func:`relax.explain` takes, several.
+        inputs: what :func:`relax.explain` takes, several; or a folder of pictures.
         foil: the same; ``None`` for no contrast.
 
     Example:
@@ -78,12 +81,17 @@ class Corpus(Against):
         return contrast(corpus.to(context.own), foil.to(context.own), context.similarity)
 
     def settings(self) -> dict[str, Any]:
-        rather = f" rather than {len(self.foil)} others" if self.foil else ""
+        n = len(self.inputs)
         n_foil = len(self.foil) if self.foil else 0
-        return {"kind": "corpus", "source": f"{len(self.inputs)} inputs{rather}", "n_foil": n_foil}
+        rather = f" rather than {n_foil} other{'s' if n_foil > 1 else ''}" if n_foil else ""
+        return {"kind": "corpus", "source": f"{n} input{'s' if n > 1 else ''}{rather}", "n_foil": n_foil}
 
 
 def _several(inputs: Any, what: str) -> list[Any]:
+    if isinstance(inputs, (str, PathLike)) and Path(inputs).is_dir():
+        inputs = pictures_below(Path(inputs))
+        if not inputs:
+            raise InputError(f"expected pictures in the folder of the {what}, got none")
     several = split(inputs)
     several = [inputs] if several is None else several
     if not several:

@@ -1,0 +1,1 @@
+"""Clustering of objects with several views, and its explanations."""

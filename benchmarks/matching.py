@@ -202,6 +202,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    relax.keep_memory()
     warnings.simplefilter("ignore", relax.RelaxWarning)
     encoder = relax.load_encoder("efficientnet-lite0", device="cpu")
     found: dict[str, Any] = {}

@@ -32,6 +32,7 @@ from .masks import SuperpixelMasks as SuperpixelMasks
 from .matching import Index as Index
 from .matching import Match as Match
 from .matching import match as match
+from .memory import keep_memory as keep_memory
 from .moments import Moments as Moments
 from .references import Class as Class
 from .references import Cluster as Cluster

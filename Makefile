@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench encoders match methods study clean
+.PHONY: help env demo test lint bench encoders match methods study multiview clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ match: env  ## figures and pictures of docs/match.md
 
 methods: env  ## docs/methods.md: what each method shows and costs
 	$(BIN)/python -m benchmarks.methods
+
+multiview: env  ## docs/multiview.md: clustering of objects with several views, explained; resumes
+	$(BIN)/relax data fashion-mnist
+	$(BIN)/python -m benchmarks.multiview
 
 study: env  ## docs/study.md: the paper's questions on real data; resumes if it was cut off
 	$(BIN)/relax data

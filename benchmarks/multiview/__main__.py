@@ -18,6 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     torch.set_num_threads(parser.parse_args().threads)
+    relax.keep_memory()
     warnings.simplefilter("ignore", relax.RelaxWarning)
     clustered = {data: clusterings(data) for data in DATA}
     noise, thresholds = noise_rows(), threshold_rows()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,11 +35,8 @@ DATA: dict[str, Callable[[], Views]] = {
     "uci-digits": uci_digits,
 }
 
-TRAINING: dict[str, dict[str, Any]] = {
-    "fashion-edges": {"epochs": 30, "n_init": 3},
-    "fashion-noise": {"epochs": 30, "n_init": 3},
-    "uci-digits": {"epochs": 100, "n_init": 3},
-}
+N_INIT = 3
+EPOCHS = {"fashion-edges": 30, "fashion-noise": 30, "uci-digits": 100}
 
 
 def accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
@@ -62,7 +58,7 @@ def comvc(data: str, contrastive: bool, seed: int, views: Views) -> tuple[CoMVC,
     folder = RUNS / f"{data}-{'comvc' if contrastive else 'simvc'}-{seed}"
     if (folder / "seconds.txt").exists():
         return CoMVC.load(folder), float((folder / "seconds.txt").read_text())
-    made = CoMVC(CLUSTERS, contrastive, random_state=seed, verbose=True, **TRAINING[data])
+    made = CoMVC(CLUSTERS, contrastive, random_state=seed, epochs=EPOCHS[data], n_init=N_INIT)
     began = time.perf_counter()
     made.fit(views.views)
     seconds = time.perf_counter() - began

@@ -36,7 +36,7 @@ DATA: dict[str, Callable[[], Views]] = {
 }
 
 N_INIT = 3
-EPOCHS = {"fashion-edges": 30, "fashion-noise": 30, "uci-digits": 100}
+EPOCHS = {"fashion-edges": 20, "fashion-noise": 20, "uci-digits": 100}
 
 
 def accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
@@ -93,7 +93,7 @@ def clusterings(data: str) -> pd.DataFrame:
         f"k-means, PCA ({COMPONENTS}) of them": lambda seed: _kmeans(
             PCA(COMPONENTS, random_state=seed).fit_transform(joined), seed
         ),
-        "SiMVC": lambda seed: comvc(data, False, seed, views)[0].labels_,
+        **({} if data == "fashion-noise" else {"SiMVC": lambda seed: comvc(data, False, seed, views)[0].labels_}),
         "CoMVC": lambda seed: comvc(data, True, seed, views)[0].labels_,
     }
     rows = []

@@ -26,7 +26,8 @@ def gaussian_kernel(hidden: Tensor, width: float = 0.15) -> Tensor:
     Returns:
         ``(N, N)``.
     """
-    squared = (hidden[:, None] - hidden[None]).square().sum(-1)
+    lengths = hidden.square().sum(1)
+    squared = (lengths[:, None] + lengths[None] - 2 * hidden @ hidden.T).clamp_min(0)
     variance = (width * squared.detach().median()).clamp_min(TINY)
     return torch.exp(-squared / (2 * variance))
 

@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument("--part", action="append", help="only these parts (repeatable); no page is written")
     parser.add_argument("--encoder", help="only runs that have it; with --part")
     options = parser.parse_args()
+    relax.keep_memory()
     warnings.simplefilter("ignore", relax.RelaxWarning)
     found = {}
     for run in runs(options.scale):

@@ -27,7 +27,10 @@ def evaluate(
     n: Annotated[int, typer.Option("--n", help="Inputs; 0 for all.")] = 24,
     seed: Annotated[int, typer.Option(help="Of the inputs, the masks and the metrics.")] = 0,
     budget: Annotated[
-        int | None, typer.Option(help="Forwards for each method, a backward counted as two; its own if not given.")
+        int | None,
+        typer.Option(
+            help="Forwards for each method, a backward counted as two, in whole blocks of masks; its own if not given."
+        ),
     ] = None,
     ood: Annotated[str | None, typer.Option(help="Another data set, to be told apart by the mean uncertainty.")] = None,
     fill: Annotated[str, typer.Option(help="Name from `relax list fills`.")] = "mean",
@@ -56,7 +59,7 @@ def evaluate(
     for name, value in options_of(option or []).items():
         method, _, own = name.partition(".")
         by_method.setdefault(method.replace("_", "-"), {})[own] = value
-    with tqdm(disable=quiet, unit=" maps", dynamic_ncols=True) as bar:
+    with tqdm(disable=quiet, unit=" maps", dynamic_ncols=True, delay=0.5) as bar:
 
         def on_job(done: int, total: int, what: str) -> None:
             bar.total = total

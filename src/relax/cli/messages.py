@@ -39,7 +39,7 @@ def reading(quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A progress bar of pictures on stderr; yields what is called with those done and all there are."""
     from tqdm.auto import tqdm
 
-    with tqdm(disable=quiet, unit=" pictures", dynamic_ncols=True) as bar:
+    with tqdm(disable=quiet, unit=" pictures", dynamic_ncols=True, delay=0.5) as bar:
 
         def on_file(done: int, total: int) -> None:
             bar.total = total

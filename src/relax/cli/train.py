@@ -29,7 +29,7 @@ def train(
     from relax.training import train as train_encoder
 
     set_threads(threads)
-    with tqdm(disable=quiet, unit=" steps", dynamic_ncols=True) as bar:
+    with tqdm(disable=quiet, unit=" steps", dynamic_ncols=True, delay=0.5) as bar:
 
         def on_step(done: int, total: int, loss: float) -> None:
             bar.total = total

@@ -13,7 +13,7 @@ from relax.pictures import open_picture
 
 
 class Coco:
-    """Annotated pictures: ``ROOT/annotations/instances_<split>.json`` and ``ROOT/<split>/``.
+    """Pictures that have annotations: ``ROOT/annotations/instances_<split>.json`` and ``ROOT/<split>/``.
 
     Args:
         root: the folder that holds ``annotations``.
@@ -33,7 +33,9 @@ class Coco:
             raise InputError(f"{files[0]}: not a COCO annotation file: {error}") from error
         self.name = f"coco:{root}"
         self.pictures = Path(root) / files[0].stem.removeprefix(prefix)
-        self.ids = sorted(self.annotations.getImgIds())
+        self.ids = sorted({item["image_id"] for item in self.annotations.dataset.get("annotations", [])})
+        if not self.ids:
+            raise InputError(f"{files[0]}: has no annotations")
         self.categories = {c["id"]: c["name"] for c in self.annotations.loadCats(self.annotations.getCatIds())}
 
     def __len__(self) -> int:

@@ -39,19 +39,26 @@ class Folder:
     def id(self, index: int) -> str:
         return self.paths[index].relative_to(self.home).as_posix()
 
+    def stamp(self, index: int) -> str:
+        """Sizes and times of change of a sample's files: rows of a picture that was replaced are done again."""
+        path = self.paths[index]
+        files = [file.stat() for file in (path, self._mask_of(path)) if file is not None and file.exists()]
+        return " ".join(f"{about.st_size}:{about.st_mtime_ns}" for about in files)
+
+    def _mask_of(self, path: Path) -> Path | None:
+        place = self.masks / path.relative_to(self.home)
+        masks = (place.with_suffix(suffix) for suffix in sorted(SUFFIXES))
+        return next((mask for mask in masks if mask.is_file()), None)
+
     def __getitem__(self, index: int) -> Sample:
         path = self.paths[index]
-        picture = open_picture(path)
-        if not self.masks.is_dir():
+        picture, masked = open_picture(path), self._mask_of(path)
+        if masked is None:
             return Sample(self.id(index), picture)
-        place = self.masks / path.relative_to(self.home)
-        masks = [place.with_suffix(suffix) for suffix in sorted(SUFFIXES) if place.with_suffix(suffix).is_file()]
-        if not masks:
-            return Sample(self.id(index), picture)
-        mask = np.asarray(open_picture(masks[0])).any(2)
+        mask = np.asarray(open_picture(masked)).any(2)
         if mask.shape != (picture.height, picture.width):
             wanted, got = f"{picture.width}x{picture.height}", f"{mask.shape[1]}x{mask.shape[0]}"
-            raise InputError(f"{masks[0]}: expected a mask of {wanted} pixels, like its picture, got {got}")
+            raise InputError(f"{masked}: expected a mask of {wanted} pixels, like its picture, got {got}")
         if not mask.any():
-            raise InputError(f"{masks[0]}: the mask is empty")
+            raise InputError(f"{masked}: the mask is empty")
         return Sample(self.id(index), picture, (Object(path.parent.name if path.parent != self.home else "", mask),))

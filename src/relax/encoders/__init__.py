@@ -103,7 +103,8 @@ ENCODERS.add(
 ENCODERS.add(
     "fashion:WAY",
     Family(
-        "a small network for 64 px, trained one WAY: supervised, simclr, swav, autoencoder; or pca, untrained", _fashion
+        "a small network for 64 px, trained one WAY: supervised, simclr, swav, autoencoder; pca, untrained; WAY:FILE",
+        _fashion,
     ),
 )
 ENCODERS.add(

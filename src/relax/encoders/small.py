@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from relax.encoders.base import Encoder
 from relax.encoders.transforms import ImageTransform
 from relax.encoders.weights import read_weights
-from relax.errors import UnknownNameError
+from relax.errors import ArgumentError, UnknownNameError
 
 SIZE = 64
 DIMENSIONS = 96
@@ -89,15 +89,20 @@ def fashion_encoder(way: str, *, weights: str | Path | None = None, pool: Any = 
     """A small encoder by the way it was trained.
 
     Args:
-        way: ``"supervised"``, ``"simclr"``, ``"swav"``, ``"autoencoder"``, ``"pca"`` or ``"untrained"``.
+        way: ``"supervised"``, ``"simclr"``, ``"swav"``, ``"autoencoder"``, ``"pca"`` or ``"untrained"``; with a colon
+            and a file, as ``"simclr:mine.safetensors"``, with the weights in it.
         weights: a file that ``relax train`` wrote, instead of the package's.
         pool: as in :class:`Encoder`.
     """
+    name = f"fashion:{way}"
+    way, _, file = way.partition(":")
+    weights = weights or file or None
     if way not in WAYS:
-        raise UnknownNameError(f"unknown small encoder 'fashion:{way}'; there are: {', '.join(WAYS)}")
+        raise UnknownNameError(f"unknown small encoder {name!r}; there are: {', '.join(WAYS)}")
+    if way == "untrained" and weights:
+        raise ArgumentError(f"fashion:untrained has no trained weights, got {weights}")
     model = network(way)
     if way != "untrained":
         state = read_weights(weights or WEIGHTS / f"fashion-{way}.safetensors")
         model.load_state_dict({name: value.float() for name, value in state.items()})
-    name = f"fashion:{way}"
     return Encoder(model.eval(), transform(), name=name, pool=pool, origin={"name": name, "weights": weights})

@@ -94,7 +94,8 @@ def evaluate(
     """Judge methods on the same inputs, encoders and metrics.
 
     Args:
-        dataset: a name from ``relax list datasets``, or anything with ``name``, ``len``, ``id(i)`` and ``[i]``.
+        dataset: a name from ``relax list datasets``, or anything with ``name``, ``len``, ``id(i)`` and ``[i]``, and
+            ``stamp(i)`` if samples may change under their names.
         encoders: names for :func:`relax.load_encoder`, Encoders, modules or callables; or a mapping of names to them.
         methods: names from ``relax list methods``.
         metrics: names from ``relax list metrics``.
@@ -103,7 +104,8 @@ def evaluate(
         out: folder of the run. One that was cut off goes on where it was; more inputs, encoders and methods may be
             added to a run, everything else must be the same.
         budget: forwards that each method may use, a backward counted as two, where the method has a number to choose;
-            ``None`` for each method's own default.
+            in whole blocks of masks (128 for a 7x7 grid), the whole input not counted; ``None`` for each method's own
+            default.
         ood: another data set: how well the mean uncertainty tells its inputs from those of ``dataset``.
         options: of each method, by its name: ``{"smoothgrad": {"n_samples": 16}}``; they come before the budget.
         on_job: called after each explained input, encoder and method.
@@ -151,7 +153,8 @@ def _work(
         main = source is sets[0]
         label = name if main else f"{source.name}: {name}"
         key = (source.name, name, encoder, method)
-        if not journal.has(key, marks[encoder]) and label not in skipped:
+        mark = " ".join(filter(None, (marks[encoder], _stamp(source, index))))
+        if not journal.has(key, mark) and label not in skipped:
             try:
                 if read != (source.name, name):
                     sample, read = source[index], (source.name, name)
@@ -164,10 +167,16 @@ def _work(
                 kept = journal.path.parent / "maps" / _file_name(key) if position < PICTURED else None
                 line = _judge(encoders[encoder], sample, method, measured, plan, _seed(plan.seed, index), kept)
                 about = {"dataset": source.name, "input": name, "encoder": encoder, "method": method}
-                journal.append({**about, "mark": marks[encoder], **line})
+                journal.append({**about, "mark": mark, **line})
         if on_job is not None:
             on_job(number + 1, len(jobs), f"{name} {encoder} {method}")
     return skipped
+
+
+def _stamp(source: Dataset, index: int) -> str:
+    """What tells a sample from one that took its name, where the data set knows."""
+    stamp = getattr(source, "stamp", None)
+    return "" if stamp is None else str(stamp(index))
 
 
 def tidy(lines: list[dict[str, Any]]) -> pd.DataFrame:

@@ -17,7 +17,8 @@ from benchmarks.multiview.pictures import plot_members, plot_noise, plot_thresho
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    torch.set_num_threads(parser.parse_args().threads)
+    threads = parser.parse_args().threads
+    torch.set_num_threads(threads)
     relax.keep_memory()
     warnings.simplefilter("ignore", relax.RelaxWarning)
     clustered = {data: clusterings(data) for data in DATA}
@@ -26,7 +27,7 @@ def main() -> None:
     members = plot_members(FOLDER)
     plot_noise(noise, FOLDER)
     plot_thresholds(thresholds, FOLDER)
-    write_page(clustered, noise, thresholds, members, cost_rows())
+    write_page(clustered, noise, thresholds, members, cost_rows(), threads)
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ def write_page(
     thresholds: pd.DataFrame,
     members: list[dict[str, Any]],
     cost: pd.DataFrame,
+    threads: int,
 ) -> None:
     """Write docs/multiview.md."""
     fashion, noisy, digits = (clustered[name] for name in ("fashion-edges", "fashion-noise", "uci-digits"))
@@ -155,7 +156,7 @@ def write_page(
         "",
         "SiMVC and CoMVC (Trosten et al., CVPR 2021) beside k-means. Accuracy is that of the best matching of clusters",
         f"to classes; mean ± standard deviation over {SEEDS} seeds; a training is the best of {N_INIT} by its own loss,",
-        "which sees no labels. Seconds are those of one clustering on two cores.",
+        f"which sees no labels. Seconds are those of one clustering with {threads} thread{"s" if threads > 1 else ""}.",
         "",
         f"**Fashion-MNIST with edges** (10,000 objects). CoMVC less k-means on concatenated views: "
         f"{above(fashion, 'CoMVC', joined)}.",

@@ -156,7 +156,7 @@ def write_page(
         "",
         "SiMVC and CoMVC (Trosten et al., CVPR 2021) beside k-means. Accuracy is that of the best matching of clusters",
         f"to classes; mean ± standard deviation over {SEEDS} seeds; a training is the best of {N_INIT} by its own loss,",
-        f"which sees no labels. Seconds are those of one clustering with {threads} thread{"s" if threads > 1 else ""}.",
+        f"which sees no labels. Seconds are those of one clustering with {threads} of two cores.",
         "",
         f"**Fashion-MNIST with edges** (10,000 objects). CoMVC less k-means on concatenated views: "
         f"{above(fashion, 'CoMVC', joined)}.",

@@ -66,7 +66,7 @@ def runs(scale: float) -> list[Run]:
     def n(inputs: int) -> int:
         return max(2, round(inputs * scale))
 
-    # forwards a second, two threads: EfficientNet-Lite0 95 to 230, ViT-S/14 25 to 40, ResNet-50 15 to 85, small ones 2000
+    # forwards a second: EfficientNet-Lite0 95 to 230, ViT-S/14 25 to 40, ResNet-50 15 to 85, small ones 2000
     made = [
         Run("methods", "methods", "stamps", (LITE0,), ALL_METHODS, n=n(24)),
         Run(

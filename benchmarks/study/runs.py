@@ -115,7 +115,7 @@ def runs(scale: float) -> list[Run]:
             ood="stamps",
         ),
     ]
-    for encoder, inputs in ((LITE0, n(16)), (UNLABELLED, n(40))):
+    for encoder, inputs in ((LITE0, n(6)), (UNLABELLED, n(40))):
         dataset = "stamps" if encoder == LITE0 else "fashion-scenes"
         made += [
             Run(f"{part}-{setting}", part, dataset, (encoder,), (method,), n=inputs, setting=setting, **more)

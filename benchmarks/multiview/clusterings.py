@@ -35,8 +35,8 @@ DATA: dict[str, Callable[[], Views]] = {
     "uci-digits": uci_digits,
 }
 
-N_INIT = 3
-EPOCHS = {"fashion-edges": 20, "fashion-noise": 20, "uci-digits": 100}
+EPOCHS = {"fashion-edges": 10, "fashion-noise": 10, "uci-digits": 100}
+N_INIT = {"fashion-edges": 8, "fashion-noise": 3, "uci-digits": 3}
 
 
 def accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
@@ -58,7 +58,7 @@ def comvc(data: str, contrastive: bool, seed: int, views: Views) -> tuple[CoMVC,
     folder = RUNS / f"{data}-{'comvc' if contrastive else 'simvc'}-{seed}"
     if (folder / "seconds.txt").exists():
         return CoMVC.load(folder), float((folder / "seconds.txt").read_text())
-    made = CoMVC(CLUSTERS, contrastive, random_state=seed, epochs=EPOCHS[data], n_init=N_INIT)
+    made = CoMVC(CLUSTERS, contrastive, random_state=seed, epochs=EPOCHS[data], n_init=N_INIT[data])
     began = time.perf_counter()
     made.fit(views.views)
     seconds = time.perf_counter() - began

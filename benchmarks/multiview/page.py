@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.multiview.clusterings import N_INIT, SEEDS
+from benchmarks.multiview.clusterings import EPOCHS, N_INIT, SEEDS
 from benchmarks.multiview.explanations import LEVELS, MASKS, METRICS_OF_MAPS, THRESHOLDS, N
 from relax.evaluation import METRICS, interval
 
@@ -135,7 +135,7 @@ def write_page(
         "from relax.multiview.data import fashion_edges",
         "",
         "views = fashion_edges(10_000)  # Fashion-MNIST in grey, and the magnitude of its gradient",
-        "comvc = relax.multiview.CoMVC(n_clusters=10, epochs=20, random_state=0).fit(views.views)",
+        "comvc = relax.multiview.CoMVC(n_clusters=10, epochs=10, n_init=8, random_state=0).fit(views.views)",
         "one = {name: view[0] for name, view in views.views.items()}",
         "found = relax.explain(comvc.encoder(), one)",
         'found["image"].plot("image.png"), found["edges"].importance, found.shares',
@@ -155,8 +155,10 @@ def write_page(
         "## Clusters and classes",
         "",
         "SiMVC and CoMVC (Trosten et al., CVPR 2021) beside k-means. Accuracy is that of the best matching of clusters",
-        f"to classes; mean ± standard deviation over {SEEDS} seeds; a training is the best of {N_INIT} by its own loss,",
-        f"which sees no labels. Seconds are those of one clustering with {threads} of two cores.",
+        f"to classes; mean ± standard deviation over {SEEDS} seeds; a training is the best of several by its own loss",
+        f"({N_INIT['fashion-edges']} of {EPOCHS['fashion-edges']} epochs on the first, {N_INIT['fashion-noise']} on the "
+        f"second, {N_INIT['uci-digits']} of {EPOCHS['uci-digits']} on the third), which sees no labels. Seconds are those "
+        f"of one clustering with {threads} of two cores.",
         "",
         f"**Fashion-MNIST with edges** (10,000 objects). CoMVC less k-means on concatenated views: "
         f"{above(fashion, 'CoMVC', joined)}.",

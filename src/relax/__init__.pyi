@@ -29,8 +29,10 @@ from .masks import Masks as Masks
 from .masks import MultiScaleMasks as MultiScaleMasks
 from .masks import PatchMasks as PatchMasks
 from .masks import SuperpixelMasks as SuperpixelMasks
+from .matching import Difference as Difference
 from .matching import Index as Index
 from .matching import Match as Match
+from .matching import difference as difference
 from .matching import match as match
 from .memory import keep_memory as keep_memory
 from .moments import Moments as Moments

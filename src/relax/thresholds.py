@@ -38,10 +38,12 @@ def threshold_of(values: np.ndarray, threshold: Threshold) -> float:
     )
 
 
-def where_certain(importance: np.ndarray, uncertainty: np.ndarray, threshold: Threshold) -> np.ndarray:
-    """U-RELAX: ``R · 1[U ≤ γ]`` (Wickstrøm et al. 2023)."""
+def where_certain(
+    importance: np.ndarray, uncertainty: np.ndarray, threshold: Threshold, neutral: float = 0.0
+) -> np.ndarray:
+    """U-RELAX: ``R · 1[U ≤ γ]`` (Wickstrøm et al. 2023); ``neutral`` stands where it is uncertain."""
     kept = uncertainty <= threshold_of(uncertainty, threshold)
-    return np.where(kept, importance, np.zeros_like(importance))
+    return np.where(kept, importance, np.full_like(importance, neutral))
 
 
 Cut = str | Callable[[np.ndarray], float]

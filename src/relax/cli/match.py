@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ import typer
 from relax.cli.files import make_folder
 from relax.cli.messages import output, reading, say
 from relax.cli.threads import THREADS, set_threads
-from relax.errors import ArgumentError, InputError
+from relax.errors import ArgumentError, EncoderError, InputError
 
 if TYPE_CHECKING:
     from relax.encoders import Encoder
@@ -80,11 +81,11 @@ def match(
         row = {"similarity": round(neighbour.similarity, 6), "files": []}
         if explain or regions:
             file = out / f"{query.stem}-match-{rank}.png"
-            row = _explained(row, loaded, query, Path(neighbour.path), file, masks, seed, regions)
+            row = _explained(_explain, row, loaded, query, Path(neighbour.path), file, masks, seed, regions)
         rows.append({"query": str(query), "rank": rank, "match": neighbour.path, **row})
         _tell(rows[-1], as_json, neighbour.path)
     page = out / f"{query.stem}-matches.html"
-    about = f"The {len(found)} nearest of {target} by the cosine of representations, encoder {loaded.name}."
+    about = f"The nearest {len(found)} of {target} by the cosine of representations, encoder {loaded.name}."
     _page(page, f"What matches {query.name}", about, rows, str(query))
 
 
@@ -92,7 +93,7 @@ def duplicates(
     index: Annotated[Path, typer.Argument(help="An index made by `relax index`.", show_default=False)],
     threshold: Annotated[float, typer.Option(help="Cosine from which two pictures count as duplicates.")] = 0.95,
     limit: Annotated[int, typer.Option(help="Pairs to show, the most similar first.")] = 100,
-    explain: Annotated[bool, typer.Option(help="Explain each pair: blue parts are what differs.")] = False,
+    explain: Annotated[bool, typer.Option(help="Explain each pair: which part of both makes them less alike.")] = False,
     encoder: _ENCODER = None,
     masks: _MASKS = None,
     seed: _SEED = 0,
@@ -120,10 +121,11 @@ def duplicates(
     for number, (a, b, cosine) in enumerate(pairs, start=1):
         row: dict[str, Any] = {"similarity": round(cosine, 6), "files": []}
         if loaded is not None:
-            row = _explained(row, loaded, Path(a), Path(b), out / f"duplicate-{number}.png", masks, seed, False)
+            row = _explained(_differ, row, loaded, a, b, out / f"duplicate-{number}.png", masks, seed)
         rows.append({"query": a, "rank": number, "match": b, **row})
         _tell(rows[-1], as_json, a, b)
-    about = f"Pairs in {index} with a cosine of at least {threshold}. Blue parts make the two differ."
+    about = f"Pairs in {index} with a cosine of at least {threshold}."
+    about += " Maps: masks laid over both; blue parts tell the two apart." if explain else ""
     _page(out / "duplicates.html", "Near-duplicates", about, rows)
 
 
@@ -133,11 +135,11 @@ def _load(name: str, device: str) -> Encoder:
     return load_encoder(name, device=device)
 
 
-def _explained(row: dict[str, Any], *arguments: Any) -> dict[str, Any]:
-    """A match explained, or as it was if one of its files has gone since it was indexed."""
+def _explained(how: Callable[..., dict[str, Any]], row: dict[str, Any], *arguments: Any) -> dict[str, Any]:
+    """A match explained, or as it was if its files have gone since they were indexed, or nothing is to be explained."""
     try:
-        return _explain(*arguments)
-    except InputError as error:
+        return how(*arguments)
+    except (InputError, EncoderError) as error:
         say(f"not explained: {error}")
         return row
 
@@ -160,6 +162,21 @@ def _explain(
     if pair.interactions is not None:
         row["regions"] = pair.interactions.answers(pair.a.effect)
     return row
+
+
+def _differ(encoder: Encoder, a: str, b: str, file: Path, masks: int | None, seed: int) -> dict[str, Any]:
+    from relax.matching.differing import difference
+
+    found = difference(encoder, a, b, n_masks=masks, seed=seed)
+    found.plot(file)
+    archive = file.with_suffix(".npz")
+    found.explanation.save(archive)
+    return {
+        "similarity": round(found.similarity, 6),
+        "n_masks": found.explanation.n_masks,
+        "found": found.found,
+        "files": [str(file), str(archive)],
+    }
 
 
 def _tell(row: dict[str, Any], as_json: bool, *names: str) -> None:

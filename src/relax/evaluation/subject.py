@@ -58,6 +58,6 @@ def evidence(explanation: Explanation) -> np.ndarray:
     other. What a threshold has set to 0 stays 0; the minimum is then that of the rest.
     """
     values = np.asarray(explanation.importance, dtype=np.float64)
-    if explanation.settings.get("method") == "u-relax" and values.any():
+    if explanation.settings.get("method") == "u-relax" and values.any() and not explanation.signed:
         return np.where(values != 0, values - values[values != 0].min(), 0.0)
     return np.maximum(values - explanation.neutral, 0.0) if explanation.signed else values - values.min()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from relax.matching.differing import Difference, difference
 from relax.matching.index import Index, Neighbour
 from relax.matching.interactions import Interactions
 from relax.matching.pairs import Match, match
 
-__all__ = ["Index", "Interactions", "Match", "Neighbour", "match"]
+__all__ = ["Difference", "Index", "Interactions", "Match", "Neighbour", "difference", "match"]

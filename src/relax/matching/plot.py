@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,16 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from relax.explanation import Explanation
 from relax.plotting import WIDTH, bare, outline, picture_of, sized
+from relax.provenance import thumbnail
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from relax.matching.differing import Difference
     from relax.matching.interactions import Interactions
     from relax.matching.pairs import Match
 
@@ -46,6 +50,38 @@ def plot_match(match: Match) -> Figure:
     units = match.a.units["importance"]
     names = f"{_name(match.a) or 'a'} and {_name(match.b) or 'b'}"
     figure.suptitle(f"{names}   ·   {units} {match.similarity:.3f}", fontsize=10)
+    return figure
+
+
+def plot_difference(found: Difference) -> Figure:
+    """Both pictures, a line around the part that makes them least alike, and the map that says so, on one scale."""
+    e = found.explanation
+    pictures = [
+        picture_of(replace(e, input=side.tensor.numpy(), picture=thumbnail(side.picture)))
+        for side in (found.a, found.b)
+    ]
+    effect = sized(e, "importance", pictures[0].shape) - e.neutral
+    peak = float(np.nanmax(np.abs(effect))) or 1.0
+    figure = Figure(figsize=(3 * PANEL + 1.6, PANEL + 0.9), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 3)
+    for place, name, side, picture in zip(axes, "ab", (found.a, found.b), pictures, strict=False):
+        place.imshow(picture, extent=(0, effect.shape[1], effect.shape[0], 0))
+        if found.found:
+            outline(place, -effect)
+        source = Path(str(side.source["source"])).name
+        place.set_title(f"{name}: {source}", fontsize=9)
+        note = "line: the 20 % that differ most" if found.found else "no part is found that tells them apart"
+        place.set_xlabel(note, fontsize=8)
+    image = axes[2].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
+    axes[2].set_title("what tells them apart is blue", fontsize=9)
+    axes[2].set_xlabel("blue: showing it in both makes them less alike, red: more", fontsize=8)
+    for place in axes:
+        bare(place)
+    bar = figure.colorbar(image, ax=axes[2], fraction=0.046, pad=0.02)
+    bar.set_label(fill("change of the cosine similarity", WIDTH), fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    figure.suptitle(f"cosine similarity {found.similarity:.3f}   ·   {e.n_masks} masks on both", fontsize=10)
     return figure
 
 
@@ -103,7 +139,9 @@ def _box(axes: Axes, shape: tuple[int, ...], cell: tuple[int, int], cells: int, 
     high, wide = shape[0] / cells, shape[1] / cells
     corner = (cell[1] * wide, cell[0] * high)
     axes.add_patch(Rectangle(corner, wide, high, fill=False, edgecolor=color, linewidth=2.5))
-    axes.text(corner[0] + wide / 2, corner[1] + high / 2, label, color=color, weight="bold", ha="center", va="center")
+    middle = (corner[0] + wide / 2, corner[1] + high / 2)
+    text = axes.text(*middle, label, color=color, weight="bold", ha="center", va="center")
+    text.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
 def _name(e: Explanation) -> str:

@@ -28,7 +28,7 @@ def relax(problem: Problem) -> Maps:
 
 
 def u_relax(problem: Problem, *, threshold: Threshold = "median") -> Maps:
-    """RELAX with the importance set to 0 where the uncertainty is above a threshold.
+    """RELAX with the importance set to 0 (a signed one to its neutral value) where the uncertainty is above a threshold.
 
     Args:
         problem: the input.
@@ -37,7 +37,8 @@ def u_relax(problem: Problem, *, threshold: Threshold = "median") -> Maps:
     threshold_of(np.zeros(1), threshold)  # what cannot be a threshold is said before the work is done
     maps = relax(problem)
     uncertainty = np.asarray(maps.uncertainty)
-    return replace(maps, importance=where_certain(maps.importance, uncertainty, threshold), signed=False)
+    hidden = maps.neutral if maps.signed else 0.0
+    return replace(maps, importance=where_certain(maps.importance, uncertainty, threshold, hidden))
 
 
 RELAX = Method(

@@ -36,7 +36,7 @@ DATA: dict[str, Callable[[], Views]] = {
 }
 
 EPOCHS = {"fashion-edges": 10, "fashion-noise": 10, "uci-digits": 100}
-N_INIT = {"fashion-edges": 8, "fashion-noise": 3, "uci-digits": 3}
+N_INIT = {"fashion-edges": 3, "fashion-noise": 3, "uci-digits": 3}
 
 
 def accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:

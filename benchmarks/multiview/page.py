@@ -135,7 +135,7 @@ def write_page(
         "from relax.multiview.data import fashion_edges",
         "",
         "views = fashion_edges(10_000)  # Fashion-MNIST in grey, and the magnitude of its gradient",
-        "comvc = relax.multiview.CoMVC(n_clusters=10, epochs=10, n_init=8, random_state=0).fit(views.views)",
+        "comvc = relax.multiview.CoMVC(n_clusters=10, epochs=10, random_state=0).fit(views.views)",
         "one = {name: view[0] for name, view in views.views.items()}",
         "found = relax.explain(comvc.encoder(), one)",
         'found["image"].plot("image.png"), found["edges"].importance, found.shares',

@@ -28,7 +28,7 @@ def relax(problem: Problem) -> Maps:
 
 
 def u_relax(problem: Problem, *, threshold: Threshold = "median") -> Maps:
-    """RELAX with the importance set to 0 (a signed one to its neutral value) where the uncertainty is above a threshold.
+    """RELAX with importance 0 (a signed one: its neutral value) where the uncertainty is above a threshold.
 
     Args:
         problem: the input.

@@ -132,6 +132,12 @@ def explain(
             stacklevel=2,
         )
     against = references.ensure(against, encoder)
+    if not METHODS[method].compares and not against.itself:
+        warnings.warn(
+            f"method {method!r} does not look at what the input is compared with: its map is the same for any against=",
+            RelaxWarning,
+            stacklevel=2,
+        )
     if similarity is not None and against.similarity not in (None, similarity):
         warnings.warn(
             f"similarity={similarity_.name_of(similarity)!r} plays no part: {against.settings()['source']} has a "

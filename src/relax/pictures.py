@@ -32,7 +32,7 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
     """
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"{path}: expected a picture, got a folder")
+        raise InputError(f"{path}: expected a picture, got a folder; relax.Corpus(folder) compares with all in it")
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty")
@@ -152,6 +152,6 @@ def _warn(message: str) -> None:
 def pictures_below(folder: Path) -> list[Path]:
     """The pictures in a folder and in those in it, by their endings, as absolute paths, sorted."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
+        raise InputError(f"{folder}: {'expected a folder, got a file' if folder.exists() else 'no such folder'}")
     found = (path.resolve() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return sorted(set(found))  # links to one file are one picture

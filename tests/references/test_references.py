@@ -183,7 +183,7 @@ def test_components_are_coordinates(linear, inputs):
     pca = decomposition.PCA(3).fit(vectors)
     e = explain(linear, inputs[0], relax.Direction.component(pca, 1))
     assert e.score == pytest.approx(pca.transform(vectors)[0, 1], rel=1e-3)
-    with pytest.raises(relax.ArgumentError, match="from 0 to 2"):
+    with pytest.raises(relax.ArgumentError, match="below 3"):
         relax.Direction.component(pca, 3)
 
 
@@ -227,3 +227,29 @@ def test_ensure_keeps_what_it_is_given(tiny):
     assert isinstance(ensure(None, encoder), Itself)
     against = relax.Dimension(1)
     assert ensure(against, encoder) is against
+
+
+def test_what_cancels_out_is_zero_and_said(tiny, image):
+    others = torch.rand(3, 3, 28, 28, generator=torch.Generator().manual_seed(0))
+    for corpus in (relax.Corpus(others, foil=others), relax.Corpus(others[:1], foil=others[:1])):
+        for method in ("relax", "input-x-gradient"):
+            with pytest.warns(relax.RelaxWarning, match="cancels out"):
+                e = relax.explain(tiny, image, corpus, method=method, **({"n_masks": 256} if method == "relax" else {}))
+            np.testing.assert_array_equal(e.effect, 0)
+
+
+def test_u_relax_against_a_reference_keeps_the_neutral_value(tiny, image):
+    e = relax.explain(tiny, image, relax.Dimension(2), n_masks=512)
+    filtered = relax.explain(tiny, image, relax.Dimension(2), method="u-relax", n_masks=512)
+    kept = e.uncertainty <= np.median(e.uncertainty)
+    np.testing.assert_allclose(filtered.effect, np.where(kept, e.effect, 0), atol=1e-12)
+    assert filtered.signed
+
+
+def test_methods_that_do_not_compare_say_so(tiny, image):
+    with pytest.warns(relax.RelaxWarning, match="does not look at what the input is compared with"):
+        relax.explain(tiny, image, relax.Dimension(0), method="lafam")
+
+
+def test_references_say_what_they_are():
+    assert repr(relax.Dimension(3)) == "Dimension(dimension 3)"

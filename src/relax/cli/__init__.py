@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import warnings
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -82,12 +83,22 @@ app.command()(demo)
 
 
 _said: set[str] = set()
+_kinds: Counter[str] = Counter()
+
+SHOWN = 3
+"""Notes of a kind, which differ in the name before the colon, that are shown."""
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    if issubclass(category, RelaxWarning) and str(message) not in _said:
-        _said.add(str(message))  # a picture may be read several times
+    if not issubclass(category, RelaxWarning) or str(message) in _said:
+        return
+    _said.add(str(message))  # a picture may be read several times
+    kind = str(message).rpartition(": ")[2]
+    _kinds[kind] += 1
+    if _kinds[kind] <= SHOWN:
         say(f"note: {message}")
+    elif _kinds[kind] == SHOWN + 1:
+        say("note: more of that kind are not shown")
 
 
 def _interrupt(*_: Any) -> None:

@@ -160,6 +160,9 @@ def _explain_one(
             "method": result.settings["method"],
             "n_masks": result.n_masks,
             "reliability": known(result.reliability),
+            "score": known(result.score),
+            "against": result.settings["against"],
+            "neutral": known(result.neutral) if result.signed else None,
             "seconds": round(seconds, 3),
             "files": [str(file) for file in files],
         }

@@ -46,7 +46,7 @@ def match(
     as_json: _JSON = False,
     quiet: _QUIET = False,
 ) -> None:
-    """Why two pictures match, or which other pictures match best, and why."""
+    """Why two pictures match, or which other pictures match best, and why; the query itself is left out."""
     from relax.matching.index import ABOUT, Index
 
     set_threads(threads)

@@ -182,6 +182,8 @@ class Index:
         Raises:
             ArgumentError: another process is writing to the index.
         """
+        if not isinstance(source, (str, PathLike)):
+            raise ArgumentError(f"expected the path of a folder, got {type(source).__name__}")
         encoder = load_encoder(encoder) if isinstance(encoder, str) else ensure(encoder)
         self.check(encoder)
         files = pictures_below(Path(source))

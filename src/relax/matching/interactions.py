@@ -57,7 +57,7 @@ class Side:
         return means[:-1] - means[-1:], left_out[:, :-1] - left_out[:, -1:]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Interactions:
     """What cells of two inputs do together for their similarity.
 
@@ -71,6 +71,9 @@ class Interactions:
     values: np.ndarray
     standard_error: np.ndarray
     cells: int
+
+    def __repr__(self) -> str:
+        return f"Interactions(of {self.cells}x{self.cells} cells with as many)"
 
     @classmethod
     def between(cls, a: Side, b: Side, similarity: str, cells: int) -> Interactions:

@@ -150,7 +150,7 @@ def _resize(problem: Problem, values: Tensor) -> Tensor:
 
 
 def _method(name: str, run: Callable[..., Maps], summary: str, cost: str, source: str) -> Method:
-    return Method(name, summary, "activations", cost, source, run, similarity="dot")
+    return Method(name, summary, "activations", cost, source, run, similarity="dot", compares=name != "lafam")
 
 
 ACTIVATION_METHODS = (

@@ -88,4 +88,5 @@ ATTENTION_ROLLOUT = Method(
     "2",
     "Abnar & Zuidema, ACL 2020",
     attention_rollout,
+    compares=False,
 )

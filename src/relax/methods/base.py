@@ -127,6 +127,7 @@ class Method:
         source: where it was published.
         run: the recipe, ``run(problem, **options)``.
         similarity: the similarity that it uses unless another is asked for.
+        compares: whether its maps depend on what the input is compared with.
         budget: from forwards and the number of units to arguments that keep to them; ``None`` if it has no choice.
     """
 
@@ -138,6 +139,7 @@ class Method:
     run: Callable[..., Maps]
     similarity: str = "cosine"
     budget: Budget | None = None
+    compares: bool = True
 
     @property
     def takes_masks(self) -> bool:

@@ -29,6 +29,14 @@ def center(problem: Problem, *, width: float = 0.25) -> Maps:
 
 
 BASELINES = (
-    Method("random", "uniform noise: a baseline", "nothing", "1", "a baseline", random),
-    Method("center", "a Gaussian in the middle of the input: a baseline", "nothing", "1", "a baseline", center),
+    Method("random", "uniform noise: a baseline", "nothing", "1", "a baseline", random, compares=False),
+    Method(
+        "center",
+        "a Gaussian in the middle of the input: a baseline",
+        "nothing",
+        "1",
+        "a baseline",
+        center,
+        compares=False,
+    ),
 )

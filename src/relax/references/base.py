@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,8 +13,11 @@ from torch import Tensor
 
 from relax import similarity as similarity_
 from relax.encoders import Encoder, Session
-from relax.errors import EncoderError
+from relax.errors import EncoderError, RelaxWarning
 from relax.similarity import Similarity
+
+CANCELLED = 1e-6
+"""Share of a weighted sum's terms below which its length is rounding."""
 
 
 class Reference(Protocol):
@@ -123,6 +127,9 @@ class Against(ABC):
     def settings(self) -> dict[str, Any]:
         """JSON-able description, with a few words under ``"source"``."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.settings()['source']})"
+
 
 def weighted(vectors: Tensor, weights: Tensor | None, similarity: str | Similarity) -> Vectors:
     """A weighted sum of similarities, by one mean vector where the similarity is linear in it (COCOA).
@@ -136,11 +143,24 @@ def weighted(vectors: Tensor, weights: Tensor | None, similarity: str | Similari
     vectors = vectors.to(dtype)
     weights = vectors.new_ones(len(vectors)) if weights is None else weights.to(vectors)
     if similarity == "dot":
-        return Vectors((weights @ vectors)[None], similarity_.dot, units=units)
+        return Vectors(_combined(weights, vectors), similarity_.dot, units=units)
     if similarity == "cosine":
         directions = torch.nn.functional.normalize(vectors, dim=1)
-        return Vectors((weights @ directions)[None], similarity_.along, units=units)
+        return Vectors(_combined(weights, directions), similarity_.along, units=units)
     return Vectors(vectors, similarity_.ensure(similarity), weights, units)
+
+
+def _combined(weights: Tensor, vectors: Tensor) -> Tensor:
+    """``(1, D)``: the weighted sum; exactly zero, with a warning, where what is left of it is rounding."""
+    total: Tensor = weights @ vectors
+    if float(total.norm()) > CANCELLED * float(weights.abs() @ vectors.norm(dim=1)):
+        return total[None]
+    warnings.warn(
+        "what the input is compared with cancels out, such as a corpus and a foil with one mean: every score is 0",
+        RelaxWarning,
+        stacklevel=2,
+    )
+    return torch.zeros_like(total)[None]
 
 
 def contrast(vectors: Tensor, foil: Tensor, similarity: str | Similarity) -> Vectors:

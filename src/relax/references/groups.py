@@ -31,6 +31,8 @@ class Cluster(Against):
     ) -> None:
         self.name = f"cluster {label} of {type(clusterer).__name__}"
         foils = [] if foil is None else [foil] if isinstance(foil, (int, np.integer)) else list(foil)
+        if foil is not None and not foils:
+            raise ArgumentError("expected at least one label as foil, got none")
         if foils:
             self.name += f" rather than {', '.join(map(str, foils))}"
         self.center = _center(clusterer, label, representations)

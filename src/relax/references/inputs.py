@@ -89,9 +89,9 @@ class Corpus(Against):
 
 def _several(inputs: Any, what: str) -> list[Any]:
     if isinstance(inputs, (str, PathLike)) and Path(inputs).is_dir():
-        inputs = pictures_below(Path(inputs))
+        folder, inputs = inputs, pictures_below(Path(inputs))
         if not inputs:
-            raise InputError(f"expected pictures in the folder of the {what}, got none")
+            raise InputError(f"{folder}: no pictures in this folder, which is the {what}")
     several = split(inputs)
     several = [inputs] if several is None else several
     if not several:

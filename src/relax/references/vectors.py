@@ -23,6 +23,8 @@ class Point(Against):
     def __init__(self, vector: Any, name: str = "a representation") -> None:
         self.vector = as_vector(vector)
         self.name = name
+        if not float(self.vector.norm()) > 0:
+            raise ArgumentError("expected a representation, got the zero vector")
 
     def reference(self, context: Context) -> Reference:
         return weighted(fitting(self.vector, context.own)[None], None, context.similarity)
@@ -66,8 +68,9 @@ class Direction(Against):
             raise ArgumentError(
                 f"expected a fitted decomposition with `components_`, got {decomposition!r}; fit it first"
             )
-        if not isinstance(index, (int, np.integer)) or not 0 <= index < len(components):
-            raise ArgumentError(f"expected a component from 0 to {len(components) - 1}, got {index!r}")
+        if not isinstance(index, (int, np.integer)) or not -len(components) <= index < len(components):
+            raise ArgumentError(f"expected a component below {len(components)}, got {index!r}")
+        index = int(index) % len(components)
         name = f"component {index} of {type(decomposition).__name__}"
         return cls(components[index], getattr(decomposition, "mean_", None), name)
 
@@ -116,7 +119,8 @@ def as_vector(values: Any) -> Tensor:
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArgumentError(f"expected a vector of numbers, got {type(values).__name__}") from error
     if vector.ndim != 1 or not len(vector) or not bool(torch.isfinite(vector).all()):
-        raise ArgumentError(f"expected a vector of finite numbers, got one of shape {tuple(vector.shape)}")
+        wrong = f"one of shape {tuple(vector.shape)}" if vector.ndim != 1 or not len(vector) else "NaN or infinite ones"
+        raise ArgumentError(f"expected a vector of finite numbers, got {wrong}")
     return vector
 
 

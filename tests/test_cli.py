@@ -51,7 +51,8 @@ def test_pictures_are_explained_and_bad_ones_skipped(photo, tmp_path):
     assert "broken.png: not a picture" in done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["input"] for row in rows] == [str(folder / "a.jpg"), str(folder / "sub" / "a.png")]
-    assert set(rows[0]) == {"input", "encoder", "method", "n_masks", "reliability", "seconds", "files"}
+    names = {"input", "encoder", "method", "n_masks", "reliability", "score", "against", "neutral", "seconds", "files"}
+    assert set(rows[0]) == names
     assert sorted(p.name for p in out.iterdir()) == ["a-2.npz", "a-2.png", "a.npz", "a.png"]
     e = relax.Explanation.load(out / "a.npz")
     assert e.n_masks == 256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -124,7 +125,7 @@ def _judged(model: CoMVC, views: dict[Key, Tensor], seed: int) -> Iterator[dict[
         for name, explanations in found.items():
             e = explanations[key]
             if name == "random":
-                e = e.replace(importance=rng.random(e.importance.shape, dtype=np.float32))
+                e = replace(e, importance=rng.random(e.importance.shape, dtype=np.float32))
             subject = Subject(encoder, e, None, partial(_never), seed)
             yield {
                 "method": name,

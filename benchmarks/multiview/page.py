@@ -40,18 +40,17 @@ def above(table: pd.DataFrame, one: str, other: str) -> str:
 
 
 def noise_sentences(table: pd.DataFrame) -> list[str]:
+    """What moderate and strong noise do to the share and to the uncertainty, on the same objects."""
     lines = []
     for training, rows in table.groupby("trained", sort=False):
         wide = rows.pivot_table(index="object", columns="noise")
-        words = []
-        for name in ("share of the edges", "uncertainty of the edges"):
-            change = wide[name][LEVELS[-1]] - wide[name][LEVELS[0]]
-            mean, low, high = interval(change)
-            verb = "does not change beyond its interval" if low <= 0 <= high else ("rises" if mean > 0 else "falls")
-            words.append(
-                f"the {name} {verb} (change from no noise to {LEVELS[-1]}: {mean:.2g} [{low:.2g}, {high:.2g}])"
-            )
-        lines.append(f"- Trained {training} noise: {'; '.join(words)}.")
+        for level in (0.5, LEVELS[-1]):
+            words = []
+            for name in ("share of the edges", "uncertainty of the edges"):
+                mean, low, high = interval(wide[name][level] - wide[name][LEVELS[0]])
+                verb = "does not change beyond its interval" if low <= 0 <= high else "rises" if mean > 0 else "falls"
+                words.append(f"the {name} {verb} ({mean:+.2g} [{low:+.2g}, {high:+.2g}])")
+            lines.append(f"- Trained {training} noise, noise of {level} instead of none: {'; '.join(words)}.")
     return lines
 
 

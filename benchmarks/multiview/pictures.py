@@ -27,14 +27,14 @@ def plot_members(folder: Path) -> list[dict[str, Any]]:
     model = comvc("fashion-edges", True, 0, views)[0]
     chosen = members(model, views)
     assignments = model.predict_proba(views.views)
+    found = [[explained(model, of(views, row), row) for row in rows] for rows in zip(*chosen, strict=True)]
+    peak = max(float(np.abs(e.effect).max()) for kind in found for views_ in kind for e in views_.values())
     rows = []
     for number, name in enumerate(("typical", "ambiguous")):
         figure = Figure(figsize=(1.25 * len(chosen) + 1.0, 6.0), layout="constrained", dpi=110)
         FigureCanvasAgg(figure)
         axes = figure.subplots(4, len(chosen))
-        found = [explained(model, of(views, pair[number]), pair[number]) for pair in chosen]
-        peak = max(float(np.abs(e.effect).max()) for explanations in found for e in explanations.values())
-        for column, (pair, explanations) in enumerate(zip(chosen, found, strict=True)):
+        for column, (pair, explanations) in enumerate(zip(chosen, found[number], strict=True)):
             row = pair[number]
             cluster = int(assignments[row].argmax())
             share = explanations.shares.values["edges"] if explanations.shares else np.nan

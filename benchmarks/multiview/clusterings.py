@@ -36,7 +36,8 @@ DATA: dict[str, Callable[[], Views]] = {
 }
 
 EPOCHS = {"fashion-edges": 10, "fashion-noise": 10, "uci-digits": 100}
-N_INIT = {"fashion-edges": 3, "fashion-noise": 3, "uci-digits": 3}
+N_INIT = 3
+"""Trainings, of which the one with the lowest loss is kept."""
 
 
 def accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
@@ -58,7 +59,7 @@ def comvc(data: str, contrastive: bool, seed: int, views: Views) -> tuple[CoMVC,
     folder = RUNS / f"{data}-{'comvc' if contrastive else 'simvc'}-{seed}"
     if (folder / "seconds.txt").exists():
         return CoMVC.load(folder), float((folder / "seconds.txt").read_text())
-    made = CoMVC(CLUSTERS, contrastive, random_state=seed, epochs=EPOCHS[data], n_init=N_INIT[data])
+    made = CoMVC(CLUSTERS, contrastive, random_state=seed, epochs=EPOCHS[data], n_init=N_INIT)
     began = time.perf_counter()
     made.fit(views.views)
     seconds = time.perf_counter() - began

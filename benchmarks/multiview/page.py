@@ -154,9 +154,8 @@ def write_page(
         "## Clusters and classes",
         "",
         "SiMVC and CoMVC (Trosten et al., CVPR 2021) beside k-means. Accuracy is that of the best matching of clusters",
-        f"to classes; mean ± standard deviation over {SEEDS} seeds; a training is the best of several by its own loss",
-        f"({N_INIT['fashion-edges']} of {EPOCHS['fashion-edges']} epochs on the first, {N_INIT['fashion-noise']} on the "
-        f"second, {N_INIT['uci-digits']} of {EPOCHS['uci-digits']} on the third), which sees no labels. Seconds are those "
+        f"to classes; mean ± standard deviation over {SEEDS} seeds; a training is the best of {N_INIT} by its own loss, which",
+        f"sees no labels ({EPOCHS['fashion-edges']} epochs on garments, {EPOCHS['uci-digits']} on digits). Seconds are those",
         f"of one clustering with {threads} of two cores.",
         "",
         f"**Fashion-MNIST with edges** (10,000 objects). CoMVC less k-means on concatenated views: "

@@ -102,7 +102,7 @@ def explain(
         >>> e.importance.shape, e.n_masks
         ((28, 28), 512)
     """
-    encoder = encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder)
+    encoder = encoders.ensure(encoder)
     if encoder.views is not None or isinstance(inputs, Mapping) or _are_mappings(inputs):
         return _explain_views(
             encoder,

@@ -136,7 +136,7 @@ def run(
         if index == 0:
             session.check_finite()
             _check_scores(int(wrong))
-            if reference.scale > 0:  # else it cancels out, which was said
+            if not reference.constant:
                 _check_sees(session, scores)
         moments.update(units, block.to(sums_on), scores)
         done = stopping.done(moments)

@@ -32,7 +32,7 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
     """
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"{path}: expected a picture, got a folder; relax.Corpus(folder) compares with all in it")
+        raise InputError(f"{path}: expected a picture, got a folder")
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty")

@@ -253,3 +253,8 @@ def test_methods_that_do_not_compare_say_so(tiny, image):
 
 def test_references_say_what_they_are():
     assert repr(relax.Dimension(3)) == "Dimension(dimension 3)"
+
+
+def test_an_encoder_that_represents_nothing_is_an_error(image):
+    with pytest.raises(relax.EncoderError, match="have the same score"):
+        relax.explain(relax.Encoder(lambda batch: torch.zeros(len(batch), 4)), image, n_masks=256)

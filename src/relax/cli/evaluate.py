@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from relax.cli.messages import Exit, output, say
+from relax.cli.messages import Exit, counted, output, say
 from relax.cli.parsing import names_of, options_of
 from relax.cli.threads import THREADS, set_threads
 
@@ -46,8 +46,6 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Compare methods and encoders on a data set: rows, a summary with intervals, and a report (HTML)."""
-    from tqdm.auto import tqdm
-
     from relax.extras import require
 
     for module in ("pandas", "pyarrow", "sklearn", "jinja2", "quantus"):
@@ -59,13 +57,7 @@ def evaluate(
     for name, value in options_of(option or []).items():
         method, _, own = name.partition(".")
         by_method.setdefault(method.replace("_", "-"), {})[own] = value
-    with tqdm(disable=quiet, unit=" maps", dynamic_ncols=True, delay=0.5) as bar:
-
-        def on_job(done: int, total: int, what: str) -> None:
-            bar.total = total
-            bar.set_postfix_str(what, refresh=False)
-            bar.update(done - bar.n)
-
+    with counted("maps", quiet) as on_job:
         result = evaluation.evaluate(
             dataset,
             names_of("--encoders", encoders),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from relax.cli.messages import Exit, output, reading, say
+from relax.cli.messages import Exit, counted, output, say
 from relax.cli.threads import THREADS, set_threads
 from relax.errors import InputError
 
@@ -33,7 +33,7 @@ def index(
         raise InputError(f"{folder}: no pictures in this folder or below it")
     loaded = load_encoder(encoder, device=device)
     made = Index.create(out, loaded)
-    with reading(quiet) as on_file:
+    with counted("pictures", quiet) as on_file:
         added = made.add(loaded, folder, on_file, precision=precision)
     for reason in added.failed.values():
         say(f"skipped: {reason}")

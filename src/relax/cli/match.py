@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relax.cli.files import make_folder
-from relax.cli.messages import output, reading, say
+from relax.cli.messages import counted, output, say
 from relax.cli.threads import THREADS, set_threads
 from relax.errors import ArgumentError, EncoderError, InputError
 
@@ -68,7 +68,7 @@ def match(
         else:
             loaded = _load(encoder or DEFAULT, device)
             index = Index.create(stack.enter_context(tempfile.TemporaryDirectory()), loaded)
-            with reading(quiet) as on_file:
+            with counted("pictures", quiet) as on_file:
                 added = index.add(loaded, target, on_file)
             for reason in added.failed.values():
                 say(f"skipped: {reason}")

@@ -35,14 +35,15 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def reading(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar of pictures on stderr; yields what is called with those done and all there are."""
+def counted(what: str, quiet: bool) -> Iterator[Callable[..., None]]:
+    """A progress bar on stderr; yields what is called with those done, all there are, and a few words."""
     from tqdm.auto import tqdm
 
-    with tqdm(disable=quiet, unit=" pictures", dynamic_ncols=True, delay=0.5) as bar:
+    with tqdm(disable=quiet, unit=f" {what}", dynamic_ncols=True, delay=0.5) as bar:
 
-        def on_file(done: int, total: int) -> None:
+        def show(done: int, total: int, words: str = "") -> None:
             bar.total = total
+            bar.set_postfix_str(words, refresh=False)
             bar.update(done - bar.n)
 
-        yield on_file
+        yield show

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from relax.cli.messages import output
+from relax.cli.messages import counted, output
 from relax.cli.threads import THREADS, set_threads
 
 
@@ -24,17 +24,13 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train a small encoder on fashion-scenes; k-NN and linear-probe accuracy as JSON on stdout."""
-    from tqdm.auto import tqdm
-
     from relax.training import train as train_encoder
 
     set_threads(threads)
-    with tqdm(disable=quiet, unit=" steps", dynamic_ncols=True, delay=0.5) as bar:
+    with counted("steps", quiet) as show:
 
         def on_step(done: int, total: int, loss: float) -> None:
-            bar.total = total
-            bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
-            bar.update(done - bar.n)
+            show(done, total, f"loss {loss:.3f}")
 
         result = train_encoder(way, out, steps=steps, batch=batch, seed=seed, on_step=on_step)
     output(json.dumps({**result, "file": None if out is None else str(out)}))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from relax.encoders.base import Encoder, Key, Prepared, as_device, ensure, split
+from relax.encoders.base import Encoder, Key, Prepared, as_device, split
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session
 from relax.encoders.transforms import ImageTransform
@@ -149,15 +149,22 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
     return encoder
 
 
+def ensure(encoder: Any) -> Encoder:
+    """An Encoder from one, from a name, from an ``nn.Module``, or from any callable."""
+    if isinstance(encoder, str):
+        return load_encoder(encoder)
+    return encoder if isinstance(encoder, Encoder) else Encoder(encoder)
+
+
 def named(encoders: Sequence[Any] | Mapping[str, Any]) -> dict[str, Encoder]:
     """Encoders with their names; equal names are numbered."""
     if isinstance(encoders, (str, Encoder)):
         encoders = [encoders]
     if isinstance(encoders, Mapping):
-        return {name: load_encoder(e) if isinstance(e, str) else ensure(e) for name, e in encoders.items()}
+        return {name: ensure(e) for name, e in encoders.items()}
     named: dict[str, Encoder] = {}
     for item in encoders:
-        encoder = load_encoder(item) if isinstance(item, str) else ensure(item)
+        encoder = ensure(item)
         name, number = str(encoder.name), 1
         while name in named:
             number += 1

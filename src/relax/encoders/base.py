@@ -268,11 +268,6 @@ class Encoder:
         return f"Encoder({self.name!r})"
 
 
-def ensure(encoder: Any) -> Encoder:
-    """An Encoder from one, from an ``nn.Module``, or from any callable."""
-    return encoder if isinstance(encoder, Encoder) else Encoder(encoder)
-
-
 def split(inputs: Any) -> list[Any] | None:
     """The single inputs in a list, tuple, 4-D tensor or 4-D array; ``None`` if ``inputs`` is a single one."""
     if isinstance(inputs, (list, tuple)):

@@ -14,13 +14,11 @@ from relax.api import explain
 from relax.encoders import Encoder, Prepared
 from relax.errors import InputError
 from relax.explanation import Explanation
+from relax.matching.interactions import CLEAR
 from relax.references import Against, Context, Function, Reference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-CLEAR = 2.0
-"""Standard errors beyond which a part is said to tell two pictures apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +79,7 @@ def difference(encoder: Any, a: Any, b: Any, **arguments: Any) -> Difference:
         >>> found.explanation.effect[:6, :6].mean() < found.explanation.effect.mean()
         True
     """
-    encoder = encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder)
+    encoder = encoders.ensure(encoder)
     one, other = encoder.prepare(a), encoder.prepare(b)
     if one.tensor.shape != other.tensor.shape:
         shapes = f"{tuple(one.tensor.shape)} and {tuple(other.tensor.shape)}"

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from relax.atomic import atomic_write
-from relax.encoders import Encoder, Session, ensure, load_encoder
+from relax.encoders import Encoder, Session, ensure
 from relax.errors import ArgumentError, InputError, RelaxError, RelaxWarning, first_line
 from relax.extras import require
 from relax.matching.files import Read, read_chunks, stamp_of
@@ -122,7 +122,7 @@ class Index:
             encoder: what :func:`relax.explain` takes.
         """
         lancedb, pyarrow = require("lancedb", extra="match"), require("pyarrow", extra="match")
-        encoder = load_encoder(encoder) if isinstance(encoder, str) else ensure(encoder)
+        encoder = ensure(encoder)
         folder = Path(folder)
         if not (folder / ABOUT).exists():
             if folder.exists() and any(folder.iterdir()) and not (folder / f"{TABLE}.lance").exists():
@@ -184,7 +184,7 @@ class Index:
         """
         if not isinstance(source, (str, PathLike)):
             raise ArgumentError(f"expected the path of a folder, got {type(source).__name__}")
-        encoder = load_encoder(encoder) if isinstance(encoder, str) else ensure(encoder)
+        encoder = ensure(encoder)
         self.check(encoder)
         files = pictures_below(Path(source))
         if not files:

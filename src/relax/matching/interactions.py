@@ -23,6 +23,9 @@ from torch import Tensor
 from relax.errors import ArgumentError
 from relax.masks import Block, Units
 
+CLEAR = 2.0
+"""Standard errors beyond which an interaction, or a difference, is said to be there."""
+
 
 @dataclass(frozen=True, eq=False)
 class Side:

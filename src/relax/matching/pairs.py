@@ -89,7 +89,7 @@ def match(
         >>> pair.a.importance.shape, pair.interactions.values.shape
         ((28, 28), (49, 49))
     """
-    encoder = encoders.load_encoder(encoder) if isinstance(encoder, str) else encoders.ensure(encoder)
+    encoder = encoders.ensure(encoder)
     if isinstance(cells, bool) or not isinstance(cells, int) or not 2 <= cells <= MOST_CELLS:
         raise ArgumentError(f"expected `cells` from 2 to {MOST_CELLS}, got {cells!r}")
     if "against" in arguments:

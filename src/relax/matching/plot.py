@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from relax.explanation import Explanation
+from relax.matching.interactions import CLEAR
 from relax.plotting import WIDTH, bare, outline, picture_of, sized
 from relax.provenance import thumbnail
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 PANEL = 3.0
 REGIONS = 3
-
-CLEAR = 2.0
-"""Standard errors within which an interaction is not shown."""
 
 
 def plot_match(match: Match) -> Figure:

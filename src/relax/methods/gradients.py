@@ -152,7 +152,7 @@ def _attribute(problem: Problem, attribute: Callable[[Any, Scorer, Tensor], Tens
             ) from error
     problem.session.check_finite()
     result = result[0].detach().cpu().double()
-    if reference.scale > 0 and float(result.abs().max()) <= 1e-7 * reference.scale:
+    if not reference.constant and float(result.abs().max()) <= 1e-7 * reference.scale:
         raise ArgumentError(
             "the gradient of this score is zero at the input: cosine, RBF and distance are at their maximum when an "
             "input is compared with itself; use similarity='dot', another input (against=), or smoothgrad"

@@ -31,6 +31,10 @@ class Reference(Protocol):
     def scale(self) -> float:
         """A typical size of the score, beside which a gradient is nothing."""
 
+    @property
+    def constant(self) -> bool:
+        """Whether it gives every representation the same score, and has said so."""
+
     def score(self, representations: Tensor) -> Tensor:
         """``(N, D)`` representations to ``(N,)`` float64 scores."""
 
@@ -44,12 +48,14 @@ class Vectors:
         similarity: ``(N, D), (D,) -> (N,)``, computed in double precision.
         weights: ``(K,)``; 1 for each if not given.
         units: of the score.
+        constant: whether the vectors cancel out.
     """
 
     vectors: Tensor
     similarity: Similarity
     weights: Tensor | None = None
     units: str = "score"
+    constant: bool = False
 
     @property
     def scale(self) -> float:
@@ -77,11 +83,13 @@ class Function:
         function: ``(N, D) -> (N,)``.
         units: of the score.
         scale: a typical size of the score.
+        constant: whether it is the same for all.
     """
 
     function: Callable[[Tensor], Tensor]
     units: str
     scale: float = 1.0
+    constant: bool = False
 
     def score(self, representations: Tensor) -> Tensor:
         scores = self.function(representations.to(precise(representations)))
@@ -143,24 +151,23 @@ def weighted(vectors: Tensor, weights: Tensor | None, similarity: str | Similari
     vectors = vectors.to(dtype)
     weights = vectors.new_ones(len(vectors)) if weights is None else weights.to(vectors)
     if similarity == "dot":
-        return Vectors(_combined(weights, vectors), similarity_.dot, units=units)
+        return _combined(weights, vectors, similarity_.dot, units)
     if similarity == "cosine":
-        directions = torch.nn.functional.normalize(vectors, dim=1)
-        return Vectors(_combined(weights, directions), similarity_.along, units=units)
+        return _combined(weights, torch.nn.functional.normalize(vectors, dim=1), similarity_.along, units)
     return Vectors(vectors, similarity_.ensure(similarity), weights, units)
 
 
-def _combined(weights: Tensor, vectors: Tensor) -> Tensor:
-    """``(1, D)``: the weighted sum; exactly zero, with a warning, where what is left of it is rounding."""
+def _combined(weights: Tensor, vectors: Tensor, similarity: Similarity, units: str) -> Vectors:
+    """The weighted sum as one vector; exactly zero, with a warning, where what is left of it is rounding."""
     total: Tensor = weights @ vectors
     if float(total.norm()) > CANCELLED * float(weights.abs() @ vectors.norm(dim=1)):
-        return total[None]
+        return Vectors(total[None], similarity, units=units)
     warnings.warn(
         "what the input is compared with cancels out, such as a corpus and a foil with one mean: every score is 0",
         RelaxWarning,
         stacklevel=2,
     )
-    return torch.zeros_like(total)[None]
+    return Vectors(torch.zeros_like(total)[None], similarity, units=units, constant=True)
 
 
 def contrast(vectors: Tensor, foil: Tensor, similarity: str | Similarity) -> Vectors:

@@ -42,7 +42,7 @@ class Recorded(Against):
 class _Recorder:
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
-        self.units, self.scale = reference.units, reference.scale
+        self.units, self.scale, self.constant = reference.units, reference.scale, reference.constant
         self.representations: list[Tensor] = []
         self.scores: list[Tensor] = []
 

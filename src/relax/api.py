@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,13 @@ def explain(
     inputs: Any,
     against: Any = None,
     *,
-    method: str = "relax",
+    method: str | None = None,
     n_masks: int | None = None,
     max_masks: int = 3000,
     reliability: float = 0.98,
     seed: int = 0,
-    masks: Masks | str = "grid",
-    fill: Fill | Any = "mean",
+    masks: Masks | str | Sequence[Masks] | None = None,
+    fill: Fill | Any = None,
     similarity: str | Similarity | None = None,
     design: str = "foldover",
     batch_size: int | str = "auto",
@@ -64,16 +64,19 @@ def explain(
         against: what masked representations are compared with, instead of the input's own: another input, a
             :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a :class:`Point`, a
             :class:`Direction` or a :class:`Dimension`.
-        method: a name from ``relax list methods``.
+        method: a name from ``relax list methods``. ``None``: ``"relax-fine"`` for pictures, ``"relax"`` for objects
+            of several views and where ``masks=`` says which. The paper's own setting is ``"relax"``.
         n_masks: at least that many masks, rounded up to whole blocks, for methods that take a number of masks (RELAX,
             U-RELAX, REPEAT; others have options of their own, such as ``n_samples=``). ``None``: as many as it takes
             for the reliability to reach ``reliability``, at most ``max_masks``.
         max_masks: limit of an adaptive run.
         reliability: target of an adaptive run: estimated correlation with the fully converged map, in (0, 1).
         seed: of the masks; the same seed gives the same masks for any batch size, device and number of inputs.
-        masks: ``"grid"`` (7x7, keep 0.5), ``"patches"`` (those of the encoder), or Masks.
+        masks: ``"grid"`` (7x7, keep 0.5), ``"patches"`` (those of the encoder), or Masks; several of them for
+            ``"relax-fine"``, which has its own unless they are given. All others have the grid.
         fill: what stands in for what is removed: ``"mean"``, ``"black"``, ``"blur"``, ``"noise"``, a colour, a
-            picture, or a Fill.
+            picture, or a Fill; a list of names for ``"relax-fine"``, which has blur and mean unless it is given. All
+            others have the mean.
         similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``;
             by default the reference's own, else cosine, and the dot product for gradient methods.
         design: ``"foldover"`` or ``"independent"``.
@@ -108,13 +111,13 @@ def explain(
             encoder,
             inputs,
             against,
-            method=method,
+            method=method or "relax",
             n_masks=n_masks,
             max_masks=max_masks,
             reliability=reliability,
             seed=seed,
-            masks=masks,
-            fill=fill,
+            masks="grid" if masks is None else masks,
+            fill="mean" if fill is None else fill,
             similarity=similarity,
             design=design,
             batch_size=batch_size,
@@ -124,6 +127,8 @@ def explain(
             views=views,
             **options,
         )
+    if method is None:
+        method = "relax-fine" if masks is None else "relax"
     if n_masks is not None and not METHODS[method].takes_masks:
         warnings.warn(
             f"method {method!r} does not take n_masks, its own options say how much work it does: "
@@ -152,8 +157,8 @@ def explain(
         against=against,
         method=METHODS[method],
         options=METHODS[method].options(options),
-        masks=masks,
-        fill=fills.ensure(fill),
+        kinds=_kinds(masks, METHODS[method]),
+        fills=_fills(fill, METHODS[method]),
         similarity=similarity,
         design=design,
         stopping=_stopping(n_masks, max_masks, reliability),
@@ -191,8 +196,8 @@ class _Plan:
     against: Against
     method: Method
     options: dict[str, Any]
-    masks: Masks | str
-    fill: Fill
+    kinds: tuple[Masks | str, ...] | None
+    fills: tuple[Fill, ...]
     similarity: str | Similarity
     design: str
     stopping: Stopping
@@ -209,11 +214,10 @@ class _Plan:
     def explain(self, source: Any, progress: bool) -> Explanation:
         began = time.perf_counter()
         prepared = self.encoder.prepare(source)
-        masks = masks_.ensure(self.masks, self.encoder.patch)
         with self.encoder.session(self.device, self.precision, self.batch_size) as session:
             tensor = prepared.tensor.to(session.device, torch.float32)
-            background = self.fill.background(tensor, self.encoder, self.seed)
-            masked = self._masked(tensor, background, masks)
+            kinds = self._kinds(tensor)
+            masked, *others = (self._masked(tensor, fill, kinds[0]) for fill in self.fills)
             design = DESIGNS[self.design]
             session.settle(lambda n: self._first(n, masked, design))
             own = session.encode(tensor[None])
@@ -228,6 +232,8 @@ class _Plan:
                     self.seed,
                     on_block,
                     self.against.signed,
+                    tuple(others),
+                    kinds,
                 )
                 maps = self.method.run(problem, **self.options)
             return Explanation(
@@ -244,7 +250,7 @@ class _Plan:
                 units=_units(maps, reference),
                 signed=maps.signed,
                 neutral=maps.neutral,
-                settings=self._settings(prepared, masks, session, time.perf_counter() - began),
+                settings=self._settings(prepared, kinds, session, time.perf_counter() - began),
             )
 
     def _first(self, n: int, masked: Masked, design: Design) -> Tensor:
@@ -254,23 +260,30 @@ class _Plan:
         block = design.block(0, masked.units, masked.masks.keep, self.seed)
         return masked(block[:n].to(masked.tensor.device))
 
-    def _masked(self, tensor: Tensor, background: Tensor, masks: Masks) -> Masked:
-        if not isinstance(self.fill, fills.Drop):
+    def _kinds(self, tensor: Tensor) -> tuple[Masks, ...]:
+        """The masks that were asked for, or the method's own."""
+        if self.kinds is None and self.method.kinds is not None:
+            return self.method.kinds(tensor)
+        return tuple(masks_.ensure(masks, self.encoder.patch) for masks in self.kinds or ("grid",))
+
+    def _masked(self, tensor: Tensor, fill: Fill, masks: Masks) -> Masked:
+        background = fill.background(tensor, self.encoder, self.seed)
+        if not isinstance(fill, fills.Drop):
             return Masked(tensor, background, masks)
         stage, patch = token_stage(self.encoder), self.encoder.patch
         if not isinstance(masks, masks_.PatchMasks) or patch is None or masks.patch % patch:
             raise ArgumentError("fill='drop' drops whole patches of the encoder: it needs masks='patches'")
         return Dropped(tensor, background, masks, stage, patch)
 
-    def _settings(self, prepared: Prepared, masks: Masks, session: Session, seconds: float) -> dict[str, Any]:
-        fill = self.fill.settings()
+    def _settings(self, prepared: Prepared, kinds: tuple[Masks, ...], session: Session, seconds: float) -> dict[str, Any]:
+        fill, masks = [fill.settings() for fill in self.fills], [masks.settings() for masks in kinds]
         return {
             "method": self.method.name,
             "encoder": self.encoder.settings(),
             "input": prepared.source,
             "against": None if self.against.itself else self.against.settings(),
-            "masks": masks.settings(),
-            "fill": fill,
+            "masks": masks[0] if len(masks) == 1 else masks,
+            "fill": fill[0] if len(fill) == 1 else fill,
             "similarity": similarity_.name_of(self.similarity),
             "design": self.design,
             "stopping": self.stopping.settings(),
@@ -287,12 +300,33 @@ class _Plan:
             },
             "reproducible": {
                 "similarity": isinstance(self.similarity, str),
-                "fill": fill.get("name") in ("mean", "solid", "blur", "noise", "drop"),
+                "fill": all(one.get("name") in ("mean", "solid", "blur", "noise", "drop") for one in fill),
                 "against": self.against.itself,
                 "options": all(_plain(v) for v in self.options.values()),
             },
             "versions": versions(),
         }
+
+
+def _kinds(masks: Any, method: Method) -> tuple[Masks | str, ...] | None:
+    """One kind of masks, several, or ``None`` for the method's own."""
+    if masks is None:
+        return None
+    several = tuple(masks) if isinstance(masks, (list, tuple)) else (masks,)
+    if not several or (len(several) > 1 and not method.kinds):
+        raise ArgumentError(f"method {method.name!r} takes one kind of masks, got {len(several)}")
+    return several
+
+
+def _fills(fill: Any, method: Method) -> tuple[Fill, ...]:
+    """One fill, several, or those of the method; a list of three numbers is a colour."""
+    if fill is None:
+        return tuple(fills.ensure(name) for name in method.fills)
+    if isinstance(fill, (list, tuple)) and not all(isinstance(item, int) for item in fill):
+        if len(fill) > 1 and not method.kinds:
+            raise ArgumentError(f"method {method.name!r} takes one fill, got {len(fill)}")
+        return tuple(fills.ensure(item) for item in fill)
+    return (fills.ensure(fill),)
 
 
 def _units(maps: Maps, reference: Reference) -> dict[str, str]:

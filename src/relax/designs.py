@@ -31,6 +31,9 @@ class Design(Protocol):
 
     group: int
 
+    def sized(self, size: int) -> Design:
+        """The same design with at most that many masks in a block."""
+
     def block_size(self, n_units: int) -> int:
         """Masks in a block."""
 
@@ -49,6 +52,9 @@ class Independent:
 
     def __init__(self, size: int = 128) -> None:
         self.size = size
+
+    def sized(self, size: int) -> Independent:
+        return Independent(size)
 
     def block_size(self, n_units: int) -> int:
         return self.size
@@ -74,13 +80,24 @@ class FoldOver:
 
     Only ``keep = 0.5`` is possible: the complement of a mask that keeps a third of its units keeps two thirds.
 
+    Args:
+        size: masks in a block, at most; of a block that would be larger it takes random rows and their complements.
+            Units are then still kept in exactly half of the masks, but no longer quite free of each other.
+
     Sources: Box & Wilson (1951) for the fold-over of two-level designs; Owen (1995) for scrambled nets.
     """
 
     group = 4
 
+    def __init__(self, size: int | None = None) -> None:
+        self.size = size
+
+    def sized(self, size: int) -> FoldOver:
+        return FoldOver(size)
+
     def block_size(self, n_units: int) -> int:
-        return 2 * _order(n_units)
+        whole = 2 * _order(n_units)
+        return whole if self.size is None else min(whole, self.size)
 
     def block(self, index: int, units: Units, keep: float, seed: int) -> Block:
         if keep != 0.5:
@@ -93,6 +110,9 @@ class FoldOver:
         columns = stream.permutation(order)[: units.n_units]
         signs = stream.choice((-1, 1), units.n_units)
         half = hadamard(order)[:, columns] * signs > 0
+        rows = self.block_size(units.n_units) // 2
+        if rows < order:
+            half = half[stream.permutation(order)[:rows]]
         return _block(np.concatenate([half, ~half]), self._placement(index, units.placements, seed))
 
     def _placement(self, index: int, placements: tuple[int, ...], seed: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -162,8 +163,8 @@ class Explanation:
             "method": settings["method"],
             "n_masks": self.n_masks or None,
             "seed": settings["seed"],
-            "masks": masks.create(**settings["masks"]),
-            "fill": fills.create(**settings["fill"]),
+            "masks": _made(masks.create, settings["masks"]),
+            "fill": _made(fills.create, settings["fill"]),
             "similarity": settings["similarity"],
             "design": settings["design"],
             "precision": settings["precision"],
@@ -232,3 +233,8 @@ class Explanation:
             f"Explanation({self.settings['method']} of {name}, {size}, "
             f"n_masks={self.n_masks}, reliability={self.reliability:.3f})"
         )
+
+
+def _made(create: Callable[..., Any], settings: Any) -> Any:
+    """What settings describe: one thing or several."""
+    return [create(**one) for one in settings] if isinstance(settings, list) else create(**settings)

@@ -122,23 +122,22 @@ def run(
         moments: what the sums are added to; by default new ones.
     """
     device = masked.tensor.device
-    # sums need double precision, which Apple's GPUs do not have
-    sums_on = torch.device("cpu") if device.type == "mps" else device
-    units = masked.units if sums_on == device else masked.masks.over(masked.tensor.to(sums_on))
-    moments = Moments(units.shape, sums_on, design.group) if moments is None else moments
-    wrong = torch.zeros((), dtype=torch.int64, device=sums_on)
+    sums = sums_on(device)
+    units = masked.units if sums == device else masked.masks.over(masked.tensor.to(sums))
+    moments = Moments(units.shape, sums, design.group) if moments is None else moments
+    wrong = torch.zeros((), dtype=torch.int64, device=sums)
     done = False
     while not done:
         index = moments.n_blocks
         block = design.block(index, units, masked.masks.keep, seed)
-        scores = scores_of(session, masked, reference, block).to(sums_on, torch.float64)
+        scores = scores_of(session, masked, reference, block).to(sums, torch.float64)
         wrong += (~torch.isfinite(scores)).sum()
         if index == 0:
             session.check_finite()
             _check_scores(int(wrong))
             if not reference.constant:
                 _check_sees(session, scores)
-        moments.update(units, block.to(sums_on), scores)
+        moments.update(units, block.to(sums), scores)
         done = stopping.done(moments)
         if on_block is not None:
             reliability = moments.reliability()
@@ -147,6 +146,11 @@ def run(
     session.check_finite()
     _check_scores(int(wrong))
     return moments
+
+
+def sums_on(device: torch.device) -> torch.device:
+    """Where sums are kept: they need double precision, which Apple's GPUs do not have."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def scores_of(session: Session, masked: Masked, reference: Reference, block: Block) -> Tensor:

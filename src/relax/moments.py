@@ -126,6 +126,10 @@ class Moments:
         """``(H, W)`` float64 in units of the score; NaN with fewer than two blocks."""
         return self._map(self._error_variance().sqrt())
 
+    def level_error(self) -> float:
+        """Standard error of the mean over the map: the part of the error that all pixels share."""
+        return float(self._error_variance()[-1].sqrt())
+
     def mean_score(self) -> float:
         """Over all masks: the importance of a pixel whose visibility makes no difference."""
         return float(self._scores) / max(self.n_masks, 1)

@@ -20,7 +20,7 @@ def evaluate(
     ] = "efficientnet-lite0",
     methods: Annotated[
         str, typer.Option(help="Names from `relax list methods`, with commas.")
-    ] = "relax,smoothgrad,saliency,lafam,occlusion,random",
+    ] = "relax-fine,relax,smoothgrad,saliency,lafam,occlusion,random",
     metrics: Annotated[
         str | None, typer.Option(help="Names from `relax list metrics`, with commas; those that need no more maps.")
     ] = None,
@@ -33,8 +33,10 @@ def evaluate(
         ),
     ] = None,
     ood: Annotated[str | None, typer.Option(help="Another data set, to be told apart by the mean uncertainty.")] = None,
-    fill: Annotated[str, typer.Option(help="Name from `relax list fills`.")] = "mean",
-    kind: Annotated[str, typer.Option(help="Kind of masks, from `relax list masks`.")] = "grid",
+    fill: Annotated[str | None, typer.Option(help="Name from `relax list fills`; each method's own if not given.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of masks, from `relax list masks`; each method's own if not given.")
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="METHOD.NAME=VALUE, such as smoothgrad.n_samples=16.")
     ] = None,

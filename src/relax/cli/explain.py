@@ -36,15 +36,22 @@ def explain(
     foil: Annotated[Path | None, typer.Option(help="Rather than with this picture, or those in this folder.")] = None,
     text: Annotated[str | None, typer.Option(help="Compare with this sentence (encoders with a text tower).")] = None,
     text_foil: Annotated[list[str] | None, typer.Option(help="Rather than with this sentence; repeatable.")] = None,
-    method: Annotated[str, typer.Option(help="Name from `relax list methods`.")] = "relax",
+    method: Annotated[
+        str | None, typer.Option(help="Name from `relax list methods`; relax-fine for pictures if not given.")
+    ] = None,
     masks: Annotated[int | None, typer.Option(help="Number of masks; as many as it takes if not given.")] = None,
     max_masks: Annotated[int, typer.Option(help="Limit when --masks is not given.")] = 3000,
     reliability: Annotated[float, typer.Option(help="Target when --masks is not given.")] = 0.98,
     seed: Annotated[int, typer.Option(help="Seed of the masks.")] = 0,
-    kind: Annotated[str, typer.Option(help="Kind of masks, from `relax list masks`.")] = "grid",
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of masks, from `relax list masks`; the method's own if not given.")
+    ] = None,
     cells: Annotated[str | None, typer.Option(help="Grid cells a side, or ROWSxCOLUMNS.", metavar="N|RxC")] = None,
     keep: Annotated[float, typer.Option(help="Probability that a unit is kept.")] = 0.5,
-    fill: Annotated[str, typer.Option(help="Name from `relax list fills`, a colour, or a picture.")] = "mean",
+    fill: Annotated[
+        str | None,
+        typer.Option(help="Name from `relax list fills`, a colour, or a picture; the method's own if not given."),
+    ] = None,
     similarity: Annotated[
         str | None, typer.Option(help="Name from `relax list similarities`; the method's own if not given.")
     ] = None,
@@ -70,6 +77,8 @@ def explain(
     from relax.encoders import load_encoder
 
     set_threads(threads)
+    if kind is None and (cells or keep != 0.5):
+        kind = "grid"
     options: dict[str, Any] = {"keep": keep} if kind in masks_.MASKS and (cells or keep != 0.5) else {}
     if cells is not None:
         options["cells"] = cells_of(cells)
@@ -79,7 +88,7 @@ def explain(
         "max_masks": max_masks,
         "reliability": reliability,
         "seed": seed,
-        "masks": masks_.create(kind, **options) if options else kind,
+        "masks": masks_.create(str(kind), **options) if options else kind,
         "fill": fill,
         "similarity": similarity,
         "design": design,

@@ -226,8 +226,9 @@ def _check(
         if method not in methods:
             raise ArgumentError(f"options for {method!r}, which is not among the methods: {', '.join(methods)}")
         METHODS[method].options({name: value for name, value in own.items() if name not in known})
-    fills.ensure(arguments.get("fill", "mean"))
-    recipe = arguments.get("masks", "grid")
+    if arguments.get("fill") is not None:
+        fills.ensure(arguments["fill"])
+    recipe = arguments.get("masks")
     if isinstance(recipe, str):
         masks_.MASKS[recipe]
 
@@ -282,7 +283,7 @@ def _judge(
 
 
 def _n_units(arguments: Mapping[str, Any], encoder: Encoder, tensor: Tensor) -> int:
-    return masks_.ensure(arguments.get("masks", "grid"), encoder.patch).over(tensor).n_units
+    return masks_.ensure(arguments.get("masks") or "grid", encoder.patch).over(tensor).n_units
 
 
 def _mask_as_seen(sample: Sample, prepared: Prepared) -> np.ndarray | None:

@@ -9,12 +9,14 @@ from math import nan
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from relax import loop
 from relax.designs import Design
 from relax.encoders import Session
 from relax.errors import ArgumentError
 from relax.loop import Masked, OnBlock
+from relax.masks import Masks
 from relax.moments import Moments
 from relax.references import Reference
 from relax.stopping import Stopping
@@ -33,6 +35,8 @@ class Problem:
         seed: of everything random.
         on_block: to be called after each block.
         signed: whether parts of the input may also push away from the reference.
+        others: the input with further fills, for methods that take several.
+        kinds: of masks, the first of them those of ``masked``, for methods that take several.
     """
 
     session: Session
@@ -43,6 +47,13 @@ class Problem:
     seed: int
     on_block: OnBlock | None
     signed: bool = False
+    others: tuple[Masked, ...] = ()
+    kinds: tuple[Masks, ...] = ()
+
+    @property
+    def filled(self) -> tuple[Masked, ...]:
+        """The input with each of the fills."""
+        return (self.masked, *self.others)
 
     def moments(self, into: Moments | None = None) -> Moments:
         """Run the loop; the moments of all masks, added to those that are given."""
@@ -128,6 +139,8 @@ class Method:
         run: the recipe, ``run(problem, **options)``.
         similarity: the similarity that it uses unless another is asked for.
         compares: whether its maps depend on what the input is compared with.
+        fills: what it removes parts with, unless a fill is asked for.
+        kinds: for methods that take several kinds of masks and several fills: its own ones for a model-ready input.
         budget: from forwards and the number of units to arguments that keep to them; ``None`` if it has no choice.
     """
 
@@ -140,6 +153,8 @@ class Method:
     similarity: str = "cosine"
     budget: Budget | None = None
     compares: bool = True
+    fills: tuple[str, ...] = ("mean",)
+    kinds: Callable[[Tensor], tuple[Masks, ...]] | None = None
 
     @property
     def takes_masks(self) -> bool:

@@ -1,0 +1,172 @@
+"""RELAX with gradients: what a mask shows, and how much the score would move if a pixel of it were shown a little more.
+
+At a masked input ``x̃ = b + (x − b) ⊙ M`` the derivative of the score in the mask is
+``∂s/∂M_p = Σ_c (x_pc − b_pc) ∂s/∂x̃_pc``, and one backward pass gives it for every pixel. Averaged with its sign over
+masks it is mostly noise; its mean magnitude tells the pixels that the score depends on from those that it does not, at
+a resolution that no grid of masks reaches. The masks themselves say where in the picture they belong. With the effect
+``a = R − E[s]`` of one grid (7x7) and ``t = (mean |∂s/∂M|)^½``,
+
+* importance ``R = E[s] + ½ (a + κ t)``, with κ the ratio of the two spatial standard deviations;
+* both for each fill, brought together as in :mod:`relax.methods.fine`;
+* uncertainty the spread of the score over the masks, standard error from independent blocks of masks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan, sqrt
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relax.errors import ArgumentError
+from relax.loop import Masked, Progress, sums_on
+from relax.masks import Block, GridMasks
+from relax.methods.base import Maps, Method, Problem, budget
+from relax.methods.fine import FILLS, fills_of
+from relax.moments import Moments
+
+BLOCK = 16
+"""Masks that share a placement."""
+
+CHUNK = 8
+"""Rows in a backward."""
+
+
+@dataclass(eq=False)
+class Sensed:
+    """Scores and gradients of one fill's masks.
+
+    Attributes:
+        masked: the input.
+        seed: of the masks.
+        moments: of the scores.
+        total: ``(H, W)``: sum of |∂s/∂M|.
+        squares: the same squared, block by block.
+    """
+
+    masked: Masked
+    seed: int
+    moments: Moments
+    total: Tensor
+    squares: Tensor
+
+    def effect(self) -> Tensor:
+        return self.moments.importance() - self.moments.mean_score()
+
+    def magnitude(self) -> Tensor:
+        """Mean |∂s/∂M|."""
+        return self.total / self.moments.n_masks
+
+    def ratio(self) -> float:
+        """κ: from roots of magnitudes to units of the score."""
+        spread = float(self.magnitude().sqrt().std())
+        return float(self.effect().std()) / spread if spread > 0 else 0.0
+
+    def relief(self) -> Tensor:
+        return 0.5 * (self.effect() + self.ratio() * self.magnitude().sqrt())
+
+    def variance(self, levels: bool) -> Tensor:
+        """Of the relief, from the spread of blocks, that of a root being ``Var(m) / 4m``."""
+        n = self.moments.n_blocks
+        if n < 2:
+            return torch.full_like(self.total, nan)
+        error = self.moments.standard_error().square()
+        if not levels:
+            error = (error - self.moments.level_error() ** 2).clamp_min(0)
+        mean = self.total / n
+        of_mean = (self.squares / n - mean.square()).clamp_min(0) / (n - 1)
+        of_root = (of_mean / (4 * mean.clamp_min(1e-30))) / (self.moments.n_masks / n)
+        return 0.25 * (error + self.ratio() ** 2 * of_root)
+
+
+def relax_gradient(problem: Problem, *, n_samples: int = 96) -> Maps:
+    """RELAX on one grid with two fills, and the magnitude of the score's derivative in the mask.
+
+    Args:
+        problem: the input.
+        n_samples: masks, each with a forward and a backward; rounded up to blocks of 16 a fill.
+    """
+    if n_samples < 2:
+        raise ArgumentError(f"expected `n_samples` to be at least 2, got {n_samples!r}")
+    design = problem.design.sized(min(BLOCK, n_samples))
+    sensed = []
+    for number, masked in enumerate(fills_of(problem)):
+        shape, device = masked.units.shape, sums_on(masked.tensor.device)
+        seed = int(np.random.SeedSequence([problem.seed, number]).generate_state(1)[0])
+        zeros = torch.zeros(shape, dtype=torch.float64, device=device)
+        sensed.append(Sensed(masked, seed, Moments(shape, device), zeros, zeros.clone()))
+    done = 0
+    while done < n_samples:
+        for one in sensed:
+            if done >= n_samples:
+                break
+            block = design.block(one.moments.n_blocks, one.masked.units, one.masked.masks.keep, one.seed)
+            scores, sums = _slopes(problem, one.masked, block)
+            one.moments.update(one.masked.units, block.to(sums.device), scores)
+            one.total += sums
+            one.squares += sums.square()
+            done += len(block)
+            if problem.on_block is not None:
+                problem.on_block(Progress(done, max(done, n_samples), nan))
+    problem.session.check_finite()
+    return _maps([one for one in sensed if one.moments.n_blocks], problem)
+
+
+def _maps(sensed: list[Sensed], problem: Problem) -> Maps:
+    weights = np.array([1 / max(float(one.effect().std()), 1e-12) for one in sensed])
+    weights /= weights.sum()
+    pairs = list(zip(weights.tolist(), sensed, strict=True))
+    neutral = sum(w * one.moments.mean_score() for w, one in pairs)
+    importance = neutral + sum(w * one.relief() for w, one in pairs)
+    middle = sum(w * one.moments.importance() for w, one in pairs)
+    spread = sum(w * (one.moments.uncertainty() + (one.moments.importance() - middle).square()) for w, one in pairs)
+    error = sum(w**2 * one.variance(levels=True) for w, one in pairs)
+    noise = float(sum(w**2 * one.variance(levels=False) for w, one in pairs).mean())
+    signal = float(importance.var())
+    return Maps(
+        importance=importance.cpu().numpy(),
+        uncertainty=spread.cpu().numpy(),
+        standard_error=error.sqrt().cpu().numpy(),
+        n_masks=sum(one.moments.n_masks for one in sensed),
+        n_blocks=sum(one.moments.n_blocks for one in sensed),
+        degrees_of_freedom=sum(one.moments.degrees_of_freedom for one in sensed),
+        reliability=sqrt(min(max(1 - noise / signal, 0.0), 1.0)) if noise == noise and signal > 0 else nan,
+        signed=problem.signed,
+        neutral=float(neutral),
+    )
+
+
+def _slopes(problem: Problem, masked: Masked, block: Block) -> tuple[Tensor, Tensor]:
+    """``(B,)`` scores of a block's masks, and ``(H, W)`` the sum over them of |∂s/∂M|; float64."""
+    block = block.to(masked.tensor.device)
+    difference = masked.tensor - masked.background
+    device = sums_on(difference.device)
+    scores, total = [], torch.zeros(difference.shape[-2:], dtype=torch.float64, device=device)
+    for start in range(0, len(block), CHUNK):
+        with torch.enable_grad():
+            rows = masked(block[start : start + CHUNK]).detach().requires_grad_()
+            score = problem.reference.score(problem.session(rows))
+            if not score.requires_grad:
+                raise ArgumentError(
+                    f"encoder {problem.session.encoder.name!r} or its reference gives no gradients; "
+                    "method='relax-fine' needs forwards only"
+                )
+            (gradient,) = torch.autograd.grad(score.sum(), rows)
+        scores.append(score.detach())
+        total += (gradient * difference).sum(1).abs().sum(0).to(device, torch.float64)
+    return torch.cat(scores).to(device, torch.float64), total
+
+
+RELAX_GRADIENT = Method(
+    name="relax-gradient",
+    summary="RELAX on one grid, refined by the magnitude of the score's derivative in the mask",
+    needs="gradients",
+    cost="n_samples + 1, n_samples backwards",
+    source="this project, on Wickstrøm et al., IJCV 2023; docs/quality.md",
+    run=relax_gradient,
+    budget=budget("n_samples", 3),
+    fills=FILLS,
+    kinds=lambda tensor: (GridMasks(7),),
+)

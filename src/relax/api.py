@@ -275,7 +275,9 @@ class _Plan:
             raise ArgumentError("fill='drop' drops whole patches of the encoder: it needs masks='patches'")
         return Dropped(tensor, background, masks, stage, patch)
 
-    def _settings(self, prepared: Prepared, kinds: tuple[Masks, ...], session: Session, seconds: float) -> dict[str, Any]:
+    def _settings(
+        self, prepared: Prepared, kinds: tuple[Masks, ...], session: Session, seconds: float
+    ) -> dict[str, Any]:
         fill, masks = [fill.settings() for fill in self.fills], [masks.settings() for masks in kinds]
         return {
             "method": self.method.name,

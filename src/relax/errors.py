@@ -15,6 +15,10 @@ class EncoderError(RelaxError, RuntimeError):
     """An encoder cannot be loaded, or returned something that is not a batch of representations."""
 
 
+class NothingSeenError(EncoderError):
+    """All masked inputs have the same score: masking changes nothing that the encoder sees."""
+
+
 class ArgumentError(RelaxError, ValueError):
     """An argument is out of range or does not go with another one."""
 

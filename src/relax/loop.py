@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from relax.designs import Design
 from relax.encoders import Session
 from relax.encoders.tokens import only_patches
-from relax.errors import EncoderError
+from relax.errors import EncoderError, NothingSeenError
 from relax.masks import Block, Masks, Units
 from relax.moments import Moments
 from relax.references import Reference
@@ -45,16 +45,18 @@ class Masked:
         tensor: ``(C, H, W)``, model-ready.
         background: what stands in for removed parts, of the same shape.
         masks: the recipe for the parts; they are laid over the input when a method first asks for them.
+        laid: the parts, where they are known.
     """
 
     tensor: Tensor
     background: Tensor
     masks: Masks
+    laid: Units | None = field(default=None, kw_only=True)
 
     @cached_property
     def units(self) -> Units:
         """The parts."""
-        return self.masks.over(self.tensor)
+        return self.masks.over(self.tensor) if self.laid is None else self.laid
 
     def __call__(self, block: Block) -> Tensor:
         """``b + (x − b) ⊙ M`` for every mask of a block: ``(B, C, H, W)``."""
@@ -171,7 +173,7 @@ def _check_sees(session: Session, scores: Tensor) -> None:
     """Raise if masking changes nothing: there would be nothing to explain."""
     spread = float(scores.max() - scores.min())
     if spread <= 1e-6 * float(scores.abs().max()):
-        raise EncoderError(
+        raise NothingSeenError(
             f"all {len(scores)} masked inputs have the same score {float(scores[0]):.6g} with encoder "
             f"{session.encoder.name!r}: its representation is constant, of length one, or zero, the input equals the "
             "fill, or what it is compared with is the same for all of them; check the encoder, the fill and against="

@@ -63,8 +63,8 @@ class Moments:
     def __init__(self, shape: tuple[int, ...], device: torch.device | str = "cpu", group: int = 1) -> None:
         self.shape = tuple(shape)
         self.group = group
-        self.n_masks = 0
-        self.n_blocks = 0
+        self.n_masks: int = 0
+        self.n_blocks: int = 0
         # The last column is the mean over the map: its error is an error of level, not of the map's pattern.
         columns = math.prod(self.shape) + 1
         self._sums = torch.zeros(3, columns, dtype=torch.float64, device=device)  # Σ M, Σ s M, Σ s² M

@@ -7,16 +7,30 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from relax.errors import ArgumentError
-from relax.moments import Moments
+
+
+class Counted(Protocol):
+    """What was tried so far: the moments of one run of masks, or of several."""
+
+    @property
+    def n_masks(self) -> int:
+        """Masks."""
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks of them."""
+
+    def reliability(self) -> float:
+        """Estimated correlation with the converged map; NaN while it is not known."""
 
 
 class Stopping(Protocol):
     """Decides after each block whether the map is good enough."""
 
-    def done(self, moments: Moments) -> bool:
+    def done(self, moments: Counted) -> bool:
         """Whether to stop."""
 
-    def expected(self, moments: Moments, reliability: float | None) -> int:
+    def expected(self, moments: Counted, reliability: float | None) -> int:
         """The number of masks at which the run will probably end."""
 
     def settings(self) -> dict[str, Any]:
@@ -32,10 +46,10 @@ class FixedNumber:
     def __post_init__(self) -> None:
         _check_count("n_masks", self.n_masks)
 
-    def done(self, moments: Moments) -> bool:
+    def done(self, moments: Counted) -> bool:
         return moments.n_masks >= self.n_masks
 
-    def expected(self, moments: Moments, reliability: float | None) -> int:
+    def expected(self, moments: Counted, reliability: float | None) -> int:
         return self.n_masks
 
     def settings(self) -> dict[str, Any]:
@@ -61,13 +75,13 @@ class UntilReliable:
             raise ArgumentError(f"expected `reliability` between 0 and 1 (both excluded), got {self.target!r}")
         _check_count("max_masks", self.max_masks)
 
-    def done(self, moments: Moments) -> bool:
+    def done(self, moments: Counted) -> bool:
         per_block = moments.n_masks // moments.n_blocks
         if moments.n_masks + per_block > self.max_masks:
             return True
         return moments.n_blocks >= self.min_blocks and moments.reliability() >= self.target
 
-    def expected(self, moments: Moments, reliability: float | None) -> int:
+    def expected(self, moments: Counted, reliability: float | None) -> int:
         """Noise falls as one over the number of masks, which tells when it will be low enough."""
         if reliability is None or not math.isfinite(reliability):
             return self.max_masks

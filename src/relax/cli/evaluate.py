@@ -33,7 +33,9 @@ def evaluate(
         ),
     ] = None,
     ood: Annotated[str | None, typer.Option(help="Another data set, to be told apart by the mean uncertainty.")] = None,
-    fill: Annotated[str | None, typer.Option(help="Name from `relax list fills`; each method's own if not given.")] = None,
+    fill: Annotated[
+        str | None, typer.Option(help="Name from `relax list fills`; each method's own if not given.")
+    ] = None,
     kind: Annotated[
         str | None, typer.Option(help="Kind of masks, from `relax list masks`; each method's own if not given.")
     ] = None,

@@ -79,7 +79,7 @@ def explain(
     set_threads(threads)
     if kind is None and (cells or keep != 0.5):
         kind = "grid"
-    options: dict[str, Any] = {"keep": keep} if kind in masks_.MASKS and (cells or keep != 0.5) else {}
+    options: dict[str, Any] = {"keep": keep} if kind and kind in masks_.MASKS and (cells or keep != 0.5) else {}
     if cells is not None:
         options["cells"] = cells_of(cells)
     arguments: dict[str, Any] = {

@@ -28,6 +28,12 @@ def center(problem: Problem, *, width: float = 0.25) -> Maps:
     return Maps(np.outer(rows, columns), units={"importance": "nearness to the centre"})
 
 
+def contrast(problem: Problem) -> Maps:
+    """Mean over channels of |input − fill|: how much removing a pixel changes it, whatever the encoder."""
+    difference = (problem.masked.tensor - problem.masked.background).abs().mean(0)
+    return Maps(difference.double().cpu().numpy(), units={"importance": "units of the input"})
+
+
 BASELINES = (
     Method("random", "uniform noise: a baseline", "nothing", "1", "a baseline", random, compares=False),
     Method(
@@ -38,5 +44,15 @@ BASELINES = (
         "a baseline",
         center,
         compares=False,
+    ),
+    Method(
+        "contrast",
+        "how much removing a pixel changes the input: a baseline",
+        "nothing",
+        "1",
+        "a baseline",
+        contrast,
+        compares=False,
+        fills=("blur",),
     ),
 )

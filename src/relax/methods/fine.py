@@ -19,36 +19,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import nan, sqrt
+from itertools import chain
+from math import inf, nan, sqrt
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from relax.errors import ArgumentError
+from relax.errors import ArgumentError, NothingSeenError
 from relax.loop import Masked, Progress, sums_on
 from relax.masks import GridMasks, Masks, SuperpixelMasks
 from relax.methods.base import Maps, Method, Problem, budget
 from relax.moments import Moments
 from relax.stopping import FixedNumber
 
-SIZES: dict[Masks, int] = {
-    GridMasks(7): 64,
-    GridMasks(14): 128,
-    SuperpixelMasks(n_segments=60): 64,
-    SuperpixelMasks(n_segments=120): 64,
-    SuperpixelMasks(n_segments=250): 64,
-    GridMasks(28): 256,
+SIZES: dict[Masks, tuple[int, int]] = {
+    GridMasks(7): (49, 32),
+    GridMasks(14): (196, 64),
+    SuperpixelMasks(n_segments=60): (60, 32),
+    SuperpixelMasks(n_segments=120): (120, 32),
+    SuperpixelMasks(n_segments=250): (250, 32),
+    GridMasks(28): (784, 128),
 }
-"""The kinds of masks, from coarse to fine, and the masks of each in a block."""
+"""The kinds of masks, from coarse to fine: their units (of superpixels: about), and the masks in a block."""
 
-LARGEST_BLOCK = 256
+LARGEST_BLOCK = 128
 """Masks in a block of a kind that is not among them."""
 
 FILLS = ("blur", "mean")
 
 LEAST_CELL = 4
-"""Pixels of the side of a cell, below which a kind of masks is left out."""
+"""Pixels of the side of a unit, below which a kind of masks is left out."""
 
 CONTRAST = 0.5
 """Exponent of the contrast."""
@@ -62,7 +63,7 @@ class Part:
         masked: the input.
         seed: of its masks.
         share: of the map, before the effects are brought to one scale.
-        size: masks in a block.
+        size: masks in a block; two of them are tried in a turn, from whose difference the error is known.
         moments: of the masks that were tried.
     """
 
@@ -83,14 +84,17 @@ class Part:
 
 @dataclass(eq=False)
 class Parts:
-    """What the masks of all parts say together; what :class:`relax.stopping.Stopping` asks for is here too."""
+    """What the masks of all parts say together.
+
+    Attributes:
+        parts: that were tried.
+        exponent: of the contrast.
+        rounds: complete ones, in which every part had its turn.
+    """
 
     parts: list[Part]
     exponent: float
-
-    @property
-    def tried(self) -> list[Part]:
-        return [part for part in self.parts if part.moments.n_blocks]
+    rounds: int = 0
 
     @property
     def n_masks(self) -> int:
@@ -101,38 +105,38 @@ class Parts:
         return sum(part.moments.n_blocks for part in self.parts)
 
     def weights(self) -> list[float]:
-        """Of the parts that were tried, summing to one."""
-        raw = [part.share / max(float(part.effect().std()), 1e-12) for part in self.tried]
+        """Of the parts, summing to one."""
+        raw = [part.share / max(float(part.effect().std()), 1e-12) for part in self.parts]
         return [value / sum(raw) for value in raw]
 
     def neutral(self) -> float:
-        return sum(w * part.moments.mean_score() for w, part in zip(self.weights(), self.tried, strict=True))
+        return sum(w * part.moments.mean_score() for w, part in zip(self.weights(), self.parts, strict=True))
 
     def importance(self) -> Tensor:
         terms = [
             w * (part.moments.mean_score() + part.contrast(self.exponent) * part.effect())
-            for w, part in zip(self.weights(), self.tried, strict=True)
+            for w, part in zip(self.weights(), self.parts, strict=True)
         ]
         return torch.stack(terms).sum(0)
 
     def uncertainty(self) -> Tensor:
         weights = self.weights()
-        seen = [part.moments.importance() for part in self.tried]
+        seen = [part.moments.importance() for part in self.parts]
         middle = torch.stack([w * r for w, r in zip(weights, seen, strict=True)]).sum(0)
         spreads = [
             w * (part.moments.uncertainty() + (r - middle).square())
-            for w, part, r in zip(weights, self.tried, seen, strict=True)
+            for w, part, r in zip(weights, self.parts, seen, strict=True)
         ]
         return torch.stack(spreads).sum(0)
 
     def variance(self, levels: bool = True) -> Tensor:
-        """``(H, W)``: squared standard error; NaN while a part has less than two blocks.
+        """``(H, W)``: squared standard error.
 
         Args:
             levels: with the error that all pixels share.
         """
         terms = []
-        for w, part in zip(self.weights(), self.tried, strict=True):
+        for w, part in zip(self.weights(), self.parts, strict=True):
             error = part.moments.standard_error().square()
             if not levels:
                 error = (error - part.moments.level_error() ** 2).clamp_min(0)
@@ -140,11 +144,26 @@ class Parts:
         return torch.stack(terms).sum(0)
 
     def reliability(self) -> float:
-        """Estimated correlation with the converged map; NaN until every part has two blocks."""
-        if any(part.moments.n_blocks < 2 for part in self.parts):
-            return nan
+        """Estimated correlation with the converged map; NaN, not known, in the first round."""
+        return self.agreement() if self.rounds else nan
+
+    def agreement(self) -> float:
+        """The same for the masks that were tried, whichever they are."""
         noise, signal = float(self.variance(levels=False).mean()), float(self.importance().var())
         return sqrt(min(max(1 - noise / signal, 0.0), 1.0)) if signal > 0 else 0.0
+
+    def maps(self, signed: bool) -> Maps:
+        return Maps(
+            importance=self.importance().cpu().numpy(),
+            uncertainty=self.uncertainty().cpu().numpy(),
+            standard_error=self.variance().sqrt().cpu().numpy(),
+            n_masks=self.n_masks,
+            n_blocks=self.n_blocks,
+            degrees_of_freedom=sum(part.moments.degrees_of_freedom for part in self.parts),
+            reliability=self.agreement(),
+            signed=signed,
+            neutral=self.neutral(),
+        )
 
 
 def relax_fine(problem: Problem, *, contrast: float = CONTRAST) -> Maps:
@@ -156,53 +175,81 @@ def relax_fine(problem: Problem, *, contrast: float = CONTRAST) -> Maps:
     """
     if not 0.0 <= contrast <= 2.0:
         raise ArgumentError(f"expected `contrast` from 0 to 2, got {contrast!r}")
-    parts = Parts(parts_of(problem), contrast)
-    cycle = sum(part.size for part in parts.parts)
-    limit = getattr(problem.stopping, "max_masks", None)
-    for part in _in_turn(parts.parts):
-        alone = replace(
-            problem,
-            masked=part.masked,
-            design=problem.design.sized(part.size),
-            seed=part.seed,
-            stopping=FixedNumber(part.moments.n_masks + 1),
-            on_block=None,
-        )
-        alone.moments(part.moments)
-        reliability = parts.reliability() if part is parts.parts[-1] else nan
+    return tried(problem, contrast).maps(problem.signed)
+
+
+def tried(problem: Problem, contrast: float = CONTRAST) -> Parts:
+    """All parts with their masks tried, in rounds from coarse to fine, until there are enough.
+
+    An adaptive run ends with a round, a number of masks with a turn of one part.
+    """
+    parts = Parts([], contrast)
+    most = getattr(problem.stopping, "max_masks", inf)
+    unseen: NothingSeenError | None = None
+    for part in chain(_made(problem), _again(problem, parts, most)):
+        if parts.parts and parts.n_masks + 2 * part.size > most:
+            break
+        try:
+            _try(problem, part)
+        except NothingSeenError as error:  # such as of a fill that the encoder does not tell from the input
+            unseen = error
+            continue
+        if not parts.rounds:
+            parts.parts.append(part)
+        done = problem.stopping.done(parts)
         if problem.on_block is not None:
-            expected = problem.stopping.expected(parts, reliability)
-            problem.on_block(Progress(parts.n_masks, max(expected, parts.n_masks), reliability))
-        if part is parts.parts[-1] and limit is not None and parts.n_masks + cycle > limit:
+            reliability = parts.reliability()
+            expected = parts.n_masks if done else max(problem.stopping.expected(parts, reliability), parts.n_masks)
+            problem.on_block(Progress(parts.n_masks, expected, reliability))
+        if done:
             break
-        if problem.stopping.done(parts):
-            break
-    return Maps(
-        importance=parts.importance().cpu().numpy(),
-        uncertainty=parts.uncertainty().cpu().numpy(),
-        standard_error=parts.variance().sqrt().cpu().numpy(),
-        n_masks=parts.n_masks,
-        n_blocks=parts.n_blocks,
-        degrees_of_freedom=sum(part.moments.degrees_of_freedom for part in parts.tried),
-        reliability=parts.reliability(),
-        signed=problem.signed,
-        neutral=parts.neutral(),
-    )
+    if unseen is not None and not parts.parts:
+        raise unseen
+    return parts
 
 
-def parts_of(problem: Problem) -> list[Part]:
-    """A part for each kind of masks and fill, coarse to fine; fills that equal the input are left out."""
-    made = []
+def _made(problem: Problem) -> Iterator[Part]:
+    """The first round: parts from coarse to fine, made one after the other."""
     n_superpixels = sum(isinstance(masks, SuperpixelMasks) for masks in problem.kinds)
+    number = 0
     for masks in problem.kinds:
+        try:
+            units = masks.over(problem.masked.tensor)
+        except ArgumentError:
+            if len(problem.kinds) == 1:
+                raise
+            continue  # a picture without segments has its grids
+        _, most = SIZES.get(masks, (units.n_units, LARGEST_BLOCK))
+        size = problem.design.sized(most).block_size(units.n_units)
         share = 1 / n_superpixels if isinstance(masks, SuperpixelMasks) else 1.0
         for masked in fills_of(problem):
-            one = replace(masked, masks=masks)
-            size = problem.design.sized(SIZES.get(masks, LARGEST_BLOCK)).block_size(one.units.n_units)
-            seed = int(np.random.SeedSequence([problem.seed, len(made)]).generate_state(1)[0])
-            moments = Moments(one.units.shape, sums_on(one.tensor.device), problem.design.group)
-            made.append(Part(one, seed, share, size, moments))
-    return made
+            seed = int(np.random.SeedSequence([problem.seed, number]).generate_state(1)[0])
+            number += 1
+            moments = Moments(units.shape, sums_on(masked.tensor.device), problem.design.group)
+            yield Part(replace(masked, masks=masks, laid=units), seed, share, size, moments)
+
+
+def _again(problem: Problem, parts: Parts, most: float) -> Iterator[Part]:
+    """Further rounds of the same parts, until they are enough or another one would be too much."""
+    while parts.parts:
+        parts.rounds += 1
+        round_of_masks = sum(2 * part.size for part in parts.parts)
+        if problem.stopping.done(parts) or parts.n_masks + round_of_masks > most:
+            return
+        yield from parts.parts
+
+
+def _try(problem: Problem, part: Part) -> None:
+    """Two blocks of masks of one part."""
+    alone = replace(
+        problem,
+        masked=part.masked,
+        design=problem.design.sized(part.size),
+        seed=part.seed,
+        stopping=FixedNumber(part.moments.n_masks + part.size + 1),
+        on_block=None,
+    )
+    alone.moments(part.moments)
 
 
 def fills_of(problem: Problem) -> list[Masked]:
@@ -212,17 +259,10 @@ def fills_of(problem: Problem) -> list[Masked]:
 
 
 def kinds_for(tensor: Tensor) -> tuple[Masks, ...]:
-    """Those of ``SIZES`` whose units are large enough in an input, and which it has."""
+    """Those of ``SIZES`` whose units are large enough in an input."""
     height, width = tensor.shape[-2:]
-    kept: list[Masks] = []
-    for masks in SIZES:
-        if isinstance(masks, GridMasks):
-            fits = min(height, width) >= LEAST_CELL * int(masks.cells)  # type: ignore[call-overload]
-        else:
-            fits = height * width >= LEAST_CELL**2 * 4 * masks.n_segments and _has_segments(masks, tensor)  # type: ignore[attr-defined]
-        if fits:
-            kept.append(masks)
-    return tuple(kept) or (GridMasks(7),)
+    fits = [masks for masks, (n_units, _) in SIZES.items() if height * width >= LEAST_CELL**2 * n_units]
+    return tuple(fits) or (GridMasks(7),)
 
 
 def contrast(masked: Masked) -> Tensor:
@@ -230,19 +270,6 @@ def contrast(masked: Masked) -> Tensor:
     difference = (masked.tensor - masked.background).abs()
     difference = difference.to(sums_on(difference.device), torch.float64).mean(0)
     return difference / difference.mean().clamp_min(1e-12)
-
-
-def _has_segments(masks: Masks, tensor: Tensor) -> bool:
-    try:
-        masks.over(tensor)
-    except ArgumentError:
-        return False
-    return True
-
-
-def _in_turn(parts: list[Part]) -> Iterator[Part]:
-    while True:
-        yield from parts
 
 
 RELAX_FINE = Method(

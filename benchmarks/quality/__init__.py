@@ -1,0 +1,1 @@
+"""How good the default explanation is: ``make quality`` writes docs/quality.md."""

@@ -1,0 +1,33 @@
+"""Compare, and write docs/quality.md: ``make quality``; a run that was cut off goes on."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+
+import torch
+
+import relax
+from benchmarks.quality.page import write_page
+from benchmarks.quality.runs import carry_out, runs
+from benchmarks.quality.variants import register
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of scenes")
+    parser.add_argument("--only", help="only runs whose names have this in them, and no page")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    relax.keep_memory()
+    warnings.simplefilter("ignore", relax.RelaxWarning)
+    register()
+    chosen = [run for run in runs(given.scale) if given.only is None or given.only in run.name]
+    found = {run.name: (run, carry_out(run, given.threads)) for run in chosen}
+    if given.only is None:
+        write_page(found, given.threads)
+
+
+if __name__ == "__main__":
+    main()

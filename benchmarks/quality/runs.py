@@ -1,0 +1,102 @@
+"""What is measured: each run is a call of ``relax.evaluate`` in a folder of its own, and goes on where it was cut off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from benchmarks.quality.variants import (
+    ABLATIONS,
+    FINE,
+    FULL,
+    GRADIENT,
+    HALF,
+    LINEAR,
+    NO_CONTRAST,
+    QUICK,
+    QUICK_GRADIENT,
+    SMOOTHED,
+)
+from relax.evaluation import Evaluation, evaluate
+
+RUNS = Path(__file__).parent.parent / "quality-runs"
+
+LITE0, AUGNET, VIT = "efficientnet-lite0", "augnet-resnet50", "vit-s14-focus"
+HALVES = ("development", "held-out")
+SCENES = {"one": "stamps", "several": "stamps:several"}
+METRICS = ("insertion-deletion", "insertion-deletion:mean", "relevance-rank", "auc", "relevance-mass")
+METHODS = (
+    *(FINE, GRADIENT, QUICK, QUICK_GRADIENT, "relax", "smoothgrad", SMOOTHED),
+    *("occlusion", "integrated-gradients", "lafam", "contrast", "center"),
+)
+OPTIONS = {FINE: {"n_masks": FULL}, "relax": {"n_masks": 512}, "smoothgrad": {"n_samples": 96}}
+"""SmoothGrad and relax-gradient cost the same."""
+
+LEFT_OUT = (f"{FINE}:whole", HALF, *(f"{FINE}:{name}" for name in (NO_CONTRAST, LINEAR, *ABLATIONS)))
+
+
+@dataclass(frozen=True)
+class Run:
+    """Arguments of ``relax.evaluate`` under a name."""
+
+    name: str
+    dataset: str
+    encoders: tuple[str, ...]
+    methods: tuple[str, ...]
+    metrics: tuple[str, ...]
+    n: int
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def runs(scale: float = 1.0) -> list[Run]:
+    """All of them; ``scale`` multiplies the numbers of scenes."""
+
+    def n(scenes: int) -> int:
+        return max(2, round(scenes * scale))
+
+    made = []
+    for encoder, scenes in ((LITE0, 12), (AUGNET, 4), (VIT, 2)):
+        for kind, dataset in SCENES.items():
+            for half in HALVES:
+                name = f"{encoder}-{kind}-{half}"
+                made.append(Run(name, f"{dataset}:{half}", (encoder,), METHODS, METRICS, n(scenes), OPTIONS))
+    for kind, dataset in SCENES.items():
+        name = f"ablation-{kind}"
+        made.append(Run(name, f"{dataset}:development", (LITE0,), LEFT_OUT, METRICS, n(8)))
+    made.append(
+        Run(
+            "robustness",
+            "fashion-scenes",
+            ("fashion:supervised", "fashion:simclr"),
+            (FINE, GRADIENT, "relax", "smoothgrad", "lafam"),
+            ("max-sensitivity", "avg-sensitivity", "parameter-randomisation"),
+            n(16),
+            {FINE: {"n_masks": 512}, "relax": {"n_masks": 512}, "smoothgrad": {"n_samples": 96}},
+        )
+    )
+    return made
+
+
+def carry_out(run: Run, threads: int) -> Evaluation:
+    """Do what is not done yet, with a progress bar."""
+    torch.set_num_threads(threads)
+    with tqdm(desc=run.name, unit=" maps", dynamic_ncols=True) as bar:
+
+        def on_job(done: int, total: int, what: str) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return evaluate(
+            run.dataset,
+            run.encoders,
+            run.methods,
+            run.metrics,
+            n=run.n,
+            out=RUNS / run.name,
+            options=run.options,
+            on_job=on_job,
+        )

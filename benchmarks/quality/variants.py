@@ -1,0 +1,91 @@
+"""Methods that only this comparison has: budgets, rivals smoothed, and relax-fine with an ingredient left out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from relax.masks import GridMasks, SuperpixelMasks
+from relax.methods import METHODS, Maps, Method, Problem
+from relax.methods.fine import Part, Parts, tried
+from relax.stopping import FixedNumber
+
+FINE, GRADIENT, QUICK, HALF = "relax-fine", "relax-gradient", "relax-fine:64", "relax-fine:1280"
+QUICK_GRADIENT = "relax-gradient:20"
+SMOOTHED = "smoothgrad:smoothed"
+SIGMA = 4.0
+"""Pixels, of what smooths SmoothGrad: where its localisation was best on development scenes."""
+
+FULL = 2560
+"""Masks of relax-fine when it is not stopped earlier: two rounds."""
+
+ABLATIONS: dict[str, Callable[[Part], bool]] = {
+    "blur alone": lambda part: _blurred(part),
+    "mean colour alone": lambda part: not _blurred(part),
+    "grids alone": lambda part: isinstance(part.masked.masks, GridMasks),
+    "superpixels alone": lambda part: isinstance(part.masked.masks, SuperpixelMasks),
+    "7x7 grid alone": lambda part: part.masked.masks == GridMasks(7),
+    "without the 28x28 grid": lambda part: part.masked.masks != GridMasks(28),
+    "without the 7x7 grid": lambda part: part.masked.masks != GridMasks(7),
+}
+NO_CONTRAST = "without contrast"
+LINEAR = "contrast, exponent 1"
+
+_last: tuple[str, Parts] | None = None
+
+
+def _blurred(part: Part) -> bool:
+    return bool(part.masked.background.abs().max() > 0)
+
+
+def _tried(problem: Problem) -> Parts:
+    """The masks of one input, tried once for all that is made of them."""
+    global _last
+    key = hashlib.sha256(problem.masked.tensor.cpu().numpy().tobytes()).hexdigest()
+    key = f"{key} {problem.seed} {problem.session.encoder.name}"
+    if _last is None or _last[0] != key:
+        _last = key, tried(replace(problem, stopping=FixedNumber(FULL)))
+    return _last[1]
+
+
+def _only(keep: Callable[[Part], bool]) -> Callable[[Problem], Maps]:
+    def run(problem: Problem) -> Maps:
+        parts = _tried(problem)
+        return Parts([part for part in parts.parts if keep(part)], parts.exponent).maps(problem.signed)
+
+    return run
+
+
+def _exponent(value: float) -> Callable[[Problem], Maps]:
+    return lambda problem: Parts(_tried(problem).parts, value).maps(problem.signed)
+
+
+def _stopped(n_masks: int) -> Callable[[Problem], Maps]:
+    return lambda problem: METHODS[FINE].run(replace(problem, stopping=FixedNumber(n_masks)))
+
+
+def _smoothed(problem: Problem) -> Maps:
+    maps = METHODS["smoothgrad"].run(problem, n_samples=96)
+    return replace(maps, importance=gaussian_filter(np.asarray(maps.importance), SIGMA))
+
+
+def register() -> None:
+    """Give the variants names that ``relax.evaluate`` finds."""
+    fine = METHODS[FINE]
+    runs: dict[str, tuple[Method, Callable[..., Maps]]] = {
+        HALF: (fine, _stopped(1280)),
+        QUICK: (fine, _stopped(64)),
+        QUICK_GRADIENT: (METHODS[GRADIENT], lambda problem: METHODS[GRADIENT].run(problem, n_samples=20)),
+        SMOOTHED: (METHODS["smoothgrad"], _smoothed),
+        f"{FINE}:whole": (fine, lambda problem: _tried(problem).maps(problem.signed)),
+        f"{FINE}:{NO_CONTRAST}": (fine, _exponent(0.0)),
+        f"{FINE}:{LINEAR}": (fine, _exponent(1.0)),
+        **{f"{FINE}:{name}": (fine, _only(keep)) for name, keep in ABLATIONS.items()},
+    }
+    for name, (method, run) in runs.items():
+        if name not in METHODS:
+            METHODS.add(name, replace(method, name=name, run=run, budget=None))

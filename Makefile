@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench encoders match methods study multiview clean
+.PHONY: help env demo test lint bench encoders match methods study multiview quality clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ multiview: env  ## docs/multiview.md: clustering of objects with several views, 
 study: env  ## docs/study.md: the paper's questions on real data; resumes if it was cut off
 	$(BIN)/relax data
 	$(BIN)/python -m benchmarks.study
+
+quality: env  ## docs/quality.md: how good the default explanation is; resumes if it was cut off
+	$(BIN)/relax data
+	$(BIN)/python -m benchmarks.quality
 
 clean:  ## remove what was made
 	rm -rf $(VENV) relax-out .pytest_cache .mypy_cache .ruff_cache

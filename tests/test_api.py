@@ -63,12 +63,12 @@ class Counting(nn.Module):
 @pytest.mark.filterwarnings("ignore::relax.errors.RelaxWarning")
 def test_forwards_are_counted_and_are_masks_plus_one(tiny, image, n_masks, done):
     counting = Counting(tiny)
-    e = relax.explain(counting, image, n_masks=n_masks, precision="float32")
+    e = relax.explain(counting, image, method="relax", n_masks=n_masks, precision="float32")
     assert e.n_masks == done
     assert counting.rows == done + 1
     assert e.settings["cost"]["forwards"] == done + 1
     counting.rows = 0
-    e = relax.explain(counting, [image, image], n_masks=256, precision="float32")
+    e = relax.explain(counting, [image, image], method="relax", n_masks=256, precision="float32")
     assert counting.rows == 2 * 257
 
 
@@ -281,7 +281,7 @@ def test_an_encoder_of_another_input_size_says_so(image):
         ({"design": "best"}, "unknown design 'best'; there are: foldover, independent"),
         ({"masks": GridMasks(keep=0.3)}, "design='independent'"),
         ({"method": "u-relax", "threshold": "quantile:2"}, "expected `threshold`"),
-        ({"threshold": "median"}, "method 'relax' has no option 'threshold'; it has none"),
+        ({"method": "relax", "threshold": "median"}, "method 'relax' has no option 'threshold'; it has none"),
         ({"method": "u-relax", "level": 1}, "no option 'level'; it has: threshold"),
         ({"precision": "int8"}, "expected `precision`"),
         ({"batch_size": 0}, "expected `batch_size`"),
@@ -319,7 +319,7 @@ def test_unknown_encoders_are_answered_with_those_there_are():
 
 
 def test_u_relax_filters_by_uncertainty(tiny, image):
-    plain = relax.explain(tiny, image, n_masks=256)
+    plain = relax.explain(tiny, image, method="relax", n_masks=256)
     filtered = relax.explain(tiny, image, method="u-relax", threshold="quantile:0.3", n_masks=256)
     np.testing.assert_allclose(filtered.importance, plain.u_relax("quantile:0.3"), atol=1e-6)
     assert 0.25 < np.mean(filtered.importance != 0) < 0.35

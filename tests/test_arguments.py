@@ -12,7 +12,7 @@ import relax
     [
         ({"similarity": lambda a, b: a.sum(1) * torch.nan}, "score that is NaN"),
         ({"similarity": lambda a, b: 3}, "tensor of one score a row, got int"),
-        ({"method": None}, "name of a method, got None"),
+        ({"method": 3}, "name of a method, got 3"),
         ({"method": "smoothgrad", "n_samples": "abc"}, "`n_samples` to be a whole number"),
         ({"method": "smoothgrad", "noise": "much"}, "`noise` to be a number"),
         ({"n_masks": True}, "`n_masks` to be an integer"),

@@ -18,7 +18,9 @@ def test_every_pair_is_explained_and_compared(tiny, image, tmp_path):
     ]
     assert "need forwards only" in result.refused["black box", "lafam"]
     np.testing.assert_allclose(
-        result.explanations["tiny", "relax"].importance, relax.explain(tiny, image, n_masks=256).importance, atol=1e-6
+        result.explanations["tiny", "relax"].importance,
+        relax.explain(tiny, image, method="relax", n_masks=256).importance,
+        atol=1e-6,
     )
     assert [row["forwards"] for row in result.table() if row["method"] == "relax"] == [257, 257]
     pairs = {(r["encoder"], r["method"], r["other encoder"], r["other method"]): r for r in result.agreement()}

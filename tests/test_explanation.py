@@ -21,7 +21,7 @@ def encoder(tiny):
 def explanation(encoder):
     picture = np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)
     picture[20:40, 30:60] = 255
-    return relax.explain(encoder, picture, n_masks=256)
+    return relax.explain(encoder, picture, method="relax", n_masks=256)
 
 
 def test_maps_cannot_be_changed(explanation):

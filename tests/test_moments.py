@@ -207,7 +207,7 @@ def test_merged_moments_are_the_moments_of_all_blocks(image):
 
 def test_uncertainty_stays_while_the_standard_error_falls(tiny, image):
     few, many = (
-        relax.explain(relax.Encoder(tiny), image, n_masks=n, design="independent", batch_size=128)
+        relax.explain(relax.Encoder(tiny), image, method="relax", n_masks=n, design="independent", batch_size=128)
         for n in (1024, 16384)
     )
     np.testing.assert_allclose(many.uncertainty.mean(), few.uncertainty.mean(), rtol=0.05)
@@ -216,7 +216,7 @@ def test_uncertainty_stays_while_the_standard_error_falls(tiny, image):
 
 def test_one_block_has_no_standard_error(tiny, image):
     with pytest.warns(relax.RelaxWarning, match="one block"):
-        e = relax.explain(relax.Encoder(tiny), image, n_masks=10)
+        e = relax.explain(relax.Encoder(tiny), image, method="relax", n_masks=10)
     assert e.n_masks == 128
     assert np.isnan(e.standard_error).all()
     assert np.isnan(e.reliability)

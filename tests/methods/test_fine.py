@@ -1,0 +1,189 @@
+"""relax-fine and relax-gradient: against RELAX, brute force and closed forms."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+import relax
+from relax.designs import FoldOver
+from relax.loop import Masked
+from relax.masks import GridMasks, SuperpixelMasks
+from relax.methods.base import Problem
+from relax.methods.fine import kinds_for, tried
+from relax.methods.fine_gradient import _slopes
+from relax.references import Vectors
+from relax.similarity import SIMILARITIES
+from relax.stopping import FixedNumber
+
+QUADRANTS = GridMasks(2, offsets="none")
+
+
+@pytest.fixture
+def problem(tiny, image):
+    encoder = relax.Encoder(tiny)
+    with encoder.session(precision="float32") as session:
+        reference = Vectors(session.encode(image[None]), SIMILARITIES["cosine"])
+        black, grey = (Masked(image, torch.full_like(image, v), GridMasks(4)) for v in (0.0, 0.5))
+        kinds = (GridMasks(4), QUADRANTS)
+        yield Problem(session, black, reference, FoldOver(), FixedNumber(2000), 0, None, others=(grey,), kinds=kinds)
+
+
+def test_one_kind_one_fill_and_no_contrast_is_relax(tiny, image):
+    """Over all 16 masks of four quadrants: the expectation of RELAX, within its standard error."""
+    own = tiny(image[None]).detach()
+    units = QUADRANTS.over(image)
+    bits = torch.tensor(list(itertools.product((0.0, 1.0), repeat=4)))
+    masks = units.masks(relax.masks.Block(bits, torch.zeros(1, 2, dtype=torch.long))).double()
+    scores = torch.cosine_similarity(tiny(image * masks[:, None].float()).detach(), own)
+    scores = scores.double()[:, None, None]
+    expected = (scores * masks).sum(0) / masks.sum(0)
+    spread = (scores.square() * masks).sum(0) / masks.sum(0) - expected.square()
+    e = relax.explain(
+        tiny, image, method="relax-fine", masks=QUADRANTS, fill="mean", contrast=0.0, n_masks=20_000,
+        design="independent", precision="float32",
+    )  # fmt: skip
+    difference = np.abs(e.importance - expected.numpy())
+    assert (difference <= 4 * e.standard_error + 1e-6).all()
+    np.testing.assert_allclose(e.uncertainty, spread.numpy(), rtol=0.1, atol=1e-6)
+    assert e.neutral == pytest.approx(float(scores.mean()), abs=0.002)
+
+
+def test_contrast_scales_the_effect_and_leaves_the_level(tiny, image):
+    plain, scaled = (
+        relax.explain(tiny, image, method="relax-fine", masks=GridMasks(4), fill="mean", contrast=c, n_masks=256)
+        for c in (0.0, 0.5)
+    )
+    change = image.abs().mean(0).double().numpy()
+    factor = np.sqrt(change / change.mean())
+    assert plain.neutral == pytest.approx(scaled.neutral)
+    np.testing.assert_allclose(
+        scaled.importance - scaled.neutral, factor * (plain.importance - plain.neutral), atol=1e-6
+    )
+    np.testing.assert_allclose(scaled.standard_error, factor * plain.standard_error, atol=1e-6)
+    np.testing.assert_allclose(scaled.uncertainty, plain.uncertainty, atol=1e-7)
+
+
+def test_parts_move_the_map_equally(problem):
+    """Weights bring the effects of all parts to one scale and sum to one; the level is their weighted mean score."""
+    parts = tried(problem, 0.0)
+    assert len(parts.parts) == 4
+    weights = parts.weights()
+    assert sum(weights) == pytest.approx(1)
+    moved = [w * float(part.effect().std()) for w, part in zip(weights, parts.parts, strict=True)]
+    np.testing.assert_allclose(moved, moved[0], rtol=1e-9)
+    by_hand = sum(w * part.moments.importance() for w, part in zip(weights, parts.parts, strict=True))
+    torch.testing.assert_close(parts.importance(), by_hand)
+    errors = [w**2 * part.moments.standard_error().square() for w, part in zip(weights, parts.parts, strict=True)]
+    torch.testing.assert_close(parts.variance(), sum(errors))
+
+
+def test_the_spread_is_that_of_the_mixture(problem):
+    """E[s²|visible] − E[s|visible]² with the parts' masks in the proportions of their weights."""
+    parts = tried(problem, 0.0)
+    weights = parts.weights()
+    means = [part.moments.importance() for part in parts.parts]
+    squares = [part.moments.uncertainty() + m.square() for part, m in zip(parts.parts, means, strict=True)]
+    mean = sum(w * m for w, m in zip(weights, means, strict=True))
+    square = sum(w * q for w, q in zip(weights, squares, strict=True))
+    torch.testing.assert_close(parts.uncertainty(), square - mean.square())
+
+
+def test_the_standard_error_is_that_of_repeated_runs(tiny, image):
+    runs = [
+        relax.explain(tiny, image, method="relax-fine", masks=[GridMasks(4), GridMasks(7)], n_masks=512, seed=s)
+        for s in range(24)
+    ]
+    spread = np.std([e.importance for e in runs], axis=0, ddof=1).mean()
+    claimed = np.mean([e.standard_error for e in runs])
+    assert 0.5 < claimed / spread < 2.0
+
+
+def test_a_fill_that_equals_the_input_is_left_out(tiny):
+    flat = torch.full((3, 28, 28), 0.4)
+    e = relax.explain(tiny, flat, method="relax-fine", n_masks=256)  # blurring changes nothing, the mean does
+    assert np.isfinite(e.importance).all()
+    with pytest.raises(relax.EncoderError, match="same score"):
+        relax.explain(tiny, torch.zeros(3, 28, 28), method="relax-fine", n_masks=256)
+
+
+def test_units_are_never_smaller_than_four_pixels():
+    large, small = (kinds_for(torch.zeros(3, side, side)) for side in (224, 28))
+    assert GridMasks(28) in large and SuperpixelMasks(n_segments=250) in large
+    assert small == (GridMasks(7),)
+
+
+def test_rounds_end_adaptive_runs_and_turns_end_fixed_ones(tiny, image):
+    options = {"method": "relax-fine", "masks": [GridMasks(4), GridMasks(7)], "fill": ["mean", "blur"]}
+    assert relax.explain(tiny, image, **options, n_masks=1).n_masks == 64  # two blocks of the first part
+    e = relax.explain(tiny, image, **options, max_masks=1000, reliability=0.9999)
+    assert e.n_masks <= 1000
+    assert e.n_masks == 768  # three rounds of two kinds, two fills and two blocks of 32
+
+
+def test_it_is_made_again_from_its_settings(tiny, image):
+    e = relax.explain(tiny, image, n_masks=256, seed=3, precision="float32")
+    assert e.settings["method"] == "relax-fine"
+    again = relax.explain(tiny, torch.from_numpy(np.array(e.input)), **e.arguments())
+    np.testing.assert_array_equal(again.importance, e.importance)
+
+
+def test_masks_and_views_ask_for_relax(tiny, image):
+    assert relax.explain(tiny, image, masks="grid", n_masks=256).settings["method"] == "relax"
+
+
+def test_slopes_are_those_of_finite_differences(problem):
+    """The derivative in the mask, pixel by pixel, of a few pixels."""
+    masked = problem.masked
+    block = FoldOver(4).block(0, masked.units, 0.5, 0)
+    scores, total = _slopes(problem, masked, block)
+    torch.testing.assert_close(scores, problem.reference.score(problem.session(masked(block))).double())
+    masks = masked.units.masks(block)
+    step = 1e-2
+    for y, x in ((3, 5), (14, 14), (20, 9)):
+        by_hand = 0.0
+        for mask in masks:
+            values = []
+            for sign in (1, -1):
+                moved = mask.clone()
+                moved[y, x] += sign * step
+                row = masked.background + (masked.tensor - masked.background) * moved
+                values.append(float(problem.reference.score(problem.session(row[None]))))
+            by_hand += abs(values[0] - values[1]) / (2 * step)
+        assert float(total[y, x]) == pytest.approx(by_hand, rel=0.1, abs=1e-4)
+
+
+def test_gradients_find_the_pixels_that_a_linear_encoder_weighs(image):
+    """s = ⟨W x, h⟩: the derivative in the mask is the same for all masks, (x − b) · Wᵀh."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.zeros(5, 3, 28, 28)
+    weight[:, :, 10:14, 6:9] = torch.randn(5, 3, 4, 3, generator=generator)
+
+    def encoder(x):
+        return torch.einsum("nchw,dchw->nd", x, weight)
+
+    e = relax.explain(encoder, image, method="relax-gradient", similarity="dot", fill="mean", precision="float32")
+    slope = (image * torch.einsum("dchw,d->chw", weight, encoder(image[None])[0])).sum(0).abs().sqrt().numpy()
+    outside = weight.abs().sum((0, 1)).numpy() == 0
+    smooth = e.importance[outside]  # there only the grid's effect is left
+    assert np.ptp(smooth) < np.ptp(e.importance)
+    inside = ~outside
+    assert np.corrcoef(e.importance[inside], slope[inside])[0, 1] > 0.9
+    assert e.settings["cost"]["backwards"] == 96
+
+
+def test_a_black_box_has_no_gradients(tiny, image):
+    black_box = relax.Encoder(lambda x: torch.from_numpy(tiny(x).detach().numpy()))
+    with pytest.raises(relax.ArgumentError, match="relax-fine"):
+        relax.explain(black_box, image, method="relax-gradient")
+    assert np.isfinite(relax.explain(black_box, image, n_masks=64).importance).all()
+
+
+def test_several_masks_are_for_methods_that_take_them(tiny, image):
+    with pytest.raises(relax.ArgumentError, match="one kind of masks, got 2"):
+        relax.explain(tiny, image, method="relax", masks=[GridMasks(4), GridMasks(7)])
+    with pytest.raises(relax.ArgumentError, match="one fill, got 2"):
+        relax.explain(tiny, image, method="u-relax", fill=["blur", "mean"])
+    with pytest.raises(relax.ArgumentError, match="`contrast` from 0 to 2"):
+        relax.explain(tiny, image, contrast=3.0)

@@ -54,8 +54,10 @@ def pointing(encoder: relax.Encoder, n: int, n_masks: int) -> dict[str, Any]:
     for index in range(n):
         sample = dataset[index]
         number = index % len(sample.objects)
-        e = relax.explain(encoder, sample.picture, portrait(sample, number), n_masks=n_masks, seed=index)
-        plain = relax.explain(encoder, sample.picture, n_masks=n_masks, seed=index)
+        e = relax.explain(
+            encoder, sample.picture, portrait(sample, number), method="relax", n_masks=n_masks, seed=index
+        )
+        plain = relax.explain(encoder, sample.picture, method="relax", n_masks=n_masks, seed=index)
         means = [float(e.effect[item.mask].mean()) for item in sample.objects]
         without = [float((plain.importance - plain.neutral)[item.mask].mean()) for item in sample.objects]
         peak = np.unravel_index(int(np.argmax(e.effect)), e.effect.shape)
@@ -83,12 +85,12 @@ def pointing(encoder: relax.Encoder, n: int, n_masks: int) -> dict[str, Any]:
 def pairs(encoder: relax.Encoder) -> dict[str, Any]:
     """Both directions beside one map, in turns, with as many masks each."""
     a, b = data.chelsea(), data.coffee()
-    relax.explain(encoder, a, n_masks=256)
+    relax.explain(encoder, a, method="relax", n_masks=256)
     ratios: dict[str, list[float]] = {"both directions over one map": [], "and regions": []}
     for turn in range(TURNS):
         took = []
         for work in (
-            lambda: relax.explain(encoder, a, n_masks=512, seed=turn),  # noqa: B023
+            lambda: relax.explain(encoder, a, method="relax", n_masks=512, seed=turn),  # noqa: B023
             lambda: relax.match(encoder, a, b, n_masks=512, seed=turn),  # noqa: B023
             lambda: relax.match(encoder, a, b, regions=True, n_masks=512, seed=turn),  # noqa: B023
         ):

@@ -184,8 +184,11 @@ def agreement(n: int, threads: int) -> pd.DataFrame:
     rows = []
     for index in chosen(dataset, n, 0):
         picture = dataset[index].picture
-        maps = {name: relax.explain(e, picture, n_masks=1024).importance.ravel() for name, e in encoders.items()}
-        again = relax.explain(encoders[UNLABELLED], picture, n_masks=1024, seed=1).importance.ravel()
+        maps = {
+            name: relax.explain(e, picture, method="relax", n_masks=1024).importance.ravel()
+            for name, e in encoders.items()
+        }
+        again = relax.explain(encoders[UNLABELLED], picture, method="relax", n_masks=1024, seed=1).importance.ravel()
         pairs = [*itertools.combinations(maps.items(), 2), ((UNLABELLED, maps[UNLABELLED]), ("another seed", again))]
         for (one, a), (other, b) in pairs:
             value = float(spearmanr(a, b).statistic)

@@ -69,7 +69,7 @@ class Relax(Attribution):  # type: ignore[misc]
             n_masks=n_samples,
             batch_size=perturbations_per_eval,
             progress=show_progress,
-            **options,
+            **{"method": "relax", **options},
         )
         maps = np.stack([getattr(e, map) for e in explanations])
         return torch.from_numpy(maps)[:, None].to(inputs).expand_as(inputs).clone()

@@ -50,7 +50,7 @@ def test_match_is_an_explanation_each_way_and_costs_no_more(tiny, pair):
     found = relax.match(tiny, a, b, regions=True, n_masks=512)
     for mine, source, other in ((found.a, a, b), (found.b, b, a)):
         np.testing.assert_allclose(
-            mine.importance, relax.explain(tiny, source, other, n_masks=512).importance, atol=1e-6
+            mine.importance, relax.explain(tiny, source, other, method="relax", n_masks=512).importance, atol=1e-6
         )
         assert mine.settings["cost"]["forwards"] == mine.n_masks + 2
     assert found.similarity == pytest.approx(found.a.score)

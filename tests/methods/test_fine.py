@@ -110,7 +110,8 @@ def test_a_fill_that_equals_the_input_is_left_out(tiny):
 
 def test_units_are_never_smaller_than_four_pixels():
     large, small = (kinds_for(torch.zeros(3, side, side)) for side in (224, 28))
-    assert GridMasks(28) in large and SuperpixelMasks(n_segments=250) in large
+    assert GridMasks(28) in large
+    assert SuperpixelMasks(n_segments=250) in large
     assert small == (GridMasks(7),)
 
 

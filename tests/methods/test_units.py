@@ -137,7 +137,10 @@ def test_repeat_has_as_many_values_as_repeats_allow(tiny, image):
 
 def test_shared_repeats_spread_as_separate_runs_do(tiny, image):
     """The Bayesian bootstrap over blocks against 40 independent runs: the same spread of the importance."""
-    runs = [relax.explain(tiny, image, n_masks=2048, design="independent", seed=s, batch_size=128) for s in range(40)]
+    runs = [
+        relax.explain(tiny, image, method="relax", n_masks=2048, design="independent", seed=s, batch_size=128)
+        for s in range(40)
+    ]
     separate = np.stack([e.importance for e in runs]).std(0, ddof=1)
     masks = relax.GridMasks()
     encoder = relax.Encoder(tiny)

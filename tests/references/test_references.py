@@ -239,7 +239,7 @@ def test_what_cancels_out_is_zero_and_said(tiny, image):
 
 
 def test_u_relax_against_a_reference_keeps_the_neutral_value(tiny, image):
-    e = relax.explain(tiny, image, relax.Dimension(2), n_masks=512)
+    e = relax.explain(tiny, image, relax.Dimension(2), method="relax", n_masks=512)
     filtered = relax.explain(tiny, image, relax.Dimension(2), method="u-relax", n_masks=512)
     kept = e.uncertainty <= np.median(e.uncertainty)
     np.testing.assert_allclose(filtered.effect, np.where(kept, e.effect, 0), atol=1e-12)

@@ -88,7 +88,7 @@ def difference(encoder: Any, a: Any, b: Any, **arguments: Any) -> Difference:
         raise InputError("both inputs are the same as the encoder sees them: nothing tells them apart")
     both = Encoder(_Both(encoder), name=encoder.name, patch=encoder.patch, origin=encoder.origin)
     stack = Prepared(torch.cat([one.tensor, other.tensor]), source={"source": "both"})
-    e = explain(both, stack, _Alike(), **arguments)
+    e = explain(both, stack, _Alike(), **{"method": "relax", **arguments})
     return Difference(e.score, e, one, other)
 
 

@@ -20,7 +20,7 @@ from relax.encoders import Encoder, Key, Prepared
 from relax.errors import ArgumentError, InputError
 from relax.explanation import MAPS, Explanation
 from relax.masks import ColumnMasks, GridMasks, Masks
-from relax.multiview.packing import Packing, Unpacked, ViewFill, ViewMasks
+from relax.multiview.packing import Alone, Packing, Unpacked, ViewFill, ViewMasks
 from relax.multiview.shares import Shares
 from relax.provenance import thumbnail
 from relax.references import Recorded, ensure
@@ -77,10 +77,10 @@ def explain_views(
     inputs: Mapping[Key, Any],
     against: Any,
     *,
-    method: str = "relax",
+    method: str | None = None,
     views: str = JOINT,
-    masks: Any = "grid",
-    fill: Any = "mean",
+    masks: Any = None,
+    fill: Any = None,
     **arguments: Any,
 ) -> ViewExplanations:
     """As :func:`relax.explain` for one object of several views.
@@ -90,7 +90,7 @@ def explain_views(
         encoder: its model is called with a mapping of batches, or a tuple if the keys are numbers.
         inputs: the views.
         against: as for one view; another object is a mapping with the same keys.
-        method: one of ``METHODS``.
+        method: one of ``METHODS``, by default ``"relax"``. One view alone, a picture, is explained as a picture is.
         views: ``"joint"``: masks on all views at once; ``"one-at-a-time"``: on one, the others whole.
         masks: for all views, or a mapping; a grid means columns for vectors.
         fill: for all views, or a mapping.
@@ -98,9 +98,12 @@ def explain_views(
     """
     if views not in (JOINT, ALONE):
         raise ArgumentError(f"expected `views` to be {JOINT!r} or {ALONE!r}, got {views!r}")
+    prepared = prepare_views(encoder, inputs)
+    if len(prepared) == 1 and next(iter(prepared.values())).tensor.ndim == 3:
+        return _explain_only(explain, encoder, prepared, against, method=method, masks=masks, fill=fill, **arguments)
+    method, masks, fill = method or "relax", masks or "grid", "mean" if fill is None else fill
     if method not in METHODS:
         raise ArgumentError(f"method {method!r} does not know of views; those that do: {', '.join(METHODS)}")
-    prepared = prepare_views(encoder, inputs)
     packing = Packing({key: tuple(item.tensor.shape) for key, item in prepared.items()})
     recipes = {key: _recipe(_of(masks, key, "masks"), item.tensor, encoder.patch) for key, item in prepared.items()}
     alone = {key: Encoder(encoder.model, encoder.transform_of(key), patch=encoder.patch) for key in prepared}
@@ -139,6 +142,34 @@ def explain_views(
             n_units = {key: units.units[key].n_units for key in group}
             contributions.append(Shares.contributions(recorded.scores(), blocks, n_units, design.group))
     return ViewExplanations(explanations, Shares.of(contributions) if contributions else None)
+
+
+def _explain_only(
+    explain: Callable[..., Explanation],
+    encoder: Encoder,
+    prepared: dict[Key, Prepared],
+    against: Any,
+    *,
+    masks: Any,
+    fill: Any,
+    **arguments: Any,
+) -> ViewExplanations:
+    """An object of one view that is a picture: what a picture gives, by any method."""
+    ((key, only),) = prepared.items()
+    alone = Encoder(
+        Alone(encoder.model, key),
+        encoder.transform_of(key),
+        name=encoder.name,
+        pool=encoder.pooling.rule,
+        patch=encoder.patch,
+        origin=encoder.origin,
+    )
+    if isinstance(against, Mapping):
+        against = prepare_views(encoder, against)[key]
+    e = explain(alone, only, against, masks=_of(masks, key, "masks"), fill=_of(fill, key, "fill"), **arguments)
+    return ViewExplanations(
+        {key: replace(e, settings={**e.settings, "view": str(key), "views": JOINT})}, Shares({key: 1.0}, {key: 0.0})
+    )
 
 
 def prepare_views(encoder: Encoder, inputs: Any) -> dict[Key, Prepared]:

@@ -65,6 +65,23 @@ class Unpacked(nn.Module):
         return self.model(views if named else tuple(views.values()))
 
 
+class Alone(nn.Module):
+    """From one view to what a model of that one view is called with.
+
+    Args:
+        model: called with a mapping of one batch, or with a tuple where the view has no name.
+        key: of the view.
+    """
+
+    def __init__(self, model: Callable[..., Any], key: Key) -> None:
+        super().__init__()
+        self.model = model
+        self.key = key
+
+    def forward(self, view: Tensor) -> Any:
+        return self.model({self.key: view} if isinstance(self.key, str) else (view,))
+
+
 class ViewUnits(Units):
     """The units of some views laid end to end; the others are always shown.
 

@@ -101,6 +101,11 @@ class Parts:
         return sum(part.moments.n_masks for part in self.parts)
 
     @property
+    def round_size(self) -> int:
+        """Masks in a round of these parts."""
+        return sum(2 * part.size for part in self.parts)
+
+    @property
     def n_blocks(self) -> int:
         return sum(part.moments.n_blocks for part in self.parts)
 
@@ -199,8 +204,10 @@ def tried(problem: Problem, contrast: float = CONTRAST) -> Parts:
         done = problem.stopping.done(parts)
         if problem.on_block is not None:
             reliability = parts.reliability()
-            expected = parts.n_masks if done else max(problem.stopping.expected(parts, reliability), parts.n_masks)
-            problem.on_block(Progress(parts.n_masks, expected, reliability))
+            expected = parts.n_masks if done else problem.stopping.expected(parts, reliability)
+            if parts.rounds and most < inf:  # adaptive runs end with a round
+                expected = min(expected, int(most // parts.round_size * parts.round_size))
+            problem.on_block(Progress(parts.n_masks, max(expected, parts.n_masks), reliability))
         if done:
             break
     if unseen is not None and not parts.parts:
@@ -233,8 +240,7 @@ def _again(problem: Problem, parts: Parts, most: float) -> Iterator[Part]:
     """Further rounds of the same parts, until they are enough or another one would be too much."""
     while parts.parts:
         parts.rounds += 1
-        round_of_masks = sum(2 * part.size for part in parts.parts)
-        if problem.stopping.done(parts) or parts.n_masks + round_of_masks > most:
+        if problem.stopping.done(parts) or parts.n_masks + parts.round_size > most:
             return
         yield from parts.parts
 

@@ -288,7 +288,7 @@ class _Plan:
             "fill": fill[0] if len(fill) == 1 else fill,
             "similarity": similarity_.name_of(self.similarity),
             "design": self.design,
-            "stopping": self.stopping.settings(),
+            "stopping": self.stopping.settings() if self.method.takes_masks else None,
             "seed": self.seed,
             "options": {name: v if _plain(v) else repr(v) for name, v in self.options.items()},
             "precision": session.precision,

@@ -161,7 +161,7 @@ class Explanation:
                 )
         return {
             "method": settings["method"],
-            "n_masks": self.n_masks or None,
+            "n_masks": self.n_masks if settings["stopping"] else None,
             "seed": settings["seed"],
             "masks": _made(masks.create, settings["masks"]),
             "fill": _made(fills.create, settings["fill"]),

@@ -130,6 +130,13 @@ def test_it_is_made_again_from_its_settings(tiny, image):
     np.testing.assert_array_equal(again.importance, e.importance)
 
 
+def test_methods_with_samples_of_their_own_are_made_again_without_a_warning(tiny, image, recwarn):
+    e = relax.explain(tiny, image, method="relax-gradient", n_samples=32, precision="float32")
+    again = relax.explain(tiny, torch.from_numpy(np.array(e.input)), **e.arguments())
+    np.testing.assert_array_equal(again.importance, e.importance)
+    assert not [w for w in recwarn if issubclass(w.category, relax.RelaxWarning)]
+
+
 def test_masks_and_views_ask_for_relax(tiny, image):
     assert relax.explain(tiny, image, masks="grid", n_masks=256).settings["method"] == "relax"
 

@@ -55,7 +55,7 @@ def encoder_part(found: Found, encoder: str) -> list[str]:
     lines += [f"All {n} scenes together, by paired differences:", ""]
     lines += verdicts(rows, FINE, METRICS[:4], others(rows, FINE, GRADIENT, QUICK_GRADIENT))
     lines += verdicts(rows, GRADIENT, METRICS[:4], others(rows, FINE, GRADIENT))
-    for quick in (QUICK, QUICK_GRADIENT):
+    for quick in (name for name in (QUICK, QUICK_GRADIENT) if name in set(rows["method"])):
         lines += verdicts(rows, quick, METRICS[:4], list(QUICKLY))
     return [*lines, "", *represented(rows), ""]
 

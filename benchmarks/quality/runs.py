@@ -36,7 +36,7 @@ METHODS = (
 OPTIONS = {FINE: {"n_masks": FULL}, "relax": {"n_masks": 512}, "smoothgrad": {"n_samples": 96}}
 """SmoothGrad and relax-gradient cost the same."""
 
-SLOW = ("occlusion", "center")
+SLOW = ("occlusion", "center", SMOOTHED, QUICK_GRADIENT)
 """Left out where a forward is slow."""
 
 LEFT_OUT = (f"{FINE}:whole", HALF, *(f"{FINE}:{name}" for name in (NO_CONTRAST, LINEAR, *ABLATIONS)))

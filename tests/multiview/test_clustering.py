@@ -127,11 +127,24 @@ def test_clone_keeps_parameters():
         (lambda v: v, {"n_clusters": 1}, "at least two clusters"),
         (lambda v: v, {"n_clusters": 181}, "at most as many clusters as objects"),
         (lambda v: v, {"epochs": 0}, "`epochs` to be a positive integer"),
+        (lambda v: v, {"temperature": 0}, "`temperature` to be a positive number"),
+        (lambda v: v, {"learning_rate": float("nan")}, "`learning_rate` to be a positive number"),
+        (lambda v: v, {"delta": -1}, "`delta` to be a number of at least 0"),
+        (lambda v: v, {"contrastive": "no"}, "`contrastive` to be True or False"),
+        (lambda v: v, {"batch_size": 1}, "`batch_size` of at least 2"),
+        (lambda v: {(1, 2): v["sound"]}, {}, "strings as the views' names"),
     ],
 )
 def test_what_cannot_be_clustered_is_said(objects, views, more, words):
     with pytest.raises(relax.RelaxError, match=words):
         CoMVC(**{**FAST, **more}).fit(views(objects[0]))
+
+
+def test_bytes_are_pictures_when_fitted_as_when_explained(objects):
+    pictures = (objects[0]["picture"].clip(0, 4) / 4 * 255).astype(np.uint8)
+    of_bytes, of_floats = (CoMVC(**{**FAST, "epochs": 2}).fit({"p": p}) for p in (pictures, pictures / np.float32(255)))
+    np.testing.assert_array_equal(of_bytes.labels_, of_floats.labels_)
+    np.testing.assert_array_equal(of_bytes.predict({"p": pictures}), of_bytes.labels_)
 
 
 def test_what_was_not_fitted_or_is_not_known_is_said(objects, fitted):
@@ -172,7 +185,10 @@ def test_a_saved_clustering_explains_views_on_the_command_line(objects, fitted, 
     masks = {"picture": relax.GridMasks(2), "sound": "grid"}
     expected = relax.explain(fitted.encoder(), one, masks=masks, n_masks=256)
     np.testing.assert_allclose(made.importance, expected["sound"].importance, atol=1e-5)
+    assert row["share_errors"].keys() == row["shares"].keys()
     assert (tmp_path / "out" / "a-sound.png").stat().st_size > 5000
+    refused = CliRunner().invoke(app, [*command, *options, "--against", str(tmp_path / "a.png")])
+    assert "do not go with --view" in str(refused.exception or refused.output)
     for words, wrong in (
         ("NAME=FILE", ["--view", "sound"]),
         ("needs picture too", options[2:]),

@@ -196,3 +196,40 @@ def test_columns_are_vectors_only(image):
     units = relax.ColumnMasks(group=3).over(torch.zeros(7))
     assert units.n_units == 3
     assert units.masks(Block(torch.eye(3), torch.zeros(1, 1))).tolist()[1] == [0, 0, 0, 1, 1, 1, 0]
+
+
+def test_a_row_of_an_array_of_objects_is_a_view(views):
+    """What loaders give is what explain takes: (C, H, W) arrays, of floats or of 0 to 255."""
+    model = TwoViews().eval()
+    whole = relax.explain(model, views, n_masks=512)
+    rows = relax.explain(model, {key: view.numpy() for key, view in views.items()}, n_masks=512)
+    np.testing.assert_array_equal(rows["image"].importance, whole["image"].importance)
+    bytes_ = (views["image"] / 2 * 255).round().to(torch.uint8)
+    scaled = relax.explain(model, {"image": bytes_.numpy(), "vector": views["vector"]}, n_masks=512)
+    same = relax.explain(model, {"image": bytes_ / 255, "vector": views["vector"]}, n_masks=512)
+    np.testing.assert_array_equal(scaled["image"].importance, same["image"].importance)
+
+
+def test_an_adaptive_run_has_an_error_however_many_units(views):
+    """1200 columns would be one block of 4096 masks; an adaptive run takes smaller ones."""
+    wide = torch.randn(1200, generator=torch.Generator().manual_seed(2))
+    found = relax.explain(lambda v: torch.cat([v["a"][:, :600].tanh(), v["b"]], 1), {"a": wide, "b": views["vector"]})
+    assert found["a"].n_masks <= 3000
+    assert np.isfinite(found["a"].standard_error).all()
+    assert np.isfinite(list(found.shares.standard_errors.values())).all()
+
+
+def test_a_view_that_makes_no_difference_is_named(views):
+    with pytest.raises(relax.EncoderError, match="view 'vector' makes no difference to the score"):
+        relax.explain(TwoViews(deaf=True), views, views="one-at-a-time", n_masks=512)
+
+
+@pytest.mark.parametrize("more", [{"fill": "blur"}, {"fill": "black"}, {"fill": "noise"}, {"masks": "superpixels"}])
+def test_what_is_for_pictures_is_refused_for_vectors(views, more):
+    with pytest.raises(relax.ArgumentError, match="view 'vector' is a vector"):
+        relax.explain(TwoViews(), views, **more)
+
+
+def test_views_for_an_encoder_of_one_input(views):
+    with pytest.raises(relax.InputError, match="cannot encode an input"):
+        relax.explain(nn.Conv2d(3, 4, 3), views)

@@ -70,6 +70,8 @@ def explain(
     """Explain pictures: NAME.png and NAME.npz for each, in the output folder."""
     if bool(images) == bool(view):
         raise ArgumentError("expected pictures, or one --view NAME=FILE for each view of an object")
+    if view and (against or foil or text or text_foil):
+        raise ArgumentError("--against, --foil, --text and --text-foil compare pictures; they do not go with --view")
     sources = views_of(view or [])
     targets = targets_of(pictures_of(images or []), out)
 
@@ -127,9 +129,11 @@ def _explain_views(
     result = explain_input(encoder, views, progress=progress, **arguments)
     shares = result.shares
     known_shares = {} if shares is None else {key: known(value) for key, value in shares.values.items()}
+    errors = {} if shares is None else {key: known(value) for key, value in shares.standard_errors.items()}
     files = [str(file) for file in result.save(out / Path(next(iter(views.values()))).stem)]
     if as_json:
-        output(json.dumps({"views": views, "encoder": encoder.name, "shares": known_shares, "files": files}))
+        about = {"views": views, "encoder": encoder.name, "shares": known_shares, "share_errors": errors}
+        output(json.dumps({**about, "n_masks": next(iter(result.values())).n_masks, "files": files}))
     else:
         say(f"shares of importance: {shares} -> {', '.join(files)}")
 

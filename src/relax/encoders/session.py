@@ -106,8 +106,8 @@ class Session:
         with self._autocast(precision):
             try:
                 output = self.encoder.model(batch)
-            except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-                if isinstance(error, (torch.OutOfMemoryError, EncoderError)):
+            except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as error:
+                if isinstance(error, (torch.OutOfMemoryError, EncoderError, InputError)):
                     raise
                 raise InputError(
                     f"encoder {self.encoder.name!r} cannot encode an input of shape {tuple(batch.shape[1:])}: "

@@ -9,6 +9,7 @@ import numpy as np
 
 from relax.errors import RelaxWarning
 from relax.methods.base import Maps, Method, Problem, budget
+from relax.stopping import UntilReliable
 from relax.thresholds import Threshold, threshold_of, where_certain
 
 _SOURCE = "Wickstrøm et al., IJCV 2023, arXiv 2112.10161"
@@ -16,7 +17,7 @@ _SOURCE = "Wickstrøm et al., IJCV 2023, arXiv 2112.10161"
 
 def relax(problem: Problem) -> Maps:
     """Importance ``R = E[s M] / E[M]``, uncertainty ``E[(s − R)² M] / E[M]``, standard error of R."""
-    moments = problem.moments()
+    moments = _fitting(problem).moments()
     if moments.n_blocks == 1:
         warnings.warn(
             f"{moments.n_masks} masks are one block: no standard error and no reliability; "
@@ -25,6 +26,17 @@ def relax(problem: Problem) -> Maps:
             stacklevel=2,
         )
     return replace(Maps.of(moments), signed=problem.signed)
+
+
+def _fitting(problem: Problem) -> Problem:
+    """The problem with blocks of which an adaptive run can try as many as it needs."""
+    stopping = problem.stopping
+    if not isinstance(stopping, UntilReliable):
+        return problem
+    most = 2 * max(stopping.max_masks // stopping.min_blocks // 2, 1)
+    if problem.design.block_size(problem.masked.units.n_units) <= most:
+        return problem
+    return replace(problem, design=problem.design.sized(most))
 
 
 def u_relax(problem: Problem, *, threshold: Threshold = "median") -> Maps:

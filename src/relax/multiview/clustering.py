@@ -95,7 +95,11 @@ class CoMVC(_base.ClusterMixin, _base.TransformerMixin, _base.BaseEstimator):  #
         self.verbose = verbose
 
     def fit(self, views: Any, y: Any = None) -> CoMVC:
-        """Train on views: a mapping, list or tuple of ``(N, D)`` or ``(N, C, H, W)`` arrays; one array is one view."""
+        """Train on views: a mapping, list or tuple of ``(N, D)`` or ``(N, C, H, W)`` arrays; one array is one view.
+
+        Keys of a mapping are strings. Integers from 0 to 255 (uint8) are pictures and are divided by 255, as
+        :func:`relax.explain` does.
+        """
         tensors = _tensors(views)
         n = len(next(iter(tensors.values())))
         self._check(n)
@@ -110,6 +114,10 @@ class CoMVC(_base.ClusterMixin, _base.TransformerMixin, _base.BaseEstimator):  #
                     network, loss = self._train(list(tensors.values()), bar)
                 if loss < best or number == 0:
                     best, self.network_ = loss, network
+        if not math.isfinite(best):
+            raise ArgumentError(
+                f"the training's loss became {best}; try a smaller learning_rate or delta, or a larger temperature"
+            )
         self.loss_ = best
         fused, assignments = self._apply(tensors)
         self.labels_ = assignments.argmax(1).numpy()
@@ -150,7 +158,7 @@ class CoMVC(_base.ClusterMixin, _base.TransformerMixin, _base.BaseEstimator):  #
         if output not in OUTPUTS:
             raise ArgumentError(f"expected `output` to be one of {', '.join(OUTPUTS)}, got {output!r}")
         named = all(isinstance(key, str) for key in self.keys_)
-        model = _AsEncoder(self.network_, self.keys_, OUTPUTS.index(output))
+        model = _AsEncoder(self.network_, self.keys_, self.shapes_, OUTPUTS.index(output))
         views: Any = self.keys_ if named else len(self.keys_)
         shapes = dict(zip(self.keys_, self.shapes_, strict=True))
         transforms = {key: PictureView(shape) for key, shape in shapes.items() if len(shape) == 3}
@@ -164,7 +172,7 @@ class CoMVC(_base.ClusterMixin, _base.TransformerMixin, _base.BaseEstimator):  #
         target.mkdir(parents=True, exist_ok=True)
         about = {
             "schema": SCHEMA,
-            "parameters": self.get_params(),
+            "parameters": {name: _plain(name, value) for name, value in self.get_params().items()},
             "keys": list(self.keys_),
             "shapes": self.shapes_,
             "labels": self.labels_.tolist(),
@@ -254,6 +262,19 @@ class CoMVC(_base.ClusterMixin, _base.TransformerMixin, _base.BaseEstimator):  #
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise ArgumentError(f"expected `{name}` to be a positive integer, got {value!r}")
+        for name, least in (("learning_rate", 0.0), ("temperature", 0.0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > least:
+                raise ArgumentError(f"expected `{name}` to be a positive number, got {value!r}")
+        if isinstance(self.delta, bool) or not isinstance(self.delta, (int, float)) or not self.delta >= 0:
+            raise ArgumentError(f"expected `delta` to be a number of at least 0, got {self.delta!r}")
+        if not isinstance(self.contrastive, (bool, np.bool_)):
+            raise ArgumentError(f"expected `contrastive` to be True or False, got {self.contrastive!r}")
+        if self.batch_size < 2:
+            raise ArgumentError("expected `batch_size` of at least 2: batch norm and the losses compare objects, got 1")
+        seed = self.random_state
+        if isinstance(seed, (int, np.integer)) and seed < 0:
+            raise ArgumentError(f"expected `random_state` to be a non-negative integer or None, got {seed!r}")
         if self.n_clusters < 2:
             raise ArgumentError(f"expected at least two clusters, got n_clusters={self.n_clusters}")
         if self.n_clusters > n:
@@ -282,22 +303,39 @@ class PictureView:
 class _AsEncoder(torch.nn.Module):
     """From views by key to one of the network's outputs."""
 
-    def __init__(self, network: MultiViewNetwork, keys: tuple[Key, ...], output: int) -> None:
+    def __init__(
+        self, network: MultiViewNetwork, keys: tuple[Key, ...], shapes: list[tuple[int, ...]], output: int
+    ) -> None:
         super().__init__()
         self.network = network
         self.keys = keys
+        self.shapes = shapes
         self.output = output
 
     def forward(self, views: Any) -> Tensor:
+        for key, shape in zip(self.keys, self.shapes, strict=True):
+            if tuple(views[key].shape[1:]) != shape:
+                raise InputError(f"view {key!r}: expected shape {shape}, got {tuple(views[key].shape[1:])}")
         fused, _, assignments, _ = self.network([views[key] for key in self.keys])
         outputs: tuple[Tensor, Tensor] = (fused, assignments)
         return outputs[self.output]
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A parameter as JSON holds it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ArgumentError(f"expected `{name}` to be a number, to be written into a file, got {value!r}")
 
 
 def _tensors(views: Any) -> dict[Key, Tensor]:
     """Views by key, float32, of one length, finite."""
     if isinstance(views, Mapping):
         items = dict(views.items())
+        if strange := [key for key in items if not isinstance(key, str) and key not in range(len(items))]:
+            raise InputError(f"expected strings as the views' names, got {strange[0]!r}")
     elif isinstance(views, Sequence) and not isinstance(views, str):
         items = dict(enumerate(views))
     else:
@@ -307,7 +345,10 @@ def _tensors(views: Any) -> dict[Key, Tensor]:
     tensors: dict[Key, Tensor] = {}
     for key, view in items.items():
         try:
-            tensor = torch.as_tensor(np.asarray(view), dtype=torch.float32)
+            array = np.asarray(view.detach().cpu() if isinstance(view, Tensor) else view)
+            tensor = torch.as_tensor(array, dtype=torch.float32)
+            if array.dtype == np.uint8 and tensor.ndim == 4:
+                tensor = tensor / 255
         except (TypeError, ValueError) as error:
             raise InputError(f"view {key!r}: expected an array of numbers, got {type(view).__name__}") from error
         if tensor.ndim not in (2, 4) or 0 in tensor.shape:

@@ -17,7 +17,7 @@ from relax import fills
 from relax import masks as masks_
 from relax.designs import DESIGNS
 from relax.encoders import Encoder, Key, Prepared
-from relax.errors import ArgumentError, InputError
+from relax.errors import ArgumentError, InputError, NothingSeenError
 from relax.explanation import MAPS, Explanation
 from relax.masks import ColumnMasks, GridMasks, Masks
 from relax.multiview.packing import Alone, Packing, Unpacked, ViewFill, ViewMasks
@@ -93,7 +93,7 @@ def explain_views(
         method: one of ``METHODS``, by default ``"relax"``. One view alone, a picture, is explained as a picture is.
         views: ``"joint"``: masks on all views at once; ``"one-at-a-time"``: on one, the others whole.
         masks: for all views, or a mapping; a grid means columns for vectors.
-        fill: for all views, or a mapping.
+        fill: for all views, or a mapping. Vectors have ``"mean"``, which is zero: scale their columns to mean 0.
         arguments: of :func:`relax.explain`.
     """
     if views not in (JOINT, ALONE):
@@ -107,6 +107,9 @@ def explain_views(
     packing = Packing({key: tuple(item.tensor.shape) for key, item in prepared.items()})
     recipes = {key: _recipe(_of(masks, key, "masks"), item.tensor, encoder.patch) for key, item in prepared.items()}
     alone = {key: Encoder(encoder.model, encoder.transform_of(key), patch=encoder.patch) for key in prepared}
+    for key, item in prepared.items():
+        if item.tensor.ndim == 1:
+            _check_vector(key, recipes[key], fills.ensure(_of(fill, key, "fill")))
     filled = ViewFill(packing, {key: fills.ensure(_of(fill, key, "fill")) for key in prepared}, alone)
     packed_encoder = Encoder(
         Unpacked(encoder.model, packing), name=encoder.name, pool=encoder.pooling.rule, origin=encoder.origin
@@ -125,7 +128,11 @@ def explain_views(
     for group in groups:
         recipe = ViewMasks(packing, recipes, group)
         recorded = Recorded(ensure(reference, packed_encoder))
-        e = explain(packed_encoder, packed, recorded, method=method, masks=recipe, fill=filled, **arguments)
+        try:
+            e = explain(packed_encoder, packed, recorded, method=method, masks=recipe, fill=filled, **arguments)
+        except NothingSeenError as error:
+            named = ", ".join(map(repr, group))
+            raise NothingSeenError(f"view {named} makes no difference to the score: {error}") from error
         units = recipe.over(packed.tensor)
         maps = {name: units.maps(values) for name in MAPS if (values := getattr(e, name)) is not None}
         for key in group:
@@ -137,7 +144,7 @@ def explain_views(
                 settings={**e.settings, "input": prepared[key].source, "view": str(key), "views": views},
             )
         if e.n_blocks:
-            design = DESIGNS[e.settings["design"]]
+            design = DESIGNS[e.settings["design"]].sized(e.n_masks // e.n_blocks)
             blocks = [design.block(i, units, recipe.keep, e.settings["seed"]) for i in range(e.n_blocks)]
             n_units = {key: units.units[key].n_units for key in group}
             contributions.append(Shares.contributions(recorded.scores(), blocks, n_units, design.group))
@@ -195,6 +202,10 @@ def _prepare(encoder: Encoder, key: Key, source: Any) -> Prepared:
         return source
     if isinstance(source, (str, PathLike)) and Path(source).suffix == ".npy":
         source = _read_array(key, Path(source))
+    if isinstance(source, np.ndarray) and source.ndim == 3 and source.shape[-1] not in (3, 4):
+        source = torch.from_numpy(source)  # (C, H, W), such as one object of an array of them
+        if source.dtype == torch.uint8:
+            source = source / 255
     if isinstance(source, (str, PathLike, Image.Image)) or (isinstance(source, np.ndarray) and source.ndim > 1):
         try:
             return Encoder(encoder.model, encoder.transform_of(key), name=encoder.name).prepare(source)
@@ -225,6 +236,17 @@ def _read_array(key: Key, path: Path) -> np.ndarray:
 def _recipe(recipe: Any, tensor: Tensor, patch: int | None) -> Masks:
     recipe = masks_.ensure(recipe, patch)
     return ColumnMasks(keep=recipe.keep) if isinstance(recipe, GridMasks) and tensor.ndim == 1 else recipe
+
+
+def _check_vector(key: Key, recipe: Masks, fill: Any) -> None:
+    """Raise if a vector is to be treated as a picture."""
+    if not isinstance(recipe, ColumnMasks):
+        kind = recipe.settings()["name"]
+        raise ArgumentError(f"view {key!r} is a vector, which masks {kind!r} do not fit; use 'grid' or 'columns'")
+    if fill.settings().get("name") in ("solid", "blur", "noise", "drop"):
+        raise ArgumentError(
+            f"view {key!r} is a vector, which fill {fill.settings()['name']!r} does not fit; use 'mean' (zero)"
+        )
 
 
 def _of(setting: Any, key: Key, what: str) -> Any:

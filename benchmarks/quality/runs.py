@@ -78,8 +78,8 @@ def runs(scale: float = 1.0) -> list[Run]:
             ("fashion:supervised", "fashion:simclr"),
             (FINE, GRADIENT, "relax", "smoothgrad", "lafam"),
             ("max-sensitivity", "avg-sensitivity", "parameter-randomisation"),
-            n(16),
-            {FINE: {"n_masks": 512}, "relax": {"n_masks": 512}, "smoothgrad": {"n_samples": 96}},
+            n(8),
+            {FINE: {"n_masks": 256}, "relax": {"n_masks": 256}, "smoothgrad": {"n_samples": 96}},
         )
     )
     return made

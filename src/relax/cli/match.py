@@ -136,9 +136,12 @@ def _load(name: str, device: str) -> Encoder:
 
 
 def _explained(how: Callable[..., dict[str, Any]], row: dict[str, Any], *arguments: Any) -> dict[str, Any]:
-    """A match explained, or as it was if its files have gone since they were indexed, or nothing is to be explained."""
+    """A match explained, or as it was if its files have gone since they were indexed, or nothing is to be explained.
+
+    The similarity stays that of the index, by which matches are in order; the pair's own may differ in the third digit.
+    """
     try:
-        return how(*arguments)
+        return {**how(*arguments), "similarity": row["similarity"]}
     except (InputError, EncoderError) as error:
         say(f"not explained: {error}")
         return row

@@ -33,6 +33,7 @@ ABLATIONS: dict[str, Callable[[Part], bool]] = {
     "without the 7x7 grid": lambda part: part.masked.masks != GridMasks(7),
 }
 NO_CONTRAST = "without contrast"
+PLAIN = f"{FINE}:256, {NO_CONTRAST}"
 LINEAR = "contrast, exponent 1"
 
 _last: tuple[str, Parts] | None = None
@@ -81,6 +82,7 @@ def register() -> None:
         QUICK: (fine, _stopped(64)),
         QUICK_GRADIENT: (METHODS[GRADIENT], lambda problem: METHODS[GRADIENT].run(problem, n_samples=20)),
         SMOOTHED: (METHODS["smoothgrad"], _smoothed),
+        PLAIN: (fine, lambda problem: fine.run(replace(problem, stopping=FixedNumber(256)), contrast=0.0)),
         f"{FINE}:whole": (fine, lambda problem: _tried(problem).maps(problem.signed)),
         f"{FINE}:{NO_CONTRAST}": (fine, _exponent(0.0)),
         f"{FINE}:{LINEAR}": (fine, _exponent(1.0)),

@@ -315,7 +315,9 @@ def _kinds(masks: Any, method: Method) -> tuple[Masks | str, ...] | None:
     if masks is None:
         return None
     several = tuple(masks) if isinstance(masks, (list, tuple)) else (masks,)
-    if not several or (len(several) > 1 and not method.kinds):
+    if not several:
+        raise ArgumentError("expected at least one kind of masks, got an empty list")
+    if len(several) > 1 and not method.kinds:
         raise ArgumentError(f"method {method.name!r} takes one kind of masks, got {len(several)}")
     return several
 

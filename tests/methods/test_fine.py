@@ -113,6 +113,7 @@ def test_units_are_never_smaller_than_four_pixels():
     assert GridMasks(28) in large
     assert SuperpixelMasks(n_segments=250) in large
     assert small == (GridMasks(7),)
+    assert GridMasks(14) not in kinds_for(torch.zeros(3, 30, 200))
 
 
 def test_rounds_end_adaptive_runs_and_turns_end_fixed_ones(tiny, image):

@@ -267,7 +267,11 @@ def fills_of(problem: Problem) -> list[Masked]:
 def kinds_for(tensor: Tensor) -> tuple[Masks, ...]:
     """Those of ``SIZES`` whose units are large enough in an input."""
     height, width = tensor.shape[-2:]
-    fits = [masks for masks, (n_units, _) in SIZES.items() if height * width >= LEAST_CELL**2 * n_units]
+    fits = []
+    for masks, (n_units, _) in SIZES.items():
+        pixels = min(height, width) ** 2 if isinstance(masks, GridMasks) else height * width
+        if pixels >= LEAST_CELL**2 * n_units:
+            fits.append(masks)
     return tuple(fits) or (GridMasks(7),)
 
 

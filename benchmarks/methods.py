@@ -28,6 +28,7 @@ MOST_FORWARDS = 2100
 # the option that says how many samples, and where to begin
 SAMPLES: dict[str, tuple[str, int]] = {
     "relax": ("n_masks", 128),
+    "relax-gradient": ("n_samples", 64),
     "kernel-shap": ("n_samples", 128),
     "lime": ("n_samples", 128),
     "shapley-sampling": ("n_samples", 2),
@@ -40,6 +41,8 @@ SAMPLES: dict[str, tuple[str, int]] = {
 
 SENTENCES = {
     "relax": "Where a pixel is visible, the masked versions are more similar to the whole, on average, by this much.",
+    "relax-fine": "The same over grids and superpixels of several sizes and two fills, with the contrast to the fill.",
+    "relax-gradient": "RELAX's effect and, pixel by pixel, how much the similarity moves with the mask.",
     "u-relax": "RELAX's map, with the pixels left out whose score spreads more than that of the median pixel.",
     "repeat": "How often a pixel is above the map's mean when RELAX is run again; its uncertainty is p (1 − p).",
     "repeat-weighted": "The same, each repeat weighted by its map, so that it looks more like the map itself.",
@@ -61,6 +64,7 @@ SENTENCES = {
     "grad-cam": "The last feature map, its channels weighted by what they do for the score.",
     "attention-rollout": "Where a ViT's class token looks, through all blocks; says nothing about the score.",
     "random": "Noise: what any map must beat.",
+    "contrast": "How much removing a pixel changes the picture, whatever the encoder: also to be beaten.",
     "center": "A bump in the middle, where photographers put things: also to be beaten.",
 }
 
@@ -92,9 +96,7 @@ def measure(encoder: relax.Encoder, method: str) -> tuple[Row, relax.Explanation
     row = Row(method, encoder.name)
     try:
         if method not in SAMPLES:
-            e, row.seconds = run(
-                encoder, method, 0, **({"n_masks": 512} if "relax" in method or "repeat" in method else {})
-            )
+            e, row.seconds = run(encoder, method, 0, **({"n_masks": 512} if METHODS[method].takes_masks else {}))
             row.note = "the default"
         else:
             option, n = SAMPLES[method]

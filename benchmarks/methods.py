@@ -96,8 +96,9 @@ def measure(encoder: relax.Encoder, method: str) -> tuple[Row, relax.Explanation
     row = Row(method, encoder.name)
     try:
         if method not in SAMPLES:
-            e, row.seconds = run(encoder, method, 0, **({"n_masks": 512} if METHODS[method].takes_masks else {}))
-            row.note = "the default"
+            given = {"n_masks": 512} if METHODS[method].takes_masks else {}
+            e, row.seconds = run(encoder, method, 0, **given)
+            row.note = ", ".join(f"{name}={value}" for name, value in given.items()) or "the default"
         else:
             option, n = SAMPLES[method]
             while True:

@@ -185,6 +185,9 @@ deletion: revealing edges first restores a representation whatever the encoder. 
 contrast is of this kind, and a method should be judged by how far it is above that row. The contrast is kept since it is
 true of the question that is asked (a pixel that equals its fill cannot matter); `contrast=0` leaves it out.
 
+Curves are scaled so that the filled picture is 0 and the whole one 1. Values above 1 (integrated gradients on the ViT) are of
+scenes in which a picture that lost a scattering of pixels is less similar to the whole than one that lost them all.
+
 ![Insertion − deletion against forwards, a point for each method and encoder](quality/cost.png)
 
 **In short.** {short}

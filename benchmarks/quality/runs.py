@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
 
 from benchmarks.quality.variants import (
     ABLATIONS,
@@ -22,6 +21,7 @@ from benchmarks.quality.variants import (
     QUICK_GRADIENT,
     SMOOTHED,
 )
+from relax.cli.messages import counted, say
 from relax.evaluation import Evaluation, evaluate
 
 RUNS = Path(__file__).parent.parent / "quality-runs"
@@ -91,12 +91,8 @@ def runs(scale: float = 1.0) -> list[Run]:
 def carry_out(run: Run, threads: int) -> Evaluation:
     """Do what is not done yet, with a progress bar."""
     torch.set_num_threads(threads)
-    with tqdm(desc=run.name, unit=" maps", dynamic_ncols=True) as bar:
-
-        def on_job(done: int, total: int, what: str) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    say(run.name)
+    with counted("maps", quiet=False) as on_job:
         return evaluate(
             run.dataset,
             run.encoders,

@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 import torch
 from scipy.stats import spearmanr
-from tqdm.auto import tqdm
 
 import relax
 from relax.atomic import atomic_write
+from relax.cli.messages import counted, say
 from relax.datasets import chosen, open_dataset
 from relax.encoders.small import WAYS
 from relax.evaluation import Evaluation, evaluate
@@ -153,12 +153,8 @@ def _named(run: Run) -> Run:
 def carry_out(run: Run, threads: int) -> Evaluation:
     """Do what is not done yet, with a progress bar."""
     torch.set_num_threads(threads)
-    with tqdm(desc=run.name, unit=" maps", dynamic_ncols=True) as bar:
-
-        def on_job(done: int, total: int, what: str) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    say(run.name)
+    with counted("maps", quiet=False) as on_job:
         return evaluate(
             run.dataset,
             run.encoders,

@@ -51,6 +51,11 @@ class _Spread:
         return squares.clamp_min(0) / (self.n - 1) * parts / visible.square()
 
 
+def correlation(noise: float, signal: float) -> float:
+    """With the converged map, for a map of spatial variance ``signal`` and error variance ``noise``; in [0, 1]."""
+    return math.sqrt(min(max(1 - noise / signal, 0.0), 1.0)) if signal > 0 else 0.0
+
+
 class Moments:
     """Streaming, mergeable sums in double precision; memory does not depend on the number of masks.
 
@@ -126,9 +131,18 @@ class Moments:
         """``(H, W)`` float64 in units of the score; NaN with fewer than two blocks."""
         return self._map(self._error_variance().sqrt())
 
-    def level_error(self) -> float:
-        """Standard error of the mean over the map: the part of the error that all pixels share."""
-        return float(self._error_variance()[-1].sqrt())
+    def effect(self) -> Tensor:
+        """``(H, W)`` float64: importance above the mean score."""
+        return self.importance() - self.mean_score()
+
+    def variance(self, level: bool = True) -> Tensor:
+        """``(H, W)`` float64: squared standard error.
+
+        Args:
+            level: with the error that all pixels share, which moves the level of a map and not its pattern.
+        """
+        variance = self._error_variance()
+        return self._map(variance) if level else (self._map(variance) - variance[-1]).clamp_min(0)
 
     def mean_score(self) -> float:
         """Over all masks: the importance of a pixel whose visibility makes no difference."""

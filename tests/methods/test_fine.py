@@ -71,7 +71,7 @@ def test_parts_move_the_map_equally(problem):
     assert len(parts.parts) == 4
     weights = parts.weights()
     assert sum(weights) == pytest.approx(1)
-    moved = [w * float(part.effect().std()) for w, part in zip(weights, parts.parts, strict=True)]
+    moved = [w * float(part.moments.effect().std()) for w, part in zip(weights, parts.parts, strict=True)]
     np.testing.assert_allclose(moved, moved[0], rtol=1e-9)
     by_hand = sum(w * part.moments.importance() for w, part in zip(weights, parts.parts, strict=True))
     torch.testing.assert_close(parts.importance(), by_hand)

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
-from math import inf, nan, sqrt
+from math import inf, nan
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ from relax.errors import ArgumentError, NothingSeenError
 from relax.loop import Masked, Progress, sums_on
 from relax.masks import GridMasks, Masks, SuperpixelMasks
 from relax.methods.base import Maps, Method, Problem, budget
-from relax.moments import Moments
+from relax.moments import Moments, correlation
 from relax.stopping import FixedNumber
 
 SIZES: dict[Masks, tuple[int, int]] = {
@@ -73,13 +74,12 @@ class Part:
     size: int
     moments: Moments
 
-    def effect(self) -> Tensor:
-        """``(H, W)``: importance above the mean score."""
-        return self.moments.importance() - self.moments.mean_score()
-
-    def contrast(self, exponent: float) -> Tensor:
-        """``(H, W)``, mean of the bare contrast 1: how much removing a pixel changes it."""
-        return contrast(self.masked) ** exponent if exponent else torch.ones_like(self.effect())
+    @cached_property
+    def contrast(self) -> Tensor:
+        """``(H, W)`` float64: mean over channels of |input − fill|, its mean over pixels 1."""
+        difference = (self.masked.tensor - self.masked.background).abs()
+        difference = difference.to(sums_on(difference.device), torch.float64).mean(0)
+        return difference / difference.mean().clamp_min(1e-12)
 
 
 @dataclass(eq=False)
@@ -111,7 +111,7 @@ class Parts:
 
     def weights(self) -> list[float]:
         """Of the parts, summing to one."""
-        raw = [part.share / max(float(part.effect().std()), 1e-12) for part in self.parts]
+        raw = [part.share / max(float(part.moments.effect().std()), 1e-12) for part in self.parts]
         return [value / sum(raw) for value in raw]
 
     def neutral(self) -> float:
@@ -119,7 +119,7 @@ class Parts:
 
     def importance(self) -> Tensor:
         terms = [
-            w * (part.moments.mean_score() + part.contrast(self.exponent) * part.effect())
+            w * (part.moments.mean_score() + part.contrast**self.exponent * part.moments.effect())
             for w, part in zip(self.weights(), self.parts, strict=True)
         ]
         return torch.stack(terms).sum(0)
@@ -134,18 +134,11 @@ class Parts:
         ]
         return torch.stack(spreads).sum(0)
 
-    def variance(self, levels: bool = True) -> Tensor:
-        """``(H, W)``: squared standard error.
-
-        Args:
-            levels: with the error that all pixels share.
-        """
+    def variance(self, level: bool = True) -> Tensor:
+        """``(H, W)``: squared standard error, as that of :class:`relax.moments.Moments`."""
         terms = []
         for w, part in zip(self.weights(), self.parts, strict=True):
-            error = part.moments.standard_error().square()
-            if not levels:
-                error = (error - part.moments.level_error() ** 2).clamp_min(0)
-            terms.append((w * part.contrast(self.exponent)).square() * error)
+            terms.append((w * part.contrast**self.exponent).square() * part.moments.variance(level))
         return torch.stack(terms).sum(0)
 
     def reliability(self) -> float:
@@ -154,8 +147,7 @@ class Parts:
 
     def agreement(self) -> float:
         """The same for the masks that were tried, whichever they are."""
-        noise, signal = float(self.variance(levels=False).mean()), float(self.importance().var())
-        return sqrt(min(max(1 - noise / signal, 0.0), 1.0)) if signal > 0 else 0.0
+        return correlation(float(self.variance(level=False).mean()), float(self.importance().var()))
 
     def maps(self, signed: bool) -> Maps:
         return Maps(
@@ -230,7 +222,7 @@ def _made(problem: Problem) -> Iterator[Part]:
         size = problem.design.sized(most).block_size(units.n_units)
         share = 1 / n_superpixels if isinstance(masks, SuperpixelMasks) else 1.0
         for masked in fills_of(problem):
-            seed = int(np.random.SeedSequence([problem.seed, number]).generate_state(1)[0])
+            seed = seed_of(problem, number)
             number += 1
             moments = Moments(units.shape, sums_on(masked.tensor.device), problem.design.group)
             yield Part(replace(masked, masks=masks, laid=units), seed, share, size, moments)
@@ -258,6 +250,11 @@ def _try(problem: Problem, part: Part) -> None:
     alone.moments(part.moments)
 
 
+def seed_of(problem: Problem, number: int) -> int:
+    """A seed of its own for each part, so that no two try the same masks."""
+    return int(np.random.SeedSequence([problem.seed, number]).generate_state(1)[0])
+
+
 def fills_of(problem: Problem) -> list[Masked]:
     """The input with each of the fills, but for those that it equals (unless it equals all)."""
     filled = [masked for masked in problem.filled if bool((masked.tensor != masked.background).any())]
@@ -273,13 +270,6 @@ def kinds_for(tensor: Tensor) -> tuple[Masks, ...]:
         if pixels >= LEAST_CELL**2 * n_units:
             fits.append(masks)
     return tuple(fits) or (GridMasks(7),)
-
-
-def contrast(masked: Masked) -> Tensor:
-    """``(H, W)`` float64: mean over channels of |input − fill|, its mean over pixels 1."""
-    difference = (masked.tensor - masked.background).abs()
-    difference = difference.to(sums_on(difference.device), torch.float64).mean(0)
-    return difference / difference.mean().clamp_min(1e-12)
 
 
 RELAX_FINE = Method(

@@ -14,7 +14,7 @@ a resolution that no grid of masks reaches. The masks themselves say where in th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import isnan, nan
 
 import numpy as np
 import torch
@@ -24,8 +24,8 @@ from relax.errors import ArgumentError
 from relax.loop import Masked, Progress, sums_on
 from relax.masks import Block, GridMasks
 from relax.methods.base import Maps, Method, Problem, budget
-from relax.methods.fine import FILLS, fills_of
-from relax.moments import Moments
+from relax.methods.fine import FILLS, fills_of, seed_of
+from relax.moments import Moments, correlation
 
 BLOCK = 16
 """Masks that share a placement."""
@@ -52,9 +52,6 @@ class Sensed:
     total: Tensor
     squares: Tensor
 
-    def effect(self) -> Tensor:
-        return self.moments.importance() - self.moments.mean_score()
-
     def magnitude(self) -> Tensor:
         """Mean |∂s/∂M|."""
         return self.total / self.moments.n_masks
@@ -62,23 +59,20 @@ class Sensed:
     def ratio(self) -> float:
         """κ: from roots of magnitudes to units of the score."""
         spread = float(self.magnitude().sqrt().std())
-        return float(self.effect().std()) / spread if spread > 0 else 0.0
+        return float(self.moments.effect().std()) / spread if spread > 0 else 0.0
 
     def relief(self) -> Tensor:
-        return 0.5 * (self.effect() + self.ratio() * self.magnitude().sqrt())
+        return 0.5 * (self.moments.effect() + self.ratio() * self.magnitude().sqrt())
 
-    def variance(self, levels: bool) -> Tensor:
+    def variance(self, level: bool) -> Tensor:
         """Of the relief, from the spread of blocks, that of a root being ``Var(m) / 4m``."""
         n = self.moments.n_blocks
         if n < 2:
             return torch.full_like(self.total, nan)
-        error = self.moments.standard_error().square()
-        if not levels:
-            error = (error - self.moments.level_error() ** 2).clamp_min(0)
         mean = self.total / n
         of_mean = (self.squares / n - mean.square()).clamp_min(0) / (n - 1)
         of_root = (of_mean / (4 * mean.clamp_min(1e-30))) / (self.moments.n_masks / n)
-        return 0.25 * (error + self.ratio() ** 2 * of_root)
+        return 0.25 * (self.moments.variance(level) + self.ratio() ** 2 * of_root)
 
 
 def relax_gradient(problem: Problem, *, n_samples: int = 96) -> Maps:
@@ -94,7 +88,7 @@ def relax_gradient(problem: Problem, *, n_samples: int = 96) -> Maps:
     sensed = []
     for number, masked in enumerate(fills_of(problem)):
         shape, device = masked.units.shape, sums_on(masked.tensor.device)
-        seed = int(np.random.SeedSequence([problem.seed, number]).generate_state(1)[0])
+        seed = seed_of(problem, number)
         zeros = torch.zeros(shape, dtype=torch.float64, device=device)
         sensed.append(Sensed(masked, seed, Moments(shape, device), zeros, zeros.clone()))
     done = 0
@@ -115,16 +109,15 @@ def relax_gradient(problem: Problem, *, n_samples: int = 96) -> Maps:
 
 
 def _maps(sensed: list[Sensed], problem: Problem) -> Maps:
-    weights = np.array([1 / max(float(one.effect().std()), 1e-12) for one in sensed])
+    weights = np.array([1 / max(float(one.moments.effect().std()), 1e-12) for one in sensed])
     weights /= weights.sum()
     pairs = list(zip(weights.tolist(), sensed, strict=True))
     neutral = sum(w * one.moments.mean_score() for w, one in pairs)
     importance = neutral + sum(w * one.relief() for w, one in pairs)
     middle = sum(w * one.moments.importance() for w, one in pairs)
     spread = sum(w * (one.moments.uncertainty() + (one.moments.importance() - middle).square()) for w, one in pairs)
-    error = sum(w**2 * one.variance(levels=True) for w, one in pairs)
-    noise = float(sum(w**2 * one.variance(levels=False) for w, one in pairs).mean())
-    signal = float(importance.var())
+    error = sum(w**2 * one.variance(level=True) for w, one in pairs)
+    noise = float(sum(w**2 * one.variance(level=False) for w, one in pairs).mean())
     return Maps(
         importance=importance.cpu().numpy(),
         uncertainty=spread.cpu().numpy(),
@@ -132,7 +125,7 @@ def _maps(sensed: list[Sensed], problem: Problem) -> Maps:
         n_masks=sum(one.moments.n_masks for one in sensed),
         n_blocks=sum(one.moments.n_blocks for one in sensed),
         degrees_of_freedom=sum(one.moments.degrees_of_freedom for one in sensed),
-        reliability=sqrt(min(max(1 - noise / signal, 0.0), 1.0)) if noise == noise and signal > 0 else nan,
+        reliability=nan if isnan(noise) else correlation(noise, float(importance.var())),
         signed=problem.signed,
         neutral=float(neutral),
     )

@@ -27,6 +27,14 @@ class Counted(Protocol):
 class Stopping(Protocol):
     """Decides after each block whether the map is good enough."""
 
+    @property
+    def most(self) -> float:
+        """The number of masks that must not be passed."""
+
+    @property
+    def largest_block(self) -> float:
+        """Masks in a block, so that there are enough blocks to judge by."""
+
     def done(self, moments: Counted) -> bool:
         """Whether to stop."""
 
@@ -42,6 +50,9 @@ class FixedNumber:
     """Stop after at least ``n_masks`` masks: as many whole blocks as that takes."""
 
     n_masks: int
+
+    most = math.inf
+    largest_block = math.inf
 
     def __post_init__(self) -> None:
         _check_count("n_masks", self.n_masks)
@@ -74,6 +85,14 @@ class UntilReliable:
         if not 0.0 < self.target < 1.0:
             raise ArgumentError(f"expected `reliability` between 0 and 1 (both excluded), got {self.target!r}")
         _check_count("max_masks", self.max_masks)
+
+    @property
+    def most(self) -> float:
+        return self.max_masks
+
+    @property
+    def largest_block(self) -> float:
+        return 2 * max(self.max_masks // self.min_blocks // 2, 1)
 
     def done(self, moments: Counted) -> bool:
         per_block = moments.n_masks // moments.n_blocks

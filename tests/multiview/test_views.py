@@ -1,6 +1,7 @@
 """Several views: brute force over all masks, and what must hold whatever the encoder."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -233,3 +234,31 @@ def test_what_is_for_pictures_is_refused_for_vectors(views, more):
 def test_views_for_an_encoder_of_one_input(views):
     with pytest.raises(relax.InputError, match="cannot encode an input"):
         relax.explain(nn.Conv2d(3, 4, 3), views)
+
+
+def test_intervals_of_shares_cover_the_converged_share(views):
+    """Of few masks, in how many of 40 runs the interval has the share of many; the bare error promises too much."""
+    model, masks = TwoViews(), {"image": GRID, "vector": "grid"}
+    truth = relax.explain(model, views, masks=masks, n_masks=8192, seed=99).shares.values["image"]
+    hits = near = 0
+    for seed in range(40):
+        shares = relax.explain(model, views, masks=masks, n_masks=64, seed=seed).shares
+        assert shares.degrees_of_freedom == 3
+        low, high = shares.confidence_interval()["image"]
+        hits += low <= truth <= high
+        near += abs(shares.values["image"] - truth) <= 1.96 * shares.standard_errors["image"]
+    assert hits >= max(36, near)
+    with pytest.raises(relax.ArgumentError, match="`level` between 0 and 1"):
+        shares.confidence_interval(95)
+
+
+def test_saving_keeps_the_shares(views, tmp_path):
+    found = relax.explain(TwoViews(), views, masks={"image": GRID, "vector": "grid"}, n_masks=64)
+    files = found.save(tmp_path / "one")
+    assert sorted(file.name for file in files) == sorted(file.name for file in tmp_path.iterdir())
+    kept = json.loads((tmp_path / "one-shares.json").read_text())
+    assert kept["vector"]["share"] == found.shares.values["vector"]
+    assert kept["vector"]["standard_error"] == found.shares.standard_errors["vector"]
+    with pytest.warns(relax.RelaxWarning, match="one block"):
+        once = relax.explain(TwoViews(), views, masks={"image": GRID, "vector": "grid"}, n_masks=16)
+    assert json.loads(once.save(tmp_path / "b")[-1].read_text())["image"]["standard_error"] is None

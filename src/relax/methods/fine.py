@@ -181,7 +181,7 @@ def tried(problem: Problem, contrast: float = CONTRAST) -> Parts:
     An adaptive run ends with a round, a number of masks with a turn of one part.
     """
     parts = Parts([], contrast)
-    most = getattr(problem.stopping, "max_masks", inf)
+    most = problem.stopping.most
     unseen: NothingSeenError | None = None
     for part in chain(_made(problem), _again(problem, parts, most)):
         if parts.parts and parts.n_masks + 2 * part.size > most:

@@ -9,7 +9,6 @@ import numpy as np
 
 from relax.errors import RelaxWarning
 from relax.methods.base import Maps, Method, Problem, budget
-from relax.stopping import UntilReliable
 from relax.thresholds import Threshold, threshold_of, where_certain
 
 _SOURCE = "Wickstrøm et al., IJCV 2023, arXiv 2112.10161"
@@ -30,13 +29,10 @@ def relax(problem: Problem) -> Maps:
 
 def _fitting(problem: Problem) -> Problem:
     """The problem with blocks of which an adaptive run can try as many as it needs."""
-    stopping = problem.stopping
-    if not isinstance(stopping, UntilReliable):
-        return problem
-    most = 2 * max(stopping.max_masks // stopping.min_blocks // 2, 1)
+    most = problem.stopping.largest_block
     if problem.design.block_size(problem.masked.units.n_units) <= most:
         return problem
-    return replace(problem, design=problem.design.sized(most))
+    return replace(problem, design=problem.design.sized(int(most)))
 
 
 def u_relax(problem: Problem, *, threshold: Threshold = "median") -> Maps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from relax import fills
 from relax import masks as masks_
+from relax.atomic import atomic_write
 from relax.designs import DESIGNS
 from relax.encoders import Encoder, Key, Prepared
 from relax.errors import ArgumentError, InputError, NothingSeenError
@@ -57,7 +59,7 @@ class ViewExplanations(Mapping[Key, Explanation]):
         return len(self.explanations)
 
     def save(self, stem: str | PathLike[str]) -> list[Path]:
-        """Write ``STEM-VIEW.png`` and ``STEM-VIEW.npz`` for each view; returns the files."""
+        """Write ``STEM-VIEW.png`` and ``STEM-VIEW.npz`` for each view, ``STEM-shares.json``; returns the files."""
         target = Path(stem)
         files = []
         for key, e in self.explanations.items():
@@ -65,6 +67,11 @@ class ViewExplanations(Mapping[Key, Explanation]):
             e.plot(picture)
             e.save(archive)
             files += [picture, archive]
+        if self.shares is not None:
+            table = target.with_name(f"{target.name}-shares.json")
+            with atomic_write(table) as file:
+                file.write(json.dumps(self.shares.described(), indent=1).encode())
+            files.append(table)
         return files
 
     def __repr__(self) -> str:

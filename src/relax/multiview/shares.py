@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 import torch
+from scipy.stats import t as student_t
 from torch import Tensor
 
 from relax.encoders import Key
+from relax.errors import ArgumentError
 from relax.masks import Block
 from relax.moments import MIN_GROUPS
 
@@ -26,10 +29,21 @@ class Shares:
     Attributes:
         values: by view.
         standard_errors: by view.
+        degrees_of_freedom: of the standard errors, one less than the parts of the masks that they were estimated from;
+            with two parts an error is no more than a hint, and the interval says so.
     """
 
     values: dict[Key, float]
     standard_errors: dict[Key, float]
+    degrees_of_freedom: int = 0
+
+    def confidence_interval(self, level: float = 0.95) -> dict[Key, tuple[float, float]]:
+        """By view, lower and upper bound of the converged share; Student's t with the degrees of freedom."""
+        if not 0.0 < level < 1.0:
+            raise ArgumentError(f"expected `level` between 0 and 1 (both excluded), got {level!r}")
+        factor = float(student_t.ppf((1 + level) / 2, max(self.degrees_of_freedom, 1)))
+        halves = {key: factor * error for key, error in self.standard_errors.items()}
+        return {key: (value - halves[key], value + halves[key]) for key, value in self.values.items()}
 
     @staticmethod
     def contributions(scores: Tensor, blocks: list[Block], n_units: dict[Key, int], group: int) -> Contribution:
@@ -72,7 +86,18 @@ class Shares:
                 line = (own - values[key] * torch.stack(list(part.values())).sum(0)) / whole
                 variance += float(line.var() / n)
             errors[key] = variance**0.5
-        return cls(values, errors)
+        return cls(values, errors, min(len(next(iter(part.values()))) for part in contributions) - 1)
+
+    def described(self) -> dict[str, dict[str, float | int | None]]:
+        """For each view, as JSON has it: share, standard error (null if it is not known), degrees of freedom."""
+        return {
+            str(key): {
+                "share": value,
+                "standard_error": None if isnan(self.standard_errors[key]) else self.standard_errors[key],
+                "degrees_of_freedom": self.degrees_of_freedom,
+            }
+            for key, value in self.values.items()
+        }
 
     def __str__(self) -> str:
         return ", ".join(f"{key} {self.values[key]:.2f} ± {self.standard_errors[key]:.2f}" for key in self.values)

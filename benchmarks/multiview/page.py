@@ -137,7 +137,7 @@ def write_page(
         "comvc = relax.multiview.CoMVC(n_clusters=10, epochs=10, random_state=0).fit(views.views)",
         "one = {name: view[0] for name, view in views.views.items()}",
         "found = relax.explain(comvc.encoder(), one)",
-        'found["image"].plot("image.png"), found["edges"].importance, found.shares',
+        'found["image"].plot("image.png"), found["edges"].importance, found.shares.confidence_interval()',
         "relax.explain(comvc.encoder(), one, relax.Cluster(comvc, label=3))  # against a cluster's centroid",
         'relax.explain(comvc.encoder("assignment"), one, relax.Dimension(3))  # against the assignment to it',
         'relax.explain(comvc.encoder(), one, views="one-at-a-time")  # masks on one view, the others whole',
@@ -166,7 +166,8 @@ def write_page(
         "The aim was five points above k-means on concatenated views; seeds differ by more than that, and the loss, which",
         "chooses among trainings, hardly knows which are good. More epochs (20, 40), larger and smaller batches (100, 512),",
         "a stronger contrastive loss, another temperature, eight trainings instead of three, and encoders without a last batch",
-        "norm or with pooling were each tried on one to four seeds; none was better by more than the seeds differ.",
+        "norm or with pooling were each tried on one to four seeds; none was better by more than the seeds differ. Nor do all",
+        "60,000 objects help (17 trainings of 2 epochs), nor a choice of the training that agrees most with the others.",
         "",
         f"**The same with noise on the edges** (standard deviation 0.5). CoMVC less k-means on concatenated views: "
         f"{above(noisy, 'CoMVC', joined)}.",

@@ -10,9 +10,10 @@ import relax
 from relax.designs import FoldOver
 from relax.loop import Masked
 from relax.masks import GridMasks, SuperpixelMasks
+from relax.methods import fine_gradient
 from relax.methods.base import Problem
 from relax.methods.fine import kinds_for, tried
-from relax.methods.fine_gradient import _slopes
+from relax.methods.fine_gradient import _maps, _slopes
 from relax.references import Vectors
 from relax.similarity import SIMILARITIES
 from relax.stopping import FixedNumber
@@ -180,6 +181,23 @@ def test_gradients_find_the_pixels_that_a_linear_encoder_weighs(image):
     inside = ~outside
     assert np.corrcoef(e.importance[inside], slope[inside])[0, 1] > 0.9
     assert e.settings["cost"]["backwards"] == 96
+
+
+def test_the_first_fill_counts_twice(problem, monkeypatch):
+    """Twice the masks of another, and its pattern moves the map twice as much; the slope twice as much as the effect."""
+    kept = []
+    monkeypatch.setattr(fine_gradient, "_maps", lambda sensed, problem: kept.append(sensed) or _maps(sensed, problem))
+    maps = fine_gradient.relax_gradient(problem, n_samples=96)
+    ((first, other),) = kept
+    assert (first.moments.n_masks, other.moments.n_masks) == (64, 32)
+    shapes = [one.relief() / one.relief().std() for one in (first, other)]
+    expected = 2 * shapes[0] + shapes[1]
+    found = torch.from_numpy(maps.importance) - maps.neutral
+    torch.testing.assert_close(found / found.std(), expected / expected.std())
+    slope = 3 * first.relief() - first.moments.effect()
+    assert float(slope.std()) == pytest.approx(2 * float(first.moments.effect().std()))
+    torch.testing.assert_close(slope, 2 * first.ratio() * (first.total / 64).sqrt())
+    assert fine_gradient.relax_gradient(problem, n_samples=18).n_masks == 18
 
 
 def test_a_black_box_has_no_gradients(tiny, image):

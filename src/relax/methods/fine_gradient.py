@@ -6,8 +6,9 @@ masks it is mostly noise; its mean magnitude tells the pixels that the score dep
 a resolution that no grid of masks reaches. The masks themselves say where in the picture they belong. With the effect
 ``a = R − E[s]`` of one grid (7x7) and ``t = (mean |∂s/∂M|)^½``,
 
-* importance ``R = E[s] + ½ (a + κ t)``, with κ the ratio of the two spatial standard deviations;
-* both for each fill, brought together as in :mod:`relax.methods.fine`;
+* importance ``R = E[s] + ⅓ (a + 2 κ t)``, with κ the ratio of the two spatial standard deviations;
+* both for each fill, brought to one scale and averaged; the first fill has twice the masks and twice the weight of
+  another (of blur and mean colour, blur: it is the more faithful, and the mean colour is needed beside it);
 * uncertainty the spread of the score over the masks, standard error from independent blocks of masks.
 """
 
@@ -28,7 +29,13 @@ from relax.methods.fine import FILLS, fills_of, seed_of
 from relax.moments import Moments, correlation
 
 BLOCK = 16
-"""Masks that share a placement."""
+"""Masks that share a placement, or fewer where there are few masks."""
+
+SLOPE = 2.0
+"""Weight of the derivative beside the effect."""
+
+FIRST = 2
+"""Blocks, and weight, of the first fill for each one of another."""
 
 CHUNK = 8
 """Rows in a backward."""
@@ -41,6 +48,7 @@ class Sensed:
     Attributes:
         masked: the input.
         seed: of the masks.
+        share: of the map, before maps are brought to one scale.
         moments: of the scores.
         total: ``(H, W)``: sum of |∂s/∂M|.
         squares: the same squared, block by block.
@@ -48,6 +56,7 @@ class Sensed:
 
     masked: Masked
     seed: int
+    share: int
     moments: Moments
     total: Tensor
     squares: Tensor
@@ -62,7 +71,8 @@ class Sensed:
         return float(self.moments.effect().std()) / spread if spread > 0 else 0.0
 
     def relief(self) -> Tensor:
-        return 0.5 * (self.moments.effect() + self.ratio() * self.magnitude().sqrt())
+        """``(H, W)``: what stands out from the mean score."""
+        return (self.moments.effect() + SLOPE * self.ratio() * self.magnitude().sqrt()) / (1 + SLOPE)
 
     def variance(self, level: bool) -> Tensor:
         """Of the relief, from the spread of blocks, that of a root being ``Var(m) / 4m``."""
@@ -72,7 +82,7 @@ class Sensed:
         mean = self.total / n
         of_mean = (self.squares / n - mean.square()).clamp_min(0) / (n - 1)
         of_root = (of_mean / (4 * mean.clamp_min(1e-30))) / (self.moments.n_masks / n)
-        return 0.25 * (self.moments.variance(level) + self.ratio() ** 2 * of_root)
+        return (self.moments.variance(level) + (SLOPE * self.ratio()) ** 2 * of_root) / (1 + SLOPE) ** 2
 
 
 def relax_gradient(problem: Problem, *, n_samples: int = 96) -> Maps:
@@ -80,20 +90,22 @@ def relax_gradient(problem: Problem, *, n_samples: int = 96) -> Maps:
 
     Args:
         problem: the input.
-        n_samples: masks, each with a forward and a backward; rounded up to blocks of 16 a fill.
+        n_samples: masks, each with a forward and a backward; rounded up to whole blocks (of 16, from 48 masks on).
     """
     if n_samples < 2:
         raise ArgumentError(f"expected `n_samples` to be at least 2, got {n_samples!r}")
-    design = problem.design.sized(min(BLOCK, n_samples))
+    design = problem.design.sized(min(BLOCK, 2 * max(n_samples // (2 * (FIRST + 1)), 1)))
     sensed = []
     for number, masked in enumerate(fills_of(problem)):
         shape, device = masked.units.shape, sums_on(masked.tensor.device)
         seed = seed_of(problem, number)
         zeros = torch.zeros(shape, dtype=torch.float64, device=device)
-        sensed.append(Sensed(masked, seed, Moments(shape, device), zeros, zeros.clone()))
+        share = 1 if number else FIRST
+        sensed.append(Sensed(masked, seed, share, Moments(shape, device), zeros, zeros.clone()))
+    turns = sensed + (FIRST - 1) * sensed[:1]  # every fill has its block before the first one has another
     done = 0
     while done < n_samples:
-        for one in sensed:
+        for one in turns:
             if done >= n_samples:
                 break
             block = design.block(one.moments.n_blocks, one.masked.units, one.masked.masks.keep, one.seed)
@@ -109,7 +121,7 @@ def relax_gradient(problem: Problem, *, n_samples: int = 96) -> Maps:
 
 
 def _maps(sensed: list[Sensed], problem: Problem) -> Maps:
-    weights = np.array([1 / max(float(one.moments.effect().std()), 1e-12) for one in sensed])
+    weights = np.array([one.share / max(float(one.relief().std()), 1e-12) for one in sensed])
     weights /= weights.sum()
     pairs = list(zip(weights.tolist(), sensed, strict=True))
     neutral = sum(w * one.moments.mean_score() for w, one in pairs)

@@ -15,7 +15,7 @@ from relax.methods.fine import Part, Parts, tried
 from relax.stopping import FixedNumber
 
 FINE, GRADIENT, QUICK, HALF = "relax-fine", "relax-gradient", "relax-fine:64", "relax-fine:1280"
-QUICK_GRADIENT = "relax-gradient:20"
+QUICK_GRADIENT = "relax-gradient:18"
 SMOOTHED = "smoothgrad:smoothed"
 SIGMA = 4.0
 """Pixels, of what smooths SmoothGrad: where its localisation was best on development scenes."""
@@ -80,7 +80,7 @@ def register() -> None:
     runs: dict[str, tuple[Method, Callable[..., Maps]]] = {
         HALF: (fine, _stopped(1280)),
         QUICK: (fine, _stopped(64)),
-        QUICK_GRADIENT: (METHODS[GRADIENT], lambda problem: METHODS[GRADIENT].run(problem, n_samples=20)),
+        QUICK_GRADIENT: (METHODS[GRADIENT], lambda problem: METHODS[GRADIENT].run(problem, n_samples=18)),
         SMOOTHED: (METHODS["smoothgrad"], _smoothed),
         PLAIN: (fine, lambda problem: fine.run(replace(problem, stopping=FixedNumber(256)), contrast=0.0)),
         f"{FINE}:whole": (fine, lambda problem: _tried(problem).maps(problem.signed)),

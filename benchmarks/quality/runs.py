@@ -16,10 +16,14 @@ from benchmarks.quality.variants import (
     HALF,
     LINEAR,
     NO_CONTRAST,
+    ONE_FILL,
     PLAIN,
     QUICK,
     QUICK_GRADIENT,
+    SLOPES,
+    SMOOTH_CONTRAST,
     SMOOTHED,
+    TWICE_BLUR,
 )
 from relax.cli.messages import counted, say
 from relax.evaluation import Evaluation, evaluate
@@ -40,7 +44,12 @@ OPTIONS = {FINE: {"n_masks": FULL}, "relax": {"n_masks": 512}, "smoothgrad": {"n
 SLOW = ("occlusion", "center", SMOOTHED, QUICK_GRADIENT)
 """Left out where a forward is slow."""
 
-LEFT_OUT = (f"{FINE}:whole", HALF, *(f"{FINE}:{name}" for name in (NO_CONTRAST, LINEAR, *ABLATIONS)))
+OF_FINE = (NO_CONTRAST, LINEAR, SMOOTH_CONTRAST, TWICE_BLUR, *ABLATIONS)
+OF_GRADIENT = (*SLOPES, *ONE_FILL)
+LEFT_OUT = (
+    *(f"{FINE}:whole", HALF, *(f"{FINE}:{name}" for name in OF_FINE)),
+    *(GRADIENT, *(f"{GRADIENT}:{name}" for name in OF_GRADIENT)),
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,8 @@ def runs(scale: float = 1.0) -> list[Run]:
     for kind, dataset in SCENES.items():
         name = f"ablation-{kind}"
         made.append(Run(name, f"{dataset}:development", (LITE0,), LEFT_OUT, METRICS, n(6)))
+    fills = (GRADIENT, *(f"{GRADIENT}:{name}" for name in ONE_FILL))
+    made.append(Run("ablation-augnet", "stamps:development", (AUGNET,), fills, METRICS, n(4)))
     made.append(
         Run(
             "robustness",

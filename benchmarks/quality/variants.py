@@ -7,16 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from scipy.ndimage import gaussian_filter
 
 from relax.masks import GridMasks, SuperpixelMasks
 from relax.methods import METHODS, Maps, Method, Problem
-from relax.methods.fine import Part, Parts, tried
+from relax.methods.fine import CONTRAST, Part, Parts, tried
 from relax.stopping import FixedNumber
 
 FINE, GRADIENT, QUICK, HALF = "relax-fine", "relax-gradient", "relax-fine:64", "relax-fine:1280"
 QUICK_GRADIENT = "relax-gradient:18"
 SMOOTHED = "smoothgrad:smoothed"
+CONTRAST_SIGMA = 2.0
+"""Pixels, of what smooths the contrast in one of the ablations."""
+
 SIGMA = 4.0
 """Pixels, of what smooths SmoothGrad: where its localisation was best on development scenes."""
 
@@ -33,8 +37,13 @@ ABLATIONS: dict[str, Callable[[Part], bool]] = {
     "without the 7x7 grid": lambda part: part.masked.masks != GridMasks(7),
 }
 NO_CONTRAST = "without contrast"
+SMOOTH_CONTRAST = "contrast, smoothed"
+TWICE_BLUR = "blur counted twice"
 PLAIN = f"{FINE}:256, {NO_CONTRAST}"
 LINEAR = "contrast, exponent 1"
+
+SLOPES = {"the derivative alone": 1e6, "derivative and effect alike": 1.0, "without the derivative": 0.0}
+ONE_FILL = {"blur alone": 0, "mean colour alone": 1}
 
 _last: tuple[str, Parts] | None = None
 
@@ -65,6 +74,26 @@ def _exponent(value: float) -> Callable[[Problem], Maps]:
     return lambda problem: Parts(_tried(problem).parts, value).maps(problem.signed)
 
 
+def _smooth_contrast(problem: Problem) -> Maps:
+    parts = [replace(part) for part in _tried(problem).parts]
+    for part in parts:
+        part.contrast = torch.from_numpy(gaussian_filter(part.contrast.numpy(), CONTRAST_SIGMA))
+    return Parts(parts, CONTRAST).maps(problem.signed)
+
+
+def _twice_blur(problem: Problem) -> Maps:
+    parts = [replace(part, share=part.share * (1 + _blurred(part))) for part in _tried(problem).parts]
+    return Parts(parts, CONTRAST).maps(problem.signed)
+
+
+def _with_slope(slope: float) -> Callable[[Problem], Maps]:
+    return lambda problem: METHODS[GRADIENT].run(problem, slope=slope)
+
+
+def _one_fill(number: int) -> Callable[[Problem], Maps]:
+    return lambda problem: METHODS[GRADIENT].run(replace(problem, masked=problem.filled[number], others=()))
+
+
 def _stopped(n_masks: int) -> Callable[[Problem], Maps]:
     return lambda problem: METHODS[FINE].run(replace(problem, stopping=FixedNumber(n_masks)))
 
@@ -86,7 +115,11 @@ def register() -> None:
         f"{FINE}:whole": (fine, lambda problem: _tried(problem).maps(problem.signed)),
         f"{FINE}:{NO_CONTRAST}": (fine, _exponent(0.0)),
         f"{FINE}:{LINEAR}": (fine, _exponent(1.0)),
+        f"{FINE}:{SMOOTH_CONTRAST}": (fine, _smooth_contrast),
+        f"{FINE}:{TWICE_BLUR}": (fine, _twice_blur),
         **{f"{FINE}:{name}": (fine, _only(keep)) for name, keep in ABLATIONS.items()},
+        **{f"{GRADIENT}:{name}": (METHODS[GRADIENT], _with_slope(slope)) for name, slope in SLOPES.items()},
+        **{f"{GRADIENT}:{name}": (METHODS[GRADIENT], _one_fill(number)) for name, number in ONE_FILL.items()},
     }
     for name, (method, run) in runs.items():
         if name not in METHODS:

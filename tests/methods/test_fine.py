@@ -184,7 +184,7 @@ def test_gradients_find_the_pixels_that_a_linear_encoder_weighs(image):
 
 
 def test_the_first_fill_counts_twice(problem, monkeypatch):
-    """Twice the masks of another, and its pattern moves the map twice as much; the slope twice as much as the effect."""
+    """Twice the masks of another, and its pattern moves the map twice as much; the slope twice the effect."""
     kept = []
     monkeypatch.setattr(fine_gradient, "_maps", lambda sensed, problem: kept.append(sensed) or _maps(sensed, problem))
     maps = fine_gradient.relax_gradient(problem, n_samples=96)

@@ -6,7 +6,7 @@ masks it is mostly noise; its mean magnitude tells the pixels that the score dep
 a resolution that no grid of masks reaches. The masks themselves say where in the picture they belong. With the effect
 ``a = R − E[s]`` of one grid (7x7) and ``t = (mean |∂s/∂M|)^½``,
 
-* importance ``R = E[s] + ⅓ (a + 2 κ t)``, with κ the ratio of the two spatial standard deviations;
+* importance ``R = E[s] + (a + λ κ t) / (1 + λ)``, λ = 2, with κ the ratio of the two spatial standard deviations;
 * both for each fill, brought to one scale and averaged; the first fill has twice the masks and twice the weight of
   another (of blur and mean colour, blur: it is the more faithful, and the mean colour is needed beside it);
 * uncertainty the spread of the score over the masks, standard error from independent blocks of masks.
@@ -15,7 +15,7 @@ a resolution that no grid of masks reaches. The masks themselves say where in th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ BLOCK = 16
 """Masks that share a placement, or fewer where there are few masks."""
 
 SLOPE = 2.0
-"""Weight of the derivative beside the effect."""
+"""Weight of the derivative beside that of the effect, 1."""
 
 FIRST = 2
 """Blocks, and weight, of the first fill for each one of another."""
@@ -52,6 +52,7 @@ class Sensed:
         moments: of the scores.
         total: ``(H, W)``: sum of |∂s/∂M|.
         squares: the same squared, block by block.
+        slope: weight of the derivative beside that of the effect, 1.
     """
 
     masked: Masked
@@ -60,6 +61,7 @@ class Sensed:
     moments: Moments
     total: Tensor
     squares: Tensor
+    slope: float = SLOPE
 
     def magnitude(self) -> Tensor:
         """Mean |∂s/∂M|."""
@@ -72,7 +74,7 @@ class Sensed:
 
     def relief(self) -> Tensor:
         """``(H, W)``: what stands out from the mean score."""
-        return (self.moments.effect() + SLOPE * self.ratio() * self.magnitude().sqrt()) / (1 + SLOPE)
+        return (self.moments.effect() + self.slope * self.ratio() * self.magnitude().sqrt()) / (1 + self.slope)
 
     def variance(self, level: bool) -> Tensor:
         """Of the relief, from the spread of blocks, that of a root being ``Var(m) / 4m``."""
@@ -82,18 +84,21 @@ class Sensed:
         mean = self.total / n
         of_mean = (self.squares / n - mean.square()).clamp_min(0) / (n - 1)
         of_root = (of_mean / (4 * mean.clamp_min(1e-30))) / (self.moments.n_masks / n)
-        return (self.moments.variance(level) + (SLOPE * self.ratio()) ** 2 * of_root) / (1 + SLOPE) ** 2
+        return (self.moments.variance(level) + (self.slope * self.ratio()) ** 2 * of_root) / (1 + self.slope) ** 2
 
 
-def relax_gradient(problem: Problem, *, n_samples: int = 96) -> Maps:
+def relax_gradient(problem: Problem, *, n_samples: int = 96, slope: float = SLOPE) -> Maps:
     """RELAX on one grid with two fills, and the magnitude of the score's derivative in the mask.
 
     Args:
         problem: the input.
         n_samples: masks, each with a forward and a backward; rounded up to whole blocks (of 16, from 48 masks on).
+        slope: weight of the derivative beside that of the effect, 1; with 0 it is RELAX with these masks and fills.
     """
     if n_samples < 2:
         raise ArgumentError(f"expected `n_samples` to be at least 2, got {n_samples!r}")
+    if not 0.0 <= slope < inf:
+        raise ArgumentError(f"expected `slope` to be a number of at least 0, got {slope!r}")
     design = problem.design.sized(min(BLOCK, 2 * max(n_samples // (2 * (FIRST + 1)), 1)))
     sensed = []
     for number, masked in enumerate(fills_of(problem)):
@@ -101,7 +106,7 @@ def relax_gradient(problem: Problem, *, n_samples: int = 96) -> Maps:
         seed = seed_of(problem, number)
         zeros = torch.zeros(shape, dtype=torch.float64, device=device)
         share = 1 if number else FIRST
-        sensed.append(Sensed(masked, seed, share, Moments(shape, device), zeros, zeros.clone()))
+        sensed.append(Sensed(masked, seed, share, Moments(shape, device), zeros, zeros.clone(), slope))
     turns = sensed + (FIRST - 1) * sensed[:1]  # every fill has its block before the first one has another
     done = 0
     while done < n_samples:

@@ -135,8 +135,8 @@ def robustness_part(found: Found) -> list[str]:
         f"256 masks, n = {evaluation.rows['input'].nunique()}. A picture of this size has room for the coarse masks only. "
         "**The default is not better here**: it moves more with its input than RELAX and SmoothGrad do, and more of it "
         "is left when the weights are random. The contrast is part of the reason (it is that of the picture, whatever "
-        "the encoder), superpixels that fall differently another. Who wants a map that random weights destroy takes "
-        '`method="relax"`.',
+        "the encoder), the fill by blur, whose effect is where the edges are, another. Who wants a map that random weights "
+        'destroy takes `method="relax"`.',
         "",
     ]
     for encoder, means in summary(evaluation.rows).groupby("encoder", sort=False):

@@ -155,7 +155,7 @@ def in_short(rows: dict[str, pd.DataFrame]) -> str:
     for encoder, own in rows.items():
         name, rivals = TITLES[encoder], others(own, FINE, GRADIENT, QUICK, QUICK_GRADIENT)
         for one in (FINE, GRADIENT):
-            verdict = "; ".join(f"{metric}: {compared(own, metric, one, rivals)}" for metric in METRICS[:3])
+            verdict = "; ".join(f"{metric}: {compared(own, metric, one, rivals)}" for metric in METRICS[:4])
             said.append(f"\n- {name}, n = {own['input'].nunique()}, `{one}` — {verdict}.")
     return (
         "By paired differences over all scenes of an encoder, beside all other methods:"

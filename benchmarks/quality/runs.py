@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.quality.variants import (
     ABLATIONS,
+    CONTRASTED,
     FINE,
     FULL,
     GRADIENT,
@@ -35,13 +36,13 @@ HALVES = ("development", "held-out")
 SCENES = {"one": "stamps", "several": "stamps:several"}
 METRICS = ("insertion-deletion", "insertion-deletion:mean", "relevance-rank", "auc", "relevance-mass")
 METHODS = (
-    *(FINE, GRADIENT, QUICK, QUICK_GRADIENT, "relax", "smoothgrad", SMOOTHED),
+    *(FINE, GRADIENT, QUICK, QUICK_GRADIENT, "relax", "smoothgrad", SMOOTHED, CONTRASTED),
     *("occlusion", "integrated-gradients", "lafam", "contrast", "center"),
 )
 OPTIONS = {FINE: {"n_masks": FULL}, "relax": {"n_masks": 512}, "smoothgrad": {"n_samples": 96}}
 """SmoothGrad and relax-gradient cost the same."""
 
-SLOW = ("occlusion", "center", SMOOTHED, QUICK_GRADIENT)
+SLOW = ("occlusion", "center", SMOOTHED, CONTRASTED, QUICK_GRADIENT)
 """Left out where a forward is slow."""
 
 OF_FINE = (NO_CONTRAST, LINEAR, SMOOTH_CONTRAST, TWICE_BLUR, *ABLATIONS)

@@ -17,7 +17,7 @@ from relax.stopping import FixedNumber
 
 FINE, GRADIENT, QUICK, HALF = "relax-fine", "relax-gradient", "relax-fine:64", "relax-fine:1280"
 QUICK_GRADIENT = "relax-gradient:18"
-SMOOTHED = "smoothgrad:smoothed"
+SMOOTHED, CONTRASTED = "smoothgrad:smoothed", "smoothgrad:contrast"
 CONTRAST_SIGMA = 2.0
 """Pixels, of what smooths the contrast in one of the ablations."""
 
@@ -103,6 +103,14 @@ def _smoothed(problem: Problem) -> Maps:
     return replace(maps, importance=gaussian_filter(np.asarray(maps.importance), SIGMA))
 
 
+def _contrasted(problem: Problem) -> Maps:
+    """A rival with what relax-fine multiplies its effects by, from blur."""
+    blurred = next(masked for masked in problem.filled if bool(masked.background.abs().max() > 0))
+    difference = (problem.masked.tensor - blurred.background).abs().mean(0).double().cpu().numpy()
+    maps = METHODS["smoothgrad"].run(problem, n_samples=96)
+    return replace(maps, importance=np.asarray(maps.importance) * difference**CONTRAST)
+
+
 def register() -> None:
     """Give the variants names that ``relax.evaluate`` finds."""
     fine = METHODS[FINE]
@@ -111,6 +119,7 @@ def register() -> None:
         QUICK: (fine, _stopped(64)),
         QUICK_GRADIENT: (METHODS[GRADIENT], lambda problem: METHODS[GRADIENT].run(problem, n_samples=18)),
         SMOOTHED: (METHODS["smoothgrad"], _smoothed),
+        CONTRASTED: (replace(METHODS["smoothgrad"], fills=("blur",)), _contrasted),
         PLAIN: (fine, lambda problem: fine.run(replace(problem, stopping=FixedNumber(256)), contrast=0.0)),
         f"{FINE}:whole": (fine, lambda problem: _tried(problem).maps(problem.signed)),
         f"{FINE}:{NO_CONTRAST}": (fine, _exponent(0.0)),

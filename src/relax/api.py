@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,13 @@ def explain(
             :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a :class:`Point`, a
             :class:`Direction` or a :class:`Dimension`.
         method: a name from ``relax list methods``. ``None``: ``"relax-fine"`` for pictures, ``"relax"`` for objects
-            of several views and where ``masks=`` says which. The paper's own setting is ``"relax"``.
+            of several views and where ``masks=`` names one kind. The paper's own setting is ``"relax"``.
         n_masks: at least that many masks, rounded up to whole blocks, for methods that take a number of masks (RELAX,
-            U-RELAX, REPEAT; others have options of their own, such as ``n_samples=``). ``None``: as many as it takes
-            for the reliability to reach ``reliability``, at most ``max_masks``.
-        max_masks: limit of an adaptive run.
+            U-RELAX, REPEAT; others have options of their own, such as ``n_samples=``); ``"relax-fine"`` tries its kinds
+            of masks and fills in turn, from coarse to fine, a photograph's all from 1280 masks on. ``None``: as many as
+            it takes for the reliability to reach ``reliability``, at most ``max_masks``.
+        max_masks: limit of an adaptive run, but for its first block. ``"relax-fine"`` mostly ends there: few
+            photographs are 0.98 reliable at its resolution with 3000 masks; ``e.reliability`` says how far it came.
         reliability: target of an adaptive run: estimated correlation with the fully converged map, in (0, 1).
         seed: of the masks; the same seed gives the same masks for any batch size, device and number of inputs.
         masks: ``"grid"`` (7x7, keep 0.5), ``"patches"`` (those of the encoder), or Masks; several of them for
@@ -128,7 +131,7 @@ def explain(
             **options,
         )
     if method is None:
-        method = "relax-fine" if masks is None else "relax"
+        method = "relax-fine" if masks is None or isinstance(masks, (list, tuple)) else "relax"
     if n_masks is not None and not METHODS[method].takes_masks:
         warnings.warn(
             f"method {method!r} does not take n_masks, its own options say how much work it does: "
@@ -318,7 +321,9 @@ def _kinds(masks: Any, method: Method) -> tuple[Masks | str, ...] | None:
     if not several:
         raise ArgumentError("expected at least one kind of masks, got an empty list")
     if len(several) > 1 and not method.kinds:
-        raise ArgumentError(f"method {method.name!r} takes one kind of masks, got {len(several)}")
+        raise ArgumentError(
+            f"method {method.name!r} takes one kind of masks, got {len(several)}; 'relax-fine' takes several"
+        )
     return several
 
 
@@ -326,9 +331,13 @@ def _fills(fill: Any, method: Method) -> tuple[Fill, ...]:
     """One fill, several, or those of the method; a list of three numbers is a colour."""
     if fill is None:
         return tuple(fills.ensure(name) for name in method.fills)
+    if isinstance(fill, (list, tuple)) and not fill:
+        raise ArgumentError("expected at least one fill, got an empty list; leave fill= out for the method's own")
     if isinstance(fill, (list, tuple)) and not all(isinstance(item, int) for item in fill):
+        if any(not isinstance(item, str) and isinstance(item, Number) for item in fill):
+            raise ArgumentError(f"expected a colour of three integers in 0-255 or a list of fills, got {fill!r}")
         if len(fill) > 1 and not method.kinds:
-            raise ArgumentError(f"method {method.name!r} takes one fill, got {len(fill)}")
+            raise ArgumentError(f"method {method.name!r} takes one fill, got {len(fill)}; 'relax-fine' takes several")
         return tuple(fills.ensure(item) for item in fill)
     return (fills.ensure(fill),)
 

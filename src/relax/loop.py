@@ -138,7 +138,7 @@ def run(
             session.check_finite()
             _check_scores(int(wrong))
             if not reference.constant:
-                _check_sees(session, scores)
+                check_sees(session, scores)
         moments.update(units, block.to(sums), scores)
         done = stopping.done(moments)
         if on_block is not None:
@@ -169,10 +169,14 @@ def _check_scores(wrong: int) -> None:
         )
 
 
-def _check_sees(session: Session, scores: Tensor) -> None:
+def sees(scores: Tensor) -> bool:
+    """Whether masking changes the score."""
+    return float(scores.max() - scores.min()) > 1e-6 * float(scores.abs().max())
+
+
+def check_sees(session: Session, scores: Tensor) -> None:
     """Raise if masking changes nothing: there would be nothing to explain."""
-    spread = float(scores.max() - scores.min())
-    if spread <= 1e-6 * float(scores.abs().max()):
+    if not sees(scores):
         raise NothingSeenError(
             f"all {len(scores)} masked inputs have the same score {float(scores[0]):.6g} with encoder "
             f"{session.encoder.name!r}: its representation is constant, of length one, or zero, the input equals the "

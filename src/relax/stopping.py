@@ -82,7 +82,7 @@ class UntilReliable:
     min_blocks: int = 4
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.target < 1.0:
+        if isinstance(self.target, bool) or not isinstance(self.target, (int, float)) or not 0.0 < self.target < 1.0:
             raise ArgumentError(f"expected `reliability` between 0 and 1 (both excluded), got {self.target!r}")
         _check_count("max_masks", self.max_masks)
 

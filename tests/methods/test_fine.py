@@ -214,3 +214,45 @@ def test_several_masks_are_for_methods_that_take_them(tiny, image):
         relax.explain(tiny, image, method="u-relax", fill=["blur", "mean"])
     with pytest.raises(relax.ArgumentError, match="`contrast` from 0 to 2"):
         relax.explain(tiny, image, contrast=3.0)
+
+
+def test_several_kinds_of_masks_are_for_the_default(tiny, image):
+    e = relax.explain(tiny, image, masks=[GridMasks(4), GridMasks(7)], n_masks=64)
+    assert e.settings["method"] == "relax-fine"
+
+
+def test_gradients_do_not_tell_up_from_down(tiny, image):
+    """A mean magnitude has no sign, and a map against a reference is about signs."""
+    with pytest.raises(relax.ArgumentError, match="use method='relax-fine'"):
+        relax.explain(tiny, image, image.flip(2), method="relax-gradient")
+
+
+def test_what_gradients_cannot_see_is_said(tiny, image):
+    with pytest.raises(relax.EncoderError, match="same score"):
+        relax.explain(tiny, torch.zeros(3, 28, 28), method="relax-gradient")
+
+    class Rounded(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return (x * 8).round()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return torch.zeros_like(gradient)
+
+    with pytest.raises(relax.ArgumentError, match="are zero everywhere"):
+        relax.explain(lambda x: tiny(Rounded.apply(x)), image, method="relax-gradient")
+
+
+def test_few_gradients_have_an_error_and_fewer_say_that_they_have_none(tiny, image):
+    e = relax.explain(tiny, image, method="relax-gradient", n_samples=12)
+    assert np.isfinite(e.standard_error).all()
+    assert np.isfinite(e.reliability)
+    with pytest.warns(relax.RelaxWarning, match="n_samples of at least 12"):
+        relax.explain(tiny, image, method="relax-gradient", n_samples=3)
+
+
+def test_a_strip_has_its_grid_where_superpixels_find_one_segment(tiny):
+    strip = torch.rand(3, 16, 600, generator=torch.Generator().manual_seed(0))
+    assert kinds_for(strip)[0] == GridMasks(7)
+    assert np.isfinite(relax.explain(tiny, strip, n_masks=128).importance).all()

@@ -37,7 +37,8 @@ def explain(
     text: Annotated[str | None, typer.Option(help="Compare with this sentence (encoders with a text tower).")] = None,
     text_foil: Annotated[list[str] | None, typer.Option(help="Rather than with this sentence; repeatable.")] = None,
     method: Annotated[
-        str | None, typer.Option(help="Name from `relax list methods`; relax-fine for pictures if not given.")
+        str | None,
+        typer.Option(help="Name from `relax list methods`; relax-fine for pictures if not given, relax with a --kind."),
     ] = None,
     masks: Annotated[int | None, typer.Option(help="Number of masks; as many as it takes if not given.")] = None,
     max_masks: Annotated[int, typer.Option(help="Limit when --masks is not given.")] = 3000,

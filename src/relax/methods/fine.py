@@ -12,7 +12,9 @@ with one fill, and brought together (``make quality`` has what each of the steps
 * importance ``R = Σ w_k (E[s_k] + g_k a_k)``, uncertainty the spread of the score over the masks of all parts, in the
   proportions w, standard error ``√(Σ (w_k g_k SE_k)²)``.
 
-With one part and without contrast it is RELAX.
+With one part and without contrast it is RELAX. Importance is a mean similarity moved by the contrast, so that a value
+may leave the range of the similarity. The standard error is of the parts that were tried, their weights as they are:
+with fewer masks than a round has (1280 for a photograph) only the first parts, from coarse to fine, were.
 """
 
 from __future__ import annotations
@@ -178,7 +180,7 @@ def relax_fine(problem: Problem, *, contrast: float = CONTRAST) -> Maps:
 def tried(problem: Problem, contrast: float = CONTRAST) -> Parts:
     """All parts with their masks tried, in rounds from coarse to fine, until there are enough.
 
-    An adaptive run ends with a round, a number of masks with a turn of one part.
+    An adaptive run ends with a round, a number of masks with a turn of one part; there is one turn at least.
     """
     parts = Parts([], contrast)
     most = problem.stopping.most
@@ -269,7 +271,9 @@ def kinds_for(tensor: Tensor) -> tuple[Masks, ...]:
         pixels = min(height, width) ** 2 if isinstance(masks, GridMasks) else height * width
         if pixels >= LEAST_CELL**2 * n_units:
             fits.append(masks)
-    return tuple(fits) or (GridMasks(7),)
+    if not any(isinstance(masks, GridMasks) for masks in fits):
+        fits.insert(0, GridMasks(7))  # superpixels alone may be one segment
+    return tuple(fits)
 
 
 RELAX_FINE = Method(

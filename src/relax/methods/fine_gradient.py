@@ -14,22 +14,23 @@ a resolution that no grid of masks reaches. The masks themselves say where in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from math import inf, isnan, nan
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from relax.errors import ArgumentError
-from relax.loop import Masked, Progress, sums_on
+from relax.errors import ArgumentError, RelaxWarning
+from relax.loop import Masked, Progress, check_sees, sees, sums_on
 from relax.masks import Block, GridMasks
 from relax.methods.base import Maps, Method, Problem, budget
 from relax.methods.fine import FILLS, fills_of, seed_of
 from relax.moments import Moments, correlation
 
 BLOCK = 16
-"""Masks that share a placement, or fewer where there are few masks."""
+"""Masks that share a placement; fewer where there are few masks, so that each fill has two blocks."""
 
 SLOPE = 2.0
 """Weight of the derivative beside that of the effect, 1."""
@@ -53,6 +54,7 @@ class Sensed:
         total: ``(H, W)``: sum of |∂s/∂M|.
         squares: the same squared, block by block.
         slope: weight of the derivative beside that of the effect, 1.
+        scores: of the masks, block by block.
     """
 
     masked: Masked
@@ -62,6 +64,7 @@ class Sensed:
     total: Tensor
     squares: Tensor
     slope: float = SLOPE
+    scores: list[Tensor] = field(default_factory=list)
 
     def magnitude(self) -> Tensor:
         """Mean |∂s/∂M|."""
@@ -92,14 +95,19 @@ def relax_gradient(problem: Problem, *, n_samples: int = 96, slope: float = SLOP
 
     Args:
         problem: the input.
-        n_samples: masks, each with a forward and a backward; rounded up to whole blocks (of 16, from 48 masks on).
+        n_samples: masks, each with a forward and a backward; rounded up to whole blocks (of 16, from 96 masks on).
         slope: weight of the derivative beside that of the effect, 1; with 0 it is RELAX with these masks and fills.
     """
     if n_samples < 2:
         raise ArgumentError(f"expected `n_samples` to be at least 2, got {n_samples!r}")
     if not 0.0 <= slope < inf:
         raise ArgumentError(f"expected `slope` to be a number of at least 0, got {slope!r}")
-    design = problem.design.sized(min(BLOCK, 2 * max(n_samples // (2 * (FIRST + 1)), 1)))
+    if problem.signed:
+        raise ArgumentError(
+            "method 'relax-gradient' does not tell parts that raise the score from those that lower it, which a map "
+            "against a reference is about; use method='relax-fine'"
+        )
+    design = problem.design.sized(min(BLOCK, 2 * max(n_samples // (4 * (FIRST + 1)), 1)))
     sensed = []
     for number, masked in enumerate(fills_of(problem)):
         shape, device = masked.units.shape, sums_on(masked.tensor.device)
@@ -116,13 +124,30 @@ def relax_gradient(problem: Problem, *, n_samples: int = 96, slope: float = SLOP
             block = design.block(one.moments.n_blocks, one.masked.units, one.masked.masks.keep, one.seed)
             scores, sums = _slopes(problem, one.masked, block)
             one.moments.update(one.masked.units, block.to(sums.device), scores)
+            one.scores.append(scores)
             one.total += sums
             one.squares += sums.square()
             done += len(block)
             if problem.on_block is not None:
                 problem.on_block(Progress(done, max(done, n_samples), nan))
     problem.session.check_finite()
-    return _maps([one for one in sensed if one.moments.n_blocks], problem)
+    tried = [one for one in sensed if one.scores]
+    seen = [one for one in tried if sees(torch.cat(one.scores))]
+    if not seen:
+        check_sees(problem.session, torch.cat(tried[0].scores))
+    if slope > 0 and not any(bool(one.total.any()) for one in seen):
+        raise ArgumentError(
+            f"the gradients of encoder {problem.session.encoder.name!r} are zero everywhere; method='relax-fine' needs "
+            "forwards only"
+        )
+    if min(one.moments.n_blocks for one in sensed) < 2:
+        warnings.warn(
+            f"{done} masks give a fill less than two blocks: no standard error and no reliability; "
+            f"ask for n_samples of at least {4 * (FIRST + 1)}",
+            RelaxWarning,
+            stacklevel=2,
+        )
+    return _maps(seen, problem)
 
 
 def _maps(sensed: list[Sensed], problem: Problem) -> Maps:

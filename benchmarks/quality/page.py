@@ -203,13 +203,14 @@ and multiplied by the square root of how much removing the pixel changes it. The
 `relax.methods.fine`; uncertainty and standard error go with it. `relax-gradient` needs gradients: 96 masks of one grid,
 each with a forward and a backward, about 290 forwards, two thirds of them with blur; its map is the effect and, twice as
 strong, the root of how much the score would move with a pixel. `relax-fine:64` and `relax-gradient:18` are the same with so
-many masks. `method="relax"` is the paper's: one 7x7 grid, mean colour.
+many masks, which for relax-fine are those of its coarsest part. `method="relax"` is the paper's: one 7x7 grid, mean colour.
 
 `insertion-deletion` fills with blur, `insertion-deletion:mean` with the mean colour; relax-fine explains with both.
 **A caution:** the row `contrast` is |input − blurred input|, a map that never saw the encoder. It is good at insertion −
 deletion: revealing edges first restores a representation whatever the encoder. Part of what relax-fine gains by its
-contrast is of this kind, and a method should be judged by how far it is above that row. The contrast is kept since it is
-true of the question that is asked (a pixel that equals its fill cannot matter); `contrast=0` leaves it out.
+contrast is of this kind, and a method should be judged by how far it is above that row. `smoothgrad:contrast` is a control:
+SmoothGrad times the same root of the contrast; where gradients suit the encoder it gains as much by it. The contrast is kept
+since it is true of the question that is asked (a pixel that equals its fill cannot matter); `contrast=0` leaves it out.
 
 Curves are scaled so that the filled picture is 0 and the whole one 1. Values above 1 (integrated gradients on the ViT) are of
 scenes in which a picture that lost a scattering of pixels is less similar to the whole than one that lost them all.

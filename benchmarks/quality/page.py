@@ -161,7 +161,7 @@ def in_short(rows: dict[str, pd.DataFrame]) -> str:
         "By paired differences over all scenes of an encoder, beside all other methods:"
         + "".join(said)
         + "\n"
-        + NOT_REACHED
+        + NOT_REACHED.strip()
     )
 
 

@@ -73,7 +73,7 @@ def runs(scale: float = 1.0) -> list[Run]:
         return max(2, round(scenes * scale))
 
     made = []
-    for encoder, scenes in ((LITE0, 20), (AUGNET, 5), (VIT, 2)):
+    for encoder, scenes in ((LITE0, 20), (AUGNET, 5), (VIT, 4)):
         for kind, dataset in SCENES.items():
             if encoder == VIT and kind != "one":
                 continue  # a forward of it costs ten of the smallest

@@ -195,7 +195,8 @@ Not reached:
 - of the quick maps, `relax-gradient:18` is more faithful than LaFAM and integrated gradients (on AugNet level with the latter
   with the mean colour), and behind LaFAM by AUC on EfficientNet-Lite0; `relax-fine:64` is behind both on AugNet with the mean
   colour;
-- on the ViT, of which there are few scenes, SmoothGrad is ahead with the mean colour;
+- on the ViT, of which there are few scenes, neither map is told apart from SmoothGrad by insertion − deletion, and
+  `relax-gradient` points at the objects less well than `relax`;
 - sensitivity is not better than SmoothGrad's, and random weights leave more of the map (below);
 - fewer than 100 scenes of each kind.
 """

@@ -167,7 +167,7 @@ def write_page(
         "chooses among trainings, hardly knows which are good. More epochs (20, 40), larger and smaller batches (100, 512),",
         "a stronger contrastive loss, another temperature, eight trainings instead of three, and encoders without a last batch",
         "norm or with pooling were each tried on one to four seeds; none was better by more than the seeds differ. Nor do all",
-        "60,000 objects help (17 trainings of 2 epochs), nor a choice of the training that agrees most with the others.",
+        "60,000 objects help, nor a choice of the training that agrees most with the others.",
         "",
         f"**The same with noise on the edges** (standard deviation 0.5). CoMVC less k-means on concatenated views: "
         f"{above(noisy, 'CoMVC', joined)}.",

@@ -250,5 +250,5 @@ On 5 to 16 development scenes of EfficientNet-Lite0, some on AugNet, without a g
   contrast added to a constant: between with and without; contrast smoothed: in the table above;
 - for gradients: the mean derivative with its sign (noise), input noise on top of masks, 28 instead of 7 cells for the
   masks; the derivative without the factor (x − b), which moves less with the input and is destroyed by random weights as
-  SmoothGrad is, but has half of the insertion − deletion; as many masks of the mean colour as of blur.
+  SmoothGrad is, but is far less faithful; as many masks of the mean colour as of blur.
 """

@@ -30,8 +30,8 @@ from skimage import data
 from torch import Tensor, nn
 
 import relax
-from relax.encoders.embedded import Features
-from relax.masks import GridMasks
+from relax.encoders.zoo.embedded import Features
+from relax.modalities.masks import GridMasks
 
 MASKS = GridMasks(7, offsets="relax-xai")
 NUMBERS = (128, 256, 384, 512, 640, 768, 1024)

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import nn
 
 import relax
-from relax.designs import DESIGNS
-from relax.masks import GridMasks
+from relax.estimation.designs import DESIGNS
+from relax.modalities.masks import GridMasks
 
 MAPS = ("importance", "uncertainty", "standard_error")
 
@@ -156,7 +156,7 @@ def test_fills_show_where_a_mask_removes(lite0, fill):
 
 
 def test_a_masked_input_is_the_blend_of_input_and_fill(image):
-    from relax.loop import Masked
+    from relax.estimation.loop import Masked
 
     background = torch.rand_like(image)
     masked = Masked(image, background, GridMasks(5))

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import relax
-from relax.designs import DESIGNS
-from relax.masks import GridMasks
+from relax.estimation.designs import DESIGNS
+from relax.modalities.masks import GridMasks
 
 FOLDOVER, INDEPENDENT = DESIGNS["foldover"], DESIGNS["independent"]
 

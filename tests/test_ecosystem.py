@@ -10,7 +10,7 @@ import relax
 
 def test_captum_attribution_keeps_the_shape_and_is_relax(tiny, image):
     attr = pytest.importorskip("captum.attr")
-    from relax.captum import Relax
+    from relax.integrations.captum import Relax
 
     inputs = torch.stack([image, image.flip(1)])
     method = Relax(tiny)
@@ -31,7 +31,7 @@ def test_captum_attribution_keeps_the_shape_and_is_relax(tiny, image):
 
 def test_quantus_evaluates_every_kind_of_method(tiny, image):
     quantus = pytest.importorskip("quantus", reason="quantus (extra: evaluate) is not installed")
-    from relax.quantus import explain_func
+    from relax.integrations.quantus import explain_func
 
     model = nn.Sequential(tiny, nn.Linear(12, 3)).eval()
     x = torch.stack([image, image.flip(1)]).numpy()
@@ -60,7 +60,7 @@ def test_quantus_evaluates_every_kind_of_method(tiny, image):
 
 
 def test_the_target_of_pytorch_grad_cam_is_the_score(tiny, image):
-    from relax.gradcam import SimilarityTarget
+    from relax.integrations.gradcam import SimilarityTarget
 
     target = SimilarityTarget(tiny, image)
     batch = torch.stack([image.flip(1), image])

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import relax
-from relax.designs import DESIGNS
-from relax.masks import Block, GridMasks, PatchMasks
-from relax.moments import Moments
-from relax.similarity import SIMILARITIES
+from relax.estimation.designs import DESIGNS
+from relax.modalities.masks import Block, GridMasks, PatchMasks
+from relax.estimation.moments import Moments
+from relax.references.similarity import SIMILARITIES
 
 
 def every_mask(masks, height, width, channels=3):

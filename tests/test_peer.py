@@ -5,11 +5,11 @@ import pytest
 import torch
 
 import relax
-from relax.designs import DESIGNS
-from relax.masks import GridMasks
-from relax.moments import Moments
+from relax.estimation.designs import DESIGNS
+from relax.modalities.masks import GridMasks
+from relax.estimation.moments import Moments
 from relax.references import Vectors
-from relax.similarity import cosine
+from relax.references.similarity import cosine
 
 peer = pytest.importorskip("relax_xai", reason="relax-xai (extra: bench) is not installed")
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import relax
-from relax.pictures import MAX_PIXELS, files_in, from_array, open_picture
+from relax.modalities.image.pictures import MAX_PIXELS, files_in, from_array, open_picture
 
 GRADIENT = np.linspace(0, 255, 40 * 60).reshape(40, 60).astype(np.uint8)
 COLOR = np.stack([GRADIENT, GRADIENT[::-1], 255 - GRADIENT], axis=2)

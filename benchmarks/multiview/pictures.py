@@ -15,7 +15,7 @@ from benchmarks.multiview.explanations import LEVELS, explained, members, of
 from relax.datasets.fashion import CLASSES
 from relax.evaluation import interval
 from relax.multiview.data import fashion_edges
-from relax.plotting import bare, save_figure
+from relax.modalities.image.showing import bare, save_figure
 
 PER_ROW = 5
 """Clusters in a row of the picture of members."""

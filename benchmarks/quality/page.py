@@ -11,7 +11,7 @@ from benchmarks.quality.runs import AUGNET, HALVES, LITE0, METRICS, OF_FINE, OF_
 from benchmarks.quality.variants import FINE, GRADIENT, HALF, QUICK, QUICK_GRADIENT
 from benchmarks.study.page import compared, table
 from relax.evaluation import Evaluation, interval, summary
-from relax.plotting import save_figure
+from relax.modalities.image.showing import save_figure
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 FOLDER = DOCS / "quality"

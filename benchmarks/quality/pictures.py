@@ -14,7 +14,7 @@ from benchmarks.quality.runs import HALVES, LITE0, OPTIONS, SCENES, Run
 from benchmarks.quality.variants import FINE, GRADIENT
 from relax.datasets import open_dataset
 from relax.evaluation import Evaluation, summary
-from relax.plotting import save_figure
+from relax.modalities.image.showing import save_figure
 
 if TYPE_CHECKING:
     from relax.datasets import Sample

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from relax.masks import GridMasks, SuperpixelMasks
+from relax.modalities.masks import GridMasks, SuperpixelMasks
 from relax.methods import METHODS, Maps, Method, Problem
 from relax.methods.fine import CONTRAST, Part, Parts, tried
-from relax.stopping import FixedNumber
+from relax.estimation.stopping import FixedNumber
 
 FINE, GRADIENT, QUICK, HALF = "relax-fine", "relax-gradient", "relax-fine:64", "relax-fine:1280"
 QUICK_GRADIENT = "relax-gradient:18"

@@ -14,10 +14,10 @@ import torch
 from scipy.stats import spearmanr
 
 import relax
-from relax.atomic import atomic_write
+from relax._support.atomic import atomic_write
 from relax.cli.messages import counted, say
 from relax.datasets import chosen, open_dataset
-from relax.encoders.small import WAYS
+from relax.encoders.zoo.small import WAYS
 from relax.evaluation import Evaluation, evaluate
 
 HERE = Path(__file__).parent

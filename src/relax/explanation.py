@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import t as student_t
 
-from relax import fills, masks
-from relax.atomic import atomic_write
+from relax._support.archives import read_archive
+from relax._support.atomic import atomic_write
+from relax._support.figures import save_figure
+from relax._support.saved import MAPS, NUMBERS, SCHEMA, checked
+from relax._support.thresholds import Threshold, where_certain
 from relax.errors import ArgumentError, InputError
-from relax.thresholds import Threshold, where_certain
+from relax.modalities import MODALITIES, Modality, fills, masks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SCHEMA = 2
-"""Version of the saved form; a file with a higher one is refused."""
-
-MAPS = ("importance", "uncertainty", "standard_error")
-NUMBERS = (
-    "n_masks",
-    "n_blocks",
-    "degrees_of_freedom",
-    "reliability",
-    "score",
-    "units",
-    "signed",
-    "neutral",
-    "settings",
-)
-OPTIONAL = ("uncertainty", "standard_error", "picture")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,26 +28,30 @@ class Explanation:
     """What an encoder's representation of one input is made of.
 
     Attributes:
-        importance: ``(H, W)`` float32 at the encoder's input resolution, in units of the score: the mean score
-            of the masks that show a pixel. A large constant (the mean score) plus the signal.
-        uncertainty: ``(H, W)`` float32, in squared units of the score: the spread (variance) of the score while
+        importance: float32 of the shape of the input's units, ``(H, W)`` at the encoder's input resolution for images:
+            the mean score of the masks that show a pixel, in units of the score. A large constant (the mean score) plus
+            the signal.
+        uncertainty: float32 of the same shape, in squared units of the score: the spread (variance) of the score while
             a pixel is visible. It does not shrink with more masks.
-        standard_error: ``(H, W)`` float32, in units of the score: the Monte-Carlo error of the importance, which
+        standard_error: float32 of the same shape, in units of the score: the Monte-Carlo error of the importance, which
             falls as one over the square root of the number of masks. NaN with fewer than two blocks of masks.
         n_masks: masks that were tried.
-        n_blocks: blocks that they came in.
+        n_blocks: number of blocks the masks were drawn in.
         degrees_of_freedom: of the standard error, one less than the parts of the masks it was estimated from.
         reliability: estimated correlation of the importance with the fully converged map, in [0, 1].
         score: the score of the unmasked input: 1 for the cosine similarity to itself.
-        input: ``(C, H, W)`` float32, the model-ready input that was explained.
-        picture: ``(h, w, 3)`` uint8, the upright picture, made smaller if it is large; ``None`` for tensors.
-        units: of each map.
+        inputs: the model-ready tensors that were explained, float32 arrays by name; ``{"image": (C, H, W)}``.
+        presentation: what a person is shown: for images ``(h, w, 3)`` uint8, the upright picture, made smaller if it is
+            large; a text; ``None`` for bare tensors.
+        measures: what each map measures: ``{"importance": "cosine similarity", ...}``.
         signed: whether the importance is to be read from its neutral value: above it a pixel pulls towards what
             the input is compared with, below it pushes away.
-        settings: JSON-able provenance: encoder, input, method, masks, fill, similarity, design, seed, precision,
-            device, cost, versions.
+        settings: JSON-able provenance: encoder, modality, input, method, masks, fill, similarity, design, seed,
+            precision, device, cost, versions.
         neutral: importance of a pixel that makes no difference: the mean score of all masks for RELAX, 0 for signed
             attributions.
+        labels: what each unit is called, such as a word; ``None`` where units have no names.
+        spans: where each of these units stands in the source, ``(start, stop)``.
     """
 
     importance: np.ndarray
@@ -73,12 +62,14 @@ class Explanation:
     degrees_of_freedom: int
     reliability: float
     score: float
-    input: np.ndarray
-    picture: np.ndarray | None
-    units: dict[str, str]
+    inputs: dict[str, np.ndarray]
+    presentation: Any
+    measures: dict[str, str]
     signed: bool
     settings: dict[str, Any]
     neutral: float = 0.0
+    labels: tuple[str, ...] | None = None
+    spans: tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
         for name in MAPS:
@@ -91,8 +82,25 @@ class Explanation:
 
     @property
     def effect(self) -> np.ndarray:
-        """``(H, W)`` float32: importance less its neutral value, what a pixel's visibility does to the score."""
+        """Float32: importance less its neutral value, what a unit's visibility does to the score."""
         return self.importance - np.float32(self.neutral)
+
+    @property
+    def input(self) -> np.ndarray:
+        """The model-ready input where it is one tensor: ``(C, H, W)`` float32 for images."""
+        if len(self.inputs) != 1:
+            raise ArgumentError(f"this input has several tensors ({', '.join(self.inputs)}); see `inputs`")
+        return next(iter(self.inputs.values()))
+
+    @property
+    def picture(self) -> np.ndarray | None:
+        """``(h, w, 3)`` uint8: the picture that was explained; ``None`` for anything else."""
+        return self.presentation if isinstance(self.presentation, np.ndarray) else None
+
+    @property
+    def modality(self) -> type[Modality]:
+        """The kind of input, which knows how to show it."""
+        return MODALITIES[self.settings.get("modality", "image" if self.importance.ndim == 2 else "vector")]
 
     def u_relax(self, threshold: Threshold = "median") -> np.ndarray:
         """Importance where the uncertainty is at most the threshold, 0 elsewhere.
@@ -104,10 +112,13 @@ class Explanation:
         return where_certain(self.importance, self._map("uncertainty"), threshold)
 
     def confidence_interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper ``(H, W)`` bounds for the converged importance, pixel by pixel.
+        """Lower and upper bounds for the converged importance, unit by unit, of the importance's shape.
 
         Student's t with the degrees of freedom of the standard error. Under the fold-over design the intervals
-        of a run of few masks are too wide rather than too narrow (see :mod:`relax.moments`).
+        of a run of few masks are too wide rather than too narrow (see :mod:`relax.estimation.moments`).
+
+        Args:
+            level: nominal coverage, in (0, 1).
         """
         if not 0.0 < level < 1.0:
             raise ArgumentError(f"expected `level` between 0 and 1 (both excluded), got {level!r}")
@@ -115,7 +126,7 @@ class Explanation:
         return self.importance - half, self.importance + half
 
     def at_picture_size(self, values: str | np.ndarray = "importance") -> np.ndarray:
-        """A map at the size of the picture that was given, ``(height, width)`` float32.
+        """A map in the geometry of what was given: at a picture's own size, ``(height, width)`` float32.
 
         Args:
             values: the name of a map, or an array of the maps' shape.
@@ -123,20 +134,10 @@ class Explanation:
         Returns:
             Bilinearly resized values; NaN where the encoder's transform cropped the picture away.
         """
-        from skimage.transform import resize
-
         array = self._map(values) if isinstance(values, str) and values in MAPS else values
         if isinstance(array, str):
             raise ArgumentError(f"expected the name of a map to be one of {', '.join(MAPS)}, got {array!r}")
-        if "picture_size" not in self.settings["input"]:
-            return np.asarray(array, dtype=np.float32)
-        width, height = self.settings["input"]["picture_size"]
-        left, top, right, bottom = (round(edge) for edge in self.settings["input"]["view"])
-        whole = np.full((height, width), np.nan, dtype=np.float32)
-        view = resize(np.asarray(array, np.float64), (bottom - top, right - left), order=1, mode="edge", clip=False)
-        rows, columns = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
-        whole[rows, columns] = view[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-        return whole
+        return self.modality.at_presentation(array, self.settings["input"])
 
     def _map(self, name: str) -> np.ndarray:
         values = getattr(self, name)
@@ -163,8 +164,8 @@ class Explanation:
             "method": settings["method"],
             "n_masks": self.n_masks if settings["stopping"] else None,
             "seed": settings["seed"],
-            "masks": _made(masks.create, settings["masks"]),
-            "fill": _made(fills.create, settings["fill"]),
+            "masks": _recreated(masks.create, settings["masks"]),
+            "fill": _recreated(fills.create, settings["fill"]),
             "similarity": settings["similarity"],
             "design": settings["design"],
             "precision": settings["precision"],
@@ -172,56 +173,43 @@ class Explanation:
         }
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write maps and provenance to a ``.npz`` file, without pickle; the file is there whole or not at all."""
-        arrays = {name: getattr(self, name) for name in (*MAPS, "input", "picture")}
-        arrays = {name: values for name, values in arrays.items() if values is not None}
-        numbers = {name: getattr(self, name) for name in NUMBERS}
-        about = json.dumps({"schema": SCHEMA, **numbers})
+        """Write maps and provenance to a ``.npz`` file, without pickle; the file is there whole or not at all.
+
+        Raises:
+            ArgumentError: the path is a folder.
+            OSError: the file cannot be written.
+        """
+        arrays = {name: values for name in MAPS if (values := getattr(self, name)) is not None}
+        arrays |= {f"input {name}": values for name, values in self.inputs.items()}
+        text = self.presentation if isinstance(self.presentation, str) else None
+        if isinstance(self.presentation, np.ndarray):
+            arrays["presentation"] = self.presentation
+        numbers = {name: getattr(self, name) for name in (*NUMBERS, "labels", "spans")}
+        about = json.dumps({"schema": SCHEMA, "text": text, **numbers})
         with atomic_write(path) as file:
             np.savez_compressed(file, about=np.array(about), **arrays)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Explanation:
-        """Read what :meth:`save` wrote.
+        """Read what :meth:`save` wrote; everything is checked, and nothing is unpickled.
 
         Raises:
-            InputError: no such file, not an explanation, or one of a later schema.
+            InputError: no such file, damaged, not an explanation, or one of a later schema.
         """
+        arrays, about = read_archive(path, "a saved explanation")
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = dict(archive)
-            about = json.loads(str(arrays.pop("about")))
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            EOFError,
-            zipfile.BadZipFile,
-        ) as error:
-            reason = "no archive of arrays" if "pickle" in str(error) else error  # numpy advises to unpickle
+            return cls(**checked(arrays, about))
+        except (ValueError, KeyError, TypeError) as error:
+            reason = error.args[0] if error.args else type(error).__name__
             raise InputError(f"{path}: not a saved explanation: {reason}") from error
-        schema = about.pop("schema", None)
-        if not isinstance(schema, int) or schema > SCHEMA:
-            raise InputError(f"{path}: has schema {schema}, this version of relax reads up to {SCHEMA}; update relax")
-        about.setdefault("neutral", 0.0)  # schema 1 had none
-        missing = {item.name for item in fields(cls)} - set(arrays) - set(about) - set(OPTIONAL)
-        if missing:
-            raise InputError(f"{path}: not a saved explanation: it lacks {', '.join(sorted(missing))}")
-        return cls(**{**dict.fromkeys(OPTIONAL), **arrays, **about})
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
-        """Input, importance, uncertainty and standard error side by side, with colour bars and units.
+        """The input and its maps side by side, with colour bars and units, as the modality shows them.
 
         Args:
-            path: where to write the figure (png, pdf or svg, by the name's ending); ``None`` to only return it.
+            path: where to write the figure (png, pdf, svg or jpg, by the name's ending); ``None`` to only return it.
         """
-        from relax.plotting import plot_explanation, save_figure
-
-        figure = plot_explanation(self)
+        figure = self.modality.show(self)
         if path is not None:
             save_figure(figure, path)
         return figure
@@ -235,6 +223,6 @@ class Explanation:
         )
 
 
-def _made(create: Callable[..., Any], settings: Any) -> Any:
+def _recreated(create: Callable[..., Any], settings: Any) -> Any:
     """What settings describe: one thing or several."""
     return [create(**one) for one in settings] if isinstance(settings, list) else create(**settings)

@@ -5,7 +5,7 @@ from PIL import Image
 
 import relax
 from relax.encoders.batching import CANDIDATES, BatchSizer
-from relax.encoders.transforms import ImageTransform
+from relax.modalities.image.transforms import ImageTransform
 
 
 def test_a_picture_of_the_input_size_is_taken_as_it_is():

@@ -39,7 +39,7 @@ def test_the_vit_gives_what_its_onnx_graph_gives():
     pytest.importorskip("transformers")
     from onnx.reference import ReferenceEvaluator
 
-    from relax.encoders.packaged import _file
+    from relax.encoders.zoo.packaged import _file
 
     encoder = relax.load_encoder("vit-s14-focus", device="cpu")
     assert close_views(encoder)

@@ -6,8 +6,8 @@ import torch
 
 import relax
 from relax.encoders.tokens import only_patches, token_stage
-from relax.loop import Dropped
-from relax.masks import Block
+from relax.estimation.loop import Dropped
+from relax.modalities.masks import Block
 
 
 def of_timm():

@@ -92,7 +92,7 @@ def test_bad_requests_are_one_line(pictures, tmp_path):
 def test_weights_of_ones_own_have_a_name(tmp_path):
     from safetensors.torch import save_file
 
-    from relax.encoders.small import network
+    from relax.encoders.zoo.small import network
 
     weights = {name: value * 2 for name, value in network("simclr").state_dict().items()}
     save_file(weights, tmp_path / "mine.safetensors")

@@ -4,7 +4,7 @@ import torch
 from skimage.transform import resize
 
 import relax
-from relax.masks import Block, GridMasks, PatchMasks
+from relax.modalities.masks import Block, GridMasks, PatchMasks
 
 
 def random_block(units, n, seed=0, shared=False):

@@ -16,8 +16,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import relax
-from relax.matching import index as index_
-from relax.pictures import pictures_below
+from relax.retrieval import index as index_
+from relax.modalities.image.pictures import pictures_below
 
 pytest.importorskip("lancedb", reason="lancedb (extra: match) is not installed")
 
@@ -112,8 +112,8 @@ def test_an_interrupted_run_goes_on(encoder, folder, tmp_path, small_chunks):
 
 SLOW = """
 import sys, time, torch, relax
-from relax.matching import index as index_
-from relax.pictures import pictures_below
+from relax.retrieval import index as index_
+from relax.modalities.image.pictures import pictures_below
 index_.CHUNK = 1
 
 def slow(batch):

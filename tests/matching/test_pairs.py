@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 import relax
-from relax.masks import Block
-from relax.matching.interactions import Interactions, Side
+from relax.modalities.masks import Block
+from relax.retrieval.interactions import Interactions, Side
 
 
 def every_mask(n_units):

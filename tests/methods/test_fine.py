@@ -7,16 +7,16 @@ import pytest
 import torch
 
 import relax
-from relax.designs import FoldOver
-from relax.loop import Masked
-from relax.masks import GridMasks, SuperpixelMasks
+from relax.estimation.designs import FoldOver
+from relax.estimation.loop import Masked
+from relax.modalities.masks import GridMasks, SuperpixelMasks
 from relax.methods import fine_gradient
 from relax.methods.base import Problem
 from relax.methods.fine import kinds_for, tried
 from relax.methods.fine_gradient import _maps, _slopes
 from relax.references import Vectors
-from relax.similarity import SIMILARITIES
-from relax.stopping import FixedNumber
+from relax.references.similarity import SIMILARITIES
+from relax.estimation.stopping import FixedNumber
 
 QUADRANTS = GridMasks(2, offsets="none")
 

@@ -11,13 +11,13 @@ from torch import nn
 
 import relax
 from relax import loop
-from relax.designs import DESIGNS
-from relax.masks import Block
+from relax.estimation.designs import DESIGNS
+from relax.modalities.masks import Block
 from relax.methods.repeat import BootstrappedMoments, weighted_probability
 from relax.methods.sensitivity import hsic_of_bits
 from relax.references import Vectors
-from relax.similarity import cosine
-from relax.stopping import FixedNumber
+from relax.references.similarity import cosine
+from relax.estimation.stopping import FixedNumber
 
 MASKS = relax.PatchMasks(14)  # four units on 28 pixels
 

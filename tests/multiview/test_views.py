@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import relax
-from relax.masks import Block
+from relax.modalities.masks import Block
 from relax.multiview.packing import Packing, ViewMasks
 
 GRID = relax.GridMasks(2, offsets="none")

@@ -1,4 +1,4 @@
-"""Settings whose maps must not change; `python tests/reference/cases.py` wrote maps.npz before the structure was rebuilt."""
+"""Settings whose maps must not change; run as a script, it wrote maps.npz before the structure was rebuilt."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import pytest
-
 from cases import EVERY, FILE, arrays, explanations, photograph
 
 KEPT = np.load(FILE)

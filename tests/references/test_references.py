@@ -7,7 +7,7 @@ from torch import nn
 
 import relax
 from relax.references import Context, Itself, ensure
-from relax.similarity import cosine
+from relax.references.similarity import cosine
 
 PATCH = 4
 

@@ -6,8 +6,8 @@ import torch
 from safetensors import safe_open
 
 import relax
-from relax.encoders.small import SIZE, TRAINED, WAYS, WEIGHTS, network
-from relax.training import probe, scenes, train
+from relax.encoders.zoo.small import SIZE, TRAINED, WAYS, WEIGHTS, network
+from relax.encoders.training import probe, scenes, train
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -40,8 +40,8 @@ def test_shipped_encoders_are_as_good_as_their_headers_say():
 @pytest.mark.parametrize("way", TRAINED)
 def test_training_lowers_the_loss(way, monkeypatch, tmp_path):
     pytest.importorskip("lightly")
-    monkeypatch.setattr("relax.training.fitting.SCENES", 64)
-    monkeypatch.setattr("relax.training.fitting.PROBED", (60, 40))
+    monkeypatch.setattr("relax.encoders.training.fitting.SCENES", 64)
+    monkeypatch.setattr("relax.encoders.training.fitting.PROBED", (60, 40))
     losses = []
     out = tmp_path / "weights.safetensors"
     result = train(way, out, steps=12, batch=32, on_step=lambda done, steps, loss: losses.append(loss))
@@ -55,8 +55,8 @@ def test_training_lowers_the_loss(way, monkeypatch, tmp_path):
 def test_components_are_those_of_scikit_learn(monkeypatch, tmp_path):
     from sklearn.decomposition import PCA
 
-    monkeypatch.setattr("relax.training.fitting.SCENES", 100)
-    monkeypatch.setattr("relax.training.fitting.PROBED", (60, 40))
+    monkeypatch.setattr("relax.encoders.training.fitting.SCENES", 100)
+    monkeypatch.setattr("relax.encoders.training.fitting.PROBED", (60, 40))
     train("pca", tmp_path / "pca.safetensors")
     encoder = relax.load_encoder("fashion:pca", weights=str(tmp_path / "pca.safetensors"), device="cpu")
     pictures, _ = scenes("train", 100)

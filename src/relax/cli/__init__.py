@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from relax._support.version import __version__
 from relax.cli.compare import compare
 from relax.cli.data import data
 from relax.cli.evaluate import evaluate
@@ -20,7 +21,6 @@ from relax.cli.match import duplicates, match
 from relax.cli.messages import Exit, output, say
 from relax.cli.train import train
 from relax.errors import RelaxError, RelaxWarning
-from relax.version import __version__
 
 
 class _Reporting(TyperGroup):
@@ -64,7 +64,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_version)
     ] = False,
 ) -> None:
     pass
@@ -83,7 +83,7 @@ app.command()(demo)
 
 
 _said: set[str] = set()
-_kinds: Counter[str] = Counter()
+_reasons: Counter[str] = Counter()
 
 SHOWN = 3
 """Notes of a kind, which differ in the name before the colon, that are shown."""
@@ -93,11 +93,11 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
     if not issubclass(category, RelaxWarning) or str(message) in _said:
         return
     _said.add(str(message))  # a picture may be read several times
-    kind = str(message).rpartition(": ")[2]
-    _kinds[kind] += 1
-    if _kinds[kind] <= SHOWN:
+    reason = str(message).rpartition(": ")[2]
+    _reasons[reason] += 1
+    if _reasons[reason] <= SHOWN:
         say(f"note: {message}")
-    elif _kinds[kind] == SHOWN + 1:
+    elif _reasons[reason] == SHOWN + 1:
         say("note: more of that kind are not shown")
 
 

@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from relax.cli.files import targets_of
-from relax.cli.messages import known, output, say
+from relax.cli.messages import output, say
+from relax.cli.options import THREADS, set_threads
 from relax.cli.parsing import names_of
-from relax.cli.threads import THREADS, set_threads
 
 
 def compare(
@@ -31,9 +30,11 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="The tables as one JSON object on stdout.")] = False,
 ) -> None:
     """Compare encoders and methods on one picture: NAME-comparison.png."""
-    (_, stem), *_ = targets_of([image], out)
+    from relax.comparison.comparing import compare as compare_maps
+    from relax.runs.files import known
+    from relax.runs.naming import usable
+
     set_threads(threads)
-    from relax.comparison import compare as compare_maps
 
     result = compare_maps(
         names_of("--encoders", encoders),
@@ -43,7 +44,7 @@ def compare(
         n_masks=masks,
         seed=seed,
     )
-    file = stem.with_name(f"{stem.name}-comparison.png")
+    file = usable(out) / f"{image.stem}-comparison.png"
     result.plot(file)
     for (encoder, method), reason in result.refused.items():
         say(f"note: {method} of {encoder} left out: {reason}")

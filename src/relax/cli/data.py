@@ -16,8 +16,8 @@ def data(
     ] = None,
 ) -> None:
     """Fetch data for evaluation and studies into the user's cache ($RELAX_DATA): real files, their own licences."""
+    from relax._support.registry import Registry
     from relax.datasets.cache import PACKAGES, fetch
-    from relax.registry import Registry
 
     known: Registry[object] = Registry("data")
     for name, package in PACKAGES.items():

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from relax.cli.messages import Exit, counted, output, say
+from relax.cli.options import THREADS, set_threads
 from relax.cli.parsing import names_of, options_of
-from relax.cli.threads import THREADS, set_threads
 
 
 def evaluate(
@@ -50,7 +50,7 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Compare methods and encoders on a data set: rows, a summary with intervals, and a report (HTML)."""
-    from relax.extras import require
+    from relax._support.extras import require
 
     for module in ("pandas", "pyarrow", "sklearn", "jinja2", "quantus"):
         require(module, extra="evaluate")
@@ -78,11 +78,11 @@ def evaluate(
             masks=kind,
         )
     files = evaluation.write_report(result)
-    table, strangers = evaluation.summary(result.rows), evaluation.ood_table(result.rows)
+    table, ood_table = result.summary, result.ood
     if as_json:
         for row in json.loads(table.to_json(orient="records")):
             output(json.dumps(row))
-        for row in json.loads(strangers.to_json(orient="records")):
+        for row in json.loads(ood_table.to_json(orient="records")):
             output(json.dumps({"metric": "ood-auroc", **row}))
     else:
         first = table[table["metric"] == table["metric"].iloc[0]]
@@ -91,7 +91,7 @@ def evaluate(
                 f"{row['encoder']}  {row['method']:<20} {row['metric']} {row['mean']:.3f} "
                 f"[{row['low']:.3f}, {row['high']:.3f}]  n {row['n']}"
             )
-        for row in strangers.to_dict("records"):
+        for row in ood_table.to_dict("records"):
             output(f"{row['encoder']}  {row['method']:<20} ood-auroc {row['auroc']:.3f}")
     for reason in result.skipped.values():
         say(f"skipped: {reason}")

@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relax.cli.files import make_folder, pictures_of, targets_of
-from relax.cli.messages import Exit, known, output, say
+from relax.cli.messages import Exit, output, say, shown
+from relax.cli.options import (
+    DEVICE,
+    JSON,
+    OUT,
+    OVERWRITE,
+    PRECISION,
+    QUIET,
+    SKIP_EXISTING,
+    THREADS,
+    existing,
+    set_threads,
+)
 from relax.cli.parsing import cells_of, options_of, views_of, whole
 from relax.cli.reference import reference_of
-from relax.cli.threads import THREADS, set_threads
-from relax.errors import ArgumentError, EncoderError, InputError
+from relax.errors import ArgumentError
 
 if TYPE_CHECKING:
     from relax.encoders import Encoder
+    from relax.explainer import Explainer
 
 
 def explain(
@@ -47,8 +58,10 @@ def explain(
     kind: Annotated[
         str | None, typer.Option(help="Kind of masks, from `relax list masks`; the method's own if not given.")
     ] = None,
-    cells: Annotated[str | None, typer.Option(help="Grid cells a side, or ROWSxCOLUMNS.", metavar="N|RxC")] = None,
-    keep: Annotated[float, typer.Option(help="Probability that a unit is kept.")] = 0.5,
+    cells: Annotated[
+        str | None, typer.Option(help="Cells a side of --kind grid, or ROWSxCOLUMNS.", metavar="N")
+    ] = None,
+    keep: Annotated[float | None, typer.Option(help="Probability that a unit of --kind is kept; 0.5.")] = None,
     fill: Annotated[
         str | None,
         typer.Option(help="Name from `relax list fills`, a colour, or a picture; the method's own if not given."),
@@ -61,128 +74,122 @@ def explain(
         list[str] | None, typer.Option("--option", "-o", help="Of the method: NAME=VALUE; repeatable.")
     ] = None,
     batch_size: Annotated[str, typer.Option(help="Rows in a forward, or 'auto'.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")] = "auto",
+    precision: PRECISION = "auto",
+    device: DEVICE = "auto",
     threads: THREADS = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("relax-out"),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture on stdout.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    out: OUT = Path("relax-out"),
+    recursive: Annotated[bool, typer.Option("--recursive", help="Also folders below those that are named.")] = False,
+    overwrite: OVERWRITE = False,
+    skip_existing: SKIP_EXISTING = False,
+    as_json: JSON = False,
+    quiet: QUIET = False,
 ) -> None:
     """Explain pictures: NAME.png and NAME.npz for each, in the output folder."""
     if bool(images) == bool(view):
         raise ArgumentError("expected pictures, or one --view NAME=FILE for each view of an object")
     if view and (against or foil or text or text_foil):
         raise ArgumentError("--against, --foil, --text and --text-foil compare pictures; they do not go with --view")
-    sources = views_of(view or [])
-    targets = targets_of(pictures_of(images or []), out)
-
-    from relax import masks as masks_
+    views = views_of(view or [])
+    policy = existing(overwrite, skip_existing)
     from relax.encoders import load_encoder
+    from relax.explainer import Explainer
+    from relax.modalities import MODALITIES
+    from relax.runs.naming import inputs_of, targets_of, usable
 
     set_threads(threads)
-    if kind is None and (cells or keep != 0.5):
-        kind = "grid"
-    options: dict[str, Any] = {"keep": keep} if kind and kind in masks_.MASKS and (cells or keep != 0.5) else {}
-    if cells is not None:
-        options["cells"] = cells_of(cells)
-    arguments: dict[str, Any] = {
-        "method": method,
-        "n_masks": masks,
-        "max_masks": max_masks,
-        "reliability": reliability,
-        "seed": seed,
-        "masks": masks_.create(str(kind), **options) if options else kind,
-        "fill": fill,
-        "similarity": similarity,
-        "design": design,
-        "batch_size": batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
-        "precision": precision,
-        **options_of(option or []),
+    sources = inputs_of(images or [], MODALITIES["image"](), recursive)  # said before a network is loaded
+    targets = targets_of(sources, usable(out))
+    asked = {
+        "crop": crop,
+        "weights": None if weights is None else str(weights),
+        "pretrained": None if pretrained else False,
     }
-    loading: dict[str, Any] = {"device": device}
-    if crop is not None:
-        loading["crop"] = crop
-    if weights is not None:
-        loading["weights"] = str(weights)
-    if not pretrained:
-        loading["pretrained"] = False
-    loaded = load_encoder(encoder, **loading)
-    if sources:
-        _explain_views(loaded, sources, out, arguments, as_json, not quiet)
-        return
-    reference = reference_of(loaded, against, foil, text, text_foil)
-    failed = 0
-    for picture, stem in targets:
-        try:
-            _explain_one(loaded, picture, stem, reference, arguments, as_json, not quiet)
-        except (InputError, EncoderError) as error:
-            failed += 1
-            say(f"error: {error}")
-    if failed:
-        raise typer.Exit(Exit.SOME_FAILED if len(targets) > 1 else Exit.BAD_INPUT)
-
-
-def _explain_views(
-    encoder: Encoder, views: dict[str, str], out: Path, arguments: dict[str, Any], as_json: bool, progress: bool
-) -> None:
-    from relax.api import explain as explain_input
-
-    result = explain_input(encoder, views, progress=progress, **arguments)
-    shares = result.shares
-    known_shares = {} if shares is None else {key: known(value) for key, value in shares.values.items()}
-    errors = {} if shares is None else {key: known(value) for key, value in shares.standard_errors.items()}
-    files = [str(file) for file in result.save(out / Path(next(iter(views.values()))).stem)]
-    if as_json:
-        about = {"views": views, "encoder": encoder.name, "shares": known_shares, "share_errors": errors}
-        output(json.dumps({**about, "n_masks": next(iter(result.values())).n_masks, "files": files}))
+    loaded = load_encoder(encoder, device=device, **{k: v for k, v in asked.items() if v is not None})
+    explainer = Explainer(
+        loaded,
+        reference_of(loaded, against, foil, text, text_foil),
+        method=method,
+        n_masks=masks,
+        max_masks=max_masks,
+        reliability=reliability,
+        seed=seed,
+        masks=_masks(loaded, kind, cells, keep),
+        fill=fill,
+        similarity=similarity,
+        design=design,
+        batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
+        precision=precision,
+        progress=not quiet,
+        **options_of(option or []),
+    )
+    if views:
+        _explain_views(explainer, views, out, as_json)
     else:
-        say(f"shares of importance: {shares} -> {', '.join(files)}")
+        _explain_files(explainer, targets, out, policy, as_json)
 
 
-def demo(out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("relax-out")) -> None:
+def demo(out: OUT = Path("relax-out")) -> None:
     """Explain a photograph that comes with scikit-image, and say where the pictures are."""
     import skimage
 
     photograph = Path(skimage.__file__).parent / "data" / "chelsea.png"
-    explain(images=[photograph], out=out)
+    explain(images=[photograph], out=out, overwrite=True)
 
 
-def _explain_one(
-    encoder: Encoder,
-    picture: Path,
-    stem: Path,
-    against: Any,
-    arguments: dict[str, Any],
-    as_json: bool,
-    progress: bool,
-) -> None:
-    from relax.api import explain as explain_input
+def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | None) -> Any:
+    """The masks that the options describe; those of the encoder for patches."""
+    if kind is None:
+        if cells is not None or keep is not None:
+            raise ArgumentError("--cells and --keep describe a kind of masks; name it by --kind, such as --kind grid")
+        return None
+    from relax.modalities import masks as masks_
 
-    result = explain_input(encoder, str(picture), against, progress=progress, **arguments)
-    files = [stem.with_name(stem.name + ending) for ending in (".png", ".npz")]
-    make_folder(stem.parent)
-    try:
-        result.plot(files[0])
-        result.save(files[1])
-    except OSError as error:
-        raise ArgumentError(f"{error.filename or stem.parent}: cannot be written: {error.strerror or error}") from error
-    seconds = result.settings["cost"]["seconds"]
+    options: dict[str, Any] = {} if keep is None else {"keep": keep}
+    if cells is not None:
+        options["cells"] = cells_of(cells)
+    if kind == "patches":
+        options["patch"] = masks_.patch_size(encoder.patch)
+    return masks_.create(kind, **options) if options else kind
+
+
+def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, as_json: bool) -> None:
+    from relax.explainer import Failed
+    from relax.runs.files import explain_files, only_writer
+
+    failed = skipped = 0
+    with only_writer(out):
+        for result in explain_files(explainer, targets, existing=policy):
+            if isinstance(result, Failed):
+                failed += 1
+                say(f"error: {result.error}")
+            elif not result.row:
+                skipped += 1
+            elif as_json:
+                output(json.dumps(result.row))
+            else:
+                row = result.row
+                trust = "unknown" if row["reliability"] is None else f"{row['reliability']:.3f}"
+                files = ", ".join(shown(file) for file in row["files"])
+                say(
+                    f"{shown(row['input'])}: {row['n_masks']} masks, reliability {trust}, {row['seconds']:.1f} s -> {files}"
+                )
+    if skipped:
+        say(f"{skipped} skipped: their results exist")
+    if failed:
+        raise typer.Exit(Exit.SOME_FAILED if len(targets) > 1 else Exit.BAD_INPUT)
+
+
+def _explain_views(explainer: Explainer, views: dict[str, str], out: Path, as_json: bool) -> None:
+    from relax.runs.files import known, only_writer
+
+    result = explainer(views)
+    shares = result.shares
+    known_shares = {} if shares is None else {key: known(value) for key, value in shares.values.items()}
+    errors = {} if shares is None else {key: known(value) for key, value in shares.standard_errors.items()}
+    with only_writer(out):
+        files = [str(file) for file in result.save(out / Path(next(iter(views.values()))).stem)]
     if as_json:
-        row = {
-            "input": str(picture),
-            "encoder": encoder.name,
-            "method": result.settings["method"],
-            "n_masks": result.n_masks,
-            "reliability": known(result.reliability),
-            "score": known(result.score),
-            "against": result.settings["against"],
-            "neutral": known(result.neutral) if result.signed else None,
-            "seconds": round(seconds, 3),
-            "files": [str(file) for file in files],
-        }
-        output(json.dumps(row))
+        about = {"views": views, "encoder": explainer.encoder.name, "shares": known_shares, "share_errors": errors}
+        output(json.dumps({**about, "n_masks": next(iter(result.values())).n_masks, "files": files}))
     else:
-        say(
-            f"{picture}: {result.n_masks} masks, reliability {result.reliability:.3f}, {seconds:.1f} s "
-            f"-> {files[0]}, {files[1].name}"
-        )
+        say(f"shares of importance: {shares} -> {', '.join(map(shown, files))}")

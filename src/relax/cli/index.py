@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relax.cli.messages import Exit, counted, output, say
-from relax.cli.threads import THREADS, set_threads
+from relax.cli.options import THREADS, set_threads
 from relax.errors import InputError
 
 
@@ -25,8 +25,8 @@ def index(
 ) -> None:
     """Embed a folder into an index on disk; goes on where it was cut off, and adds what is new."""
     from relax.encoders import load_encoder
-    from relax.matching.index import Index
-    from relax.pictures import pictures_below
+    from relax.modalities.image.pictures import pictures_below
+    from relax.retrieval.index import Index
 
     set_threads(threads)
     if not pictures_below(folder):  # said before a network is loaded and a folder is made

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
 
 from relax.cli.messages import output
+from relax.errors import UnknownNameError
 
 
 def list_(
     what: Annotated[
-        str, typer.Argument(help="encoders, methods, masks, fills, similarities, designs, datasets or metrics.")
+        str,
+        typer.Argument(
+            help="encoders, methods, masks, fills, modalities, references, similarities, designs, datasets or metrics."
+        ),
     ],
 ) -> None:
     """List the names there are."""
@@ -21,27 +25,40 @@ def list_(
 
 
 def _catalogue(what: str) -> Iterator[tuple[str, str]]:
-    from relax.registry import Registry
-
-    catalogues: Registry[Any] = Registry("list")
     from relax.datasets import DATASETS
-    from relax.designs import DESIGNS
     from relax.encoders import ENCODERS
-    from relax.fills import FILLS
-    from relax.masks import MASKS
+    from relax.estimation.designs import DESIGNS
     from relax.methods import METHODS
-    from relax.similarity import SIMILARITIES
+    from relax.modalities import MODALITIES
+    from relax.modalities.fills import FILLS
+    from relax.modalities.masks import MASKS
+    from relax.references import REFERENCES
+    from relax.references.similarity import SIMILARITIES
 
-    catalogues.add("encoders", ((name, family.summary) for name, family in ENCODERS.items()))
-    about = "needs {m.needs:<20} costs {m.cost:<44} {m.source}\n{blank:<22} {m.summary}"
-    catalogues.add("methods", ((m.name, about.format(m=m, blank="")) for _, m in METHODS.items()))
-    catalogues.add("masks", ((name, _first_line(kind)) for name, kind in MASKS.items()))
-    catalogues.add("fills", ((name, _first_line(kind)) for name, kind in FILLS.items()))
-    catalogues.add("similarities", ((name, _first_line(kind)) for name, kind in SIMILARITIES.items()))
-    catalogues.add("designs", ((name, _first_line(type(design))) for name, design in DESIGNS.items()))
-    catalogues.add("datasets", ((name, source.summary) for name, source in DATASETS.items()))
-    catalogues.add("metrics", _metrics())
-    return iter(catalogues[what])
+    tables: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
+        "encoders": lambda: ((name, family.summary) for name, family in ENCODERS.items()),
+        "methods": lambda: ((name, _method(kind)) for name, kind in METHODS.items()),
+        "masks": lambda: _documented(MASKS),
+        "fills": lambda: _documented(FILLS),
+        "modalities": lambda: _documented(MODALITIES),
+        "references": lambda: _documented(REFERENCES),
+        "similarities": lambda: _documented(SIMILARITIES),
+        "designs": lambda: ((name, _first_line(type(design))) for name, design in DESIGNS.items()),
+        "datasets": lambda: ((name, source.summary) for name, source in DATASETS.items()),
+        "metrics": _metrics,
+    }
+    if what not in tables:
+        raise UnknownNameError(f"unknown list {what!r}; available: {', '.join(tables)}")
+    return tables[what]()
+
+
+def _method(kind: Any) -> str:
+    about = f"needs {kind.needs:<20} costs {kind.cost:<44} {kind.source}"
+    return f"{about}\n{'':<22} {kind.summary}"
+
+
+def _documented(table: Any) -> Iterator[tuple[str, str]]:
+    return ((name, _first_line(thing)) for name, thing in table.items())
 
 
 def _metrics() -> Iterator[tuple[str, str]]:

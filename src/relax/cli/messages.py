@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,20 +17,23 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def known(value: float, digits: int = 6) -> float | None:
-    """A number for JSON, which has no NaN."""
-    return None if math.isnan(value) else round(value, digits)
-
-
 def output(line: str) -> None:
     """To stdout: what the user asked for."""
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(shown(line) + "\n")
     sys.stdout.flush()
 
 
 def say(line: str) -> None:
-    """To stderr: everything else."""
-    sys.stderr.write(f"relax: {line}\n")
+    """To stderr: everything else, one line each."""
+    sys.stderr.write(f"relax: {shown(line)}\n")
+
+
+def shown(text: str) -> str:
+    """One line that any terminal can take: control characters and bytes that are no text are escaped."""
+    line = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "replace").decode() for letter in text
+    )
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager

@@ -1,11 +1,10 @@
-"""What a command line compares pictures with."""
+"""What a command line compares inputs with."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relax.cli.files import pictures_of
 from relax.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ def reference_of(
 ) -> Any:
     """The ``against=`` of :func:`relax.explain` for ``--against``, ``--foil``, ``--text`` and ``--text-foil``."""
     from relax.references import Corpus, Text
+    from relax.runs.naming import inputs_of
 
     if text is not None:
         if against is not None or foil is not None:
@@ -30,5 +30,6 @@ def reference_of(
         return None
     if foil is None and not against.is_dir():
         return encoder.prepare(against)
-    foils = None if foil is None else [str(path) for path in pictures_of([foil])]
-    return Corpus([str(path) for path in pictures_of([against])], foils)
+    modality = encoder.modality
+    foils = None if foil is None else [str(path) for path in inputs_of([foil], modality)]
+    return Corpus([str(path) for path in inputs_of([against], modality)], foils)

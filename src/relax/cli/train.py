@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relax.cli.messages import counted, output
-from relax.cli.threads import THREADS, set_threads
+from relax.cli.options import THREADS, set_threads
 
 
 def train(
@@ -24,7 +24,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train a small encoder on fashion-scenes; k-NN and linear-probe accuracy as JSON on stdout."""
-    from relax.training import train as train_encoder
+    from relax.encoders.training import train as train_encoder
 
     set_threads(threads)
     with counted("steps", quiet) as show:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from relax._support.registry import Registry
 from relax.datasets.base import Dataset, Object, Sample, chosen
 from relax.datasets.cache import PACKAGES, fetch
 from relax.datasets.coco import Coco
@@ -13,7 +14,6 @@ from relax.datasets.files import Folder
 from relax.datasets.stamps import Stamps
 from relax.datasets.voc import Voc
 from relax.errors import ArgumentError
-from relax.registry import Registry
 
 
 @dataclass(frozen=True)

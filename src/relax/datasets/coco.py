@@ -6,10 +6,10 @@ import contextlib
 import io
 from pathlib import Path
 
+from relax._support.extras import require
 from relax.datasets.base import Object, Sample
 from relax.errors import InputError
-from relax.extras import require
-from relax.pictures import open_picture
+from relax.modalities.image.pictures import open_picture
 
 
 class Coco:

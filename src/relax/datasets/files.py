@@ -8,7 +8,7 @@ import numpy as np
 
 from relax.datasets.base import Object, Sample
 from relax.errors import InputError
-from relax.pictures import SUFFIXES, files_in, open_picture
+from relax.modalities.image.pictures import SUFFIXES, files_in, open_picture
 
 MASKS = "masks"
 IMAGES = "images"

@@ -14,10 +14,10 @@ import numpy as np
 import skimage
 from PIL import Image
 
+from relax._support.extras import require
 from relax.datasets.base import Object, Sample
 from relax.datasets.cache import STAMPS, find
 from relax.errors import ArgumentError
-from relax.extras import require
 
 NOT_PHOTOGRAPHS = {"cartoon", "symbols"}
 PHOTOGRAPHS = ("coffee.png", "rocket.jpg", "grass.png", "gravel.png", "brick.png")

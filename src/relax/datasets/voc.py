@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from relax._support.extras import require
 from relax.datasets.base import Object, Sample
 from relax.errors import InputError
-from relax.extras import require
-from relax.pictures import open_picture
+from relax.modalities.image.pictures import open_picture
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),

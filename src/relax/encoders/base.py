@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from os import PathLike
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
+from relax import modalities
 from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
-from relax.encoders.session import Session
-from relax.encoders.transforms import Box, ImageTransform
+from relax.encoders.session import Session, Setup
 from relax.errors import ArgumentError, EncoderError, InputError, first_line
-from relax.pictures import describe, fingerprint, from_array, open_picture, upright_rgb
+from relax.modalities import Modality, Prepared
 
 CHUNK = 64
 """Inputs that are read before they are encoded."""
 
-Transform = Callable[[Image.Image], Tensor]
 Key = str | int
 """Of a view."""
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """An input as the encoder sees it, and where it came from.
-
-    Attributes:
-        tensor: ``(C, H, W)`` model-ready, on the CPU or where the caller's tensor is.
-        picture: the upright RGB picture that it was made from; ``None`` for a tensor.
-        view: the part of the picture that the encoder sees (left, top, right, bottom, in its pixels).
-        source: JSON-able provenance.
-    """
-
-    tensor: Tensor
-    picture: Image.Image | None = None
-    view: Box | None = None
-    source: dict[str, Any] = field(default_factory=dict)
 
 
 class Encoder:
@@ -51,16 +30,25 @@ class Encoder:
     Args:
         model: an ``nn.Module``, or any callable from a batch to representations. It is run in eval mode and
             without gradients, and left in the mode, device and precision in which it was found.
-        transform: from an upright RGB PIL picture to a ``(C, H, W)`` tensor, such as a torchvision transform.
-            Without one only model-ready tensors can be explained.
+        transform: the preprocessing. For images from an upright RGB PIL picture to a ``(C, H, W)`` tensor, such as a
+            torchvision transform; without one only model-ready tensors can be explained.
+        modality: what kind of input the encoder takes: a name from ``relax list modalities``, or a Modality.
         name: what to call it in results; by default the class of the model.
         pool: how outputs become ``(N, D)``: ``"auto"``, ``"mean"``, ``"cls"``, the key of a dict output, or a
-            callable; the rules stand in :mod:`relax.encoders.pooling`.
+            callable; :mod:`relax.encoders.pooling` has the rules.
         patch: side of a vision transformer's patch in pixels, where the model has one.
         text: for models with a text tower: from sentences to ``(N, D)`` in the space of the inputs' representations.
         views: for models of several views: their names, and the model is called with a mapping of batches; or their
             number, and it is called with a tuple. ``transform`` may be a mapping with the same keys.
         origin: JSON-able description of how the encoder was made.
+
+    Attributes:
+        modality: the kind of input, with the encoder's preprocessing.
+        pooling: the rule by which outputs become representations.
+        batch_sizes: the fastest batch sizes found so far, by shape of the input, device and precision.
+
+    Raises:
+        ArgumentError: the model is not callable, or an argument is of the wrong kind.
 
     Example:
         >>> import torch, relax
@@ -71,9 +59,10 @@ class Encoder:
 
     def __init__(
         self,
-        model: nn.Module | Callable[[Tensor], Any],
-        transform: Transform | Mapping[Key, Transform] | None = None,
+        model: nn.Module | Callable[..., Any],
+        transform: Any = None,
         *,
+        modality: str | Modality | type[Modality] = "image",
         name: str | None = None,
         pool: Pool = "auto",
         patch: int | None = None,
@@ -86,74 +75,46 @@ class Encoder:
         if transform is not None and not callable(transform) and not isinstance(transform, Mapping):
             raise ArgumentError(f"expected `transform` to be a callable on PIL pictures, got {transform!r}")
         self.model = model
-        self.transform = transform
         self.name = name or getattr(model, "__name__", type(model).__name__)
         self.pooling = Pooling(pool, has_class_token(model))
         self.patch = patch
         self.text = text
-        self.views: tuple[Key, ...] | None = _keys(views)
         self.origin = origin or {"name": self.name}
         self.batch_sizes: dict[tuple[Any, ...], int] = {}
+        self.modality: Modality
+        if views is None:
+            self.modality = modalities.ensure(modality, transform, patch)
+        else:
+            kind: Any = modalities.MODALITIES["views"]
+            self.modality = kind(transform, patch=patch, keys=_keys(views))
+
+    @property
+    def transform(self) -> Any:
+        """The preprocessing, as the modality has it."""
+        return self.modality.transform
 
     def prepare(self, source: Any) -> Prepared:
-        """One input as the encoder sees it.
+        """One input as the encoder sees it; for images see :class:`relax.modalities.image.modality.Image`.
 
-        Args:
-            source: a path, PIL image or numpy array is a picture and goes through the transform; a torch
-                tensor ``(C, H, W)`` is taken as it is.
+        Raises:
+            InputError: the source cannot be read, or is not of the encoder's modality.
         """
-        if isinstance(source, Prepared):
-            return source
-        if isinstance(source, Tensor):
-            return self._from_tensor(source)
-        if isinstance(source, (str, PathLike)):
-            picture = open_picture(source)
-        elif isinstance(source, Image.Image):
-            picture = upright_rgb(source)
-        elif isinstance(source, np.ndarray):
-            picture = from_array(source)
-        else:
-            raise InputError(f"expected a path, PIL image, numpy array or tensor, got {type(source).__name__}")
-        if self.views is not None or isinstance(self.transform, Mapping):
-            raise InputError(f"encoder {self.name!r} takes several views; give a mapping of views")
-        if self.transform is None:
-            raise InputError(
-                f"encoder {self.name!r} has no transform for pictures; "
-                "give relax.Encoder(model, transform=...) one, or explain a model-ready tensor"
-            )
-        tensor = self.transform(picture)
-        if not isinstance(tensor, Tensor) or tensor.ndim != 3:
-            got = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise InputError(f"expected the transform to return a (C, H, W) tensor, got {got}")
-        view: Box = (0.0, 0.0, float(picture.width), float(picture.height))
-        if isinstance(self.transform, ImageTransform):
-            view = self.transform.view(picture.size)
-        about = {
-            "source": describe(source),
-            "picture_size": list(picture.size),
-            "view": list(view),
-            "sha256": fingerprint(picture),
-        }
-        return Prepared(tensor, picture, view, about)
+        return self.modality.prepare(source)
 
-    def transform_of(self, view: Key) -> Transform | None:
-        """The transform of one view."""
-        return self.transform.get(view) if isinstance(self.transform, Mapping) else self.transform
+    def split(self, inputs: Any) -> list[Any] | None:
+        """The single inputs where several are given at once; ``None`` for a single one."""
+        return self.modality.split(inputs)
 
-    def _from_tensor(self, tensor: Tensor) -> Prepared:
-        if tensor.ndim != 3:
-            raise InputError(
-                f"expected a tensor of shape (C, H, W), or (N, C, H, W) for several, got {tuple(tensor.shape)}"
-            )
-        if 0 in tensor.shape:
-            raise InputError(f"expected an input, got an empty tensor of shape {tuple(tensor.shape)}")
-        if not tensor.is_floating_point():
-            raise InputError(
-                f"expected a floating-point, model-ready tensor, got {tensor.dtype}; give pictures as arrays"
-            )
-        if not torch.isfinite(tensor).all():
-            raise InputError("the input tensor has NaN or infinite values")
-        return Prepared(tensor.detach(), source={"source": "tensor"})
+    def for_inputs(self, inputs: Any) -> Encoder:
+        """This encoder, or for objects of several views the same one with that modality."""
+        modality = self.modality.for_inputs(inputs)
+        return self if modality is self.modality else self.with_modality(modality)
+
+    def with_modality(self, modality: Modality) -> Encoder:
+        """The same model, pooling and batch sizes with another kind of input."""
+        other = copy.copy(self)
+        other.modality = modality
+        return other
 
     @property
     def device(self) -> torch.device:
@@ -172,28 +133,20 @@ class Encoder:
                     return tensor.dtype
         return torch.float32
 
+    def setup(
+        self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto"
+    ) -> Setup:
+        """How the encoder is to be run; what is settled in one session holds for the next."""
+        target = self.device if str(device) == "auto" else as_device(device)
+        return Setup(self, target, check_precision(precision), batch_size)
+
     @contextmanager
     def session(
         self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto"
     ) -> Iterator[Session]:
         """Open the encoder for many batches: eval mode, device, precision; all put back at the end."""
-        check_precision(precision)
-        home = self.device
-        target = home if device == "auto" else as_device(device)
-        modes = _modes(self.model)
-        try:
-            if isinstance(self.model, nn.Module):
-                self.model.eval()
-                if target != home:
-                    self.model.to(target)
-            # the outer autocast keeps weights that inner ones have cast; it also shuts out one of the caller's
-            with torch.inference_mode(False), torch.no_grad(), torch.autocast(target.type, enabled=False):
-                yield Session(self, target, precision, batch_size)
-        finally:
-            for module, training in modes:
-                module.training = training
-            if isinstance(self.model, nn.Module) and target != home:
-                self.model.to(home)
+        with self.setup(device, precision, batch_size).session() as session:
+            yield session
 
     def encode(
         self, inputs: Any, *, device: str = "auto", precision: str = "float32", batch_size: int | str = "auto"
@@ -209,7 +162,7 @@ class Encoder:
         Returns:
             ``(N, D)`` float32 on the CPU.
         """
-        sources = split(inputs)
+        sources = self.split(inputs)
         with self.session(device, precision, batch_size) as session:
             return self.encode_in(session, [inputs] if sources is None else sources).cpu()
 
@@ -224,16 +177,10 @@ class Encoder:
         if not sources:
             raise InputError("expected at least one input, got an empty list")
         parts: list[Tensor] = []
-        shape: torch.Size | None = None
         for start in range(0, len(sources), CHUNK):
-            tensors = [self.prepare(source).tensor for source in sources[start : start + CHUNK]]
-            shapes = {tensor.shape for tensor in tensors} | ({shape} if shape is not None else set())
-            if len(shapes) > 1:
-                raise InputError(f"expected inputs of one shape, got {sorted(map(tuple, shapes))}")
-            (shape,) = shapes
-            stack = torch.stack(tensors)
-            session.settle(lambda n, stack=stack: stack[:n])  # type: ignore[misc]
-            parts.append(session.encode(stack).float())
+            batch = self.modality.collate([self.prepare(source) for source in sources[start : start + CHUNK]])
+            session.settle(lambda n, batch=batch: modalities.take(batch, slice(n)))  # type: ignore[misc]
+            parts.append(session.encode(batch).float())
         return torch.cat(parts)
 
     def encode_text(self, sentences: list[str]) -> Tensor:
@@ -256,10 +203,7 @@ class Encoder:
         described: dict[str, Any] = {
             k: v if v is None or isinstance(v, bool) else str(v) for k, v in self.origin.items()
         }
-        if isinstance(self.transform, ImageTransform):
-            described["transform"] = self.transform.settings()
-        elif self.transform is not None:
-            described["transform"] = repr(self.transform)
+        described |= self.modality.settings()
         if isinstance(self.pooling.rule, str):
             described["pool"] = self.pooling.rule
         return described
@@ -268,33 +212,21 @@ class Encoder:
         return f"Encoder({self.name!r})"
 
 
-def split(inputs: Any) -> list[Any] | None:
-    """The single inputs in a list, tuple, 4-D tensor or 4-D array; ``None`` if ``inputs`` is a single one."""
-    if isinstance(inputs, (list, tuple)):
-        return list(inputs)
-    if isinstance(inputs, (Tensor, np.ndarray)) and inputs.ndim == 4:
-        return list(inputs)
-    return None
-
-
-def _keys(views: Sequence[str] | int | None) -> tuple[Key, ...] | None:
-    if views is None:
-        return None
+def _keys(views: Sequence[str] | int) -> tuple[Key, ...]:
     keys: tuple[Key, ...] = tuple(range(views)) if isinstance(views, int) else tuple(views)
     if not keys or len(set(keys)) < len(keys):
         raise ArgumentError(f"expected `views` to be different names or a positive number, got {views!r}")
     return keys
 
 
-def _modes(model: Any) -> list[tuple[nn.Module, bool]]:
-    return [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
-
-
 def as_device(device: str | torch.device) -> torch.device:
-    """A device that can be used here, or an :class:`ArgumentError` that says why not."""
+    """A device that can be used here.
+
+    Raises:
+        ArgumentError: it cannot; the message says why.
+    """
     try:
         chosen = torch.device(device)
-        torch.empty(0, device=chosen)
+        return torch.empty(0, device=chosen).device
     except (RuntimeError, AssertionError) as error:
         raise ArgumentError(f"device {str(device)!r} cannot be used here: {first_line(error)}") from error
-    return torch.empty(0, device=chosen).device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -46,6 +47,7 @@ class BatchSizer:
         else:
             self._queue = []
             self.size = ACCELERATOR_BATCH
+        self._lock = threading.Lock()
         self._seconds: dict[int, float] = {}  # of the fastest batch of each size: others were disturbed
 
     @property
@@ -57,20 +59,24 @@ class BatchSizer:
         """``step`` on consecutive slices of ``range(n)``; the results concatenated."""
         results, start = [], 0
         while start < n:
-            size = self._queue[0] if self._queue else self.size
+            size = next(iter(self._queue), self.size)
             stop = min(n, start + size)
             began = time.perf_counter()
             try:
                 results.append(step(slice(start, stop)))
             except torch.OutOfMemoryError:
-                self._shrink(size)
+                with self._lock:
+                    self._shrink(size)
                 continue
-            if self._queue and stop - start == size:
-                self._timed(size, time.perf_counter() - began)
+            if stop - start == size:
+                with self._lock:
+                    self._timed(size, time.perf_counter() - began)
             start = stop
         return torch.cat(results)
 
     def _timed(self, size: int, seconds: float) -> None:
+        if not self._queue or self._queue[0] != size:  # another thread has settled it
+            return
         self._queue.pop(0)
         if size not in self._seconds:  # the first batch of a size pays for its set-up
             self._seconds[size] = float("inf")

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from relax.encoders.base import Encoder
 from relax.errors import ArgumentError
+from relax.modalities.fills import Background, Blend, Fill, Runs
+from relax.modalities.image.patches import PatchMasks
+from relax.modalities.image.separable import SeparableUnits
+from relax.modalities.prepared import Prepared
+from relax.modalities.units import Block, Units
 
 MOST_EXTRA = 16
 """Class, register and distillation tokens that may stand before the patches."""
 
 
-def token_stage(encoder: Encoder) -> nn.Module:
+class Transformer(Protocol):
+    """What dropping patches needs of an encoder."""
+
+    name: str
+    model: Callable[..., Any]
+    patch: int | None
+
+
+def token_stage(encoder: Transformer) -> nn.Module:
     """The module after which tokens have their positions and before which no block has seen them.
 
     timm's ``patch_drop``, or the ``embeddings`` of transformers' ViT, DeiT, DINOv2, CLIP and SigLIP.
@@ -58,3 +71,57 @@ def only_patches(stage: nn.Module, kept: Tensor, n_patches: int) -> Iterator[Non
         yield
     finally:
         handle.remove()
+
+
+@dataclass(frozen=True)
+class Drop(Background):
+    """Nothing: a vision transformer runs on the kept patches only (TIS, Englebert et al., ICCVW 2023).
+
+    Needs patch masks of the encoder's own size. No fill can mislead the encoder, and a forward costs about as much
+    less as there are fewer tokens.
+    """
+
+    def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
+        return torch.zeros_like(tensor)
+
+    def bind(self, prepared: Prepared, by: Any = None, seed: int = 0) -> Dropping:
+        return Dropping(self, self.background(prepared.tensor, by, seed))
+
+    def settings(self) -> dict[str, Any]:
+        return {"name": "drop"}
+
+    def check(self, masks: Any, encoder: Transformer) -> None:
+        """Raise unless these masks remove whole patches of the encoder."""
+        token_stage(encoder)
+        if not isinstance(masks, PatchMasks) or encoder.patch is None or masks.patch % encoder.patch:
+            raise ArgumentError("fill='drop' drops whole patches of the encoder: it needs masks='patches'")
+
+
+@dataclass(frozen=True, eq=False)
+class Dropping(Blend):
+    """The fill made ready for one input; rows that keep equally many patches are encoded together."""
+
+    fill: Fill
+
+    def encode(self, session: Any, prepared: Prepared, units: Units, block: Block) -> Tensor:
+        encoder = session.encoder
+        stage, patch, x = token_stage(encoder), encoder.patch, prepared.tensor
+        if not isinstance(units, SeparableUnits):
+            raise ArgumentError("fill='drop' drops whole patches of the encoder: it needs masks='patches'")
+        kept = units.masks(block)[:, patch // 2 :: patch, patch // 2 :: patch].flatten(1) > 0.5
+        counts = kept.sum(1)
+        order = torch.argsort(counts, stable=True)
+
+        def encode(rows: slice) -> Tensor:
+            some = order[rows]
+            parts = []
+            for count in torch.unique(counts[some]):
+                same = kept[some][counts[some] == count]
+                indices = same.nonzero()[:, 1].view(len(same), -1)
+                with session.alone(), only_patches(stage, indices, kept.shape[1]):
+                    parts.append(session(x.expand(len(same), *x.shape).clone()))
+            return torch.cat(parts)
+
+        runs: Runs = session
+        representations = runs.run(len(block), tuple(x.shape), encode)
+        return representations[torch.argsort(order)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from relax.evaluation.base import Metric
 from relax.evaluation.metrics import DEFAULT, METRICS
-from relax.evaluation.report import ood_table, write_report
+from relax.evaluation.report import write_report
 from relax.evaluation.runner import Evaluation, evaluate
-from relax.evaluation.statistics import auroc, interval, summary
+from relax.evaluation.statistics import auroc, interval, ood_table, summary
 from relax.evaluation.subject import Subject, evidence
 
 __all__ = [

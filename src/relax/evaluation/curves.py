@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relax import fills
+from relax.errors import ArgumentError
 from relax.evaluation.base import Metric
 from relax.evaluation.subject import Subject
+from relax.modalities.fills import Background
 from relax.references import Vectors
-from relax.similarity import SIMILARITIES
+from relax.references.similarity import SIMILARITIES
 
 LEAST = 0.02
 """Similarity that the fill must cost the whole picture; of less, curves between the two would be noise over it."""
@@ -45,6 +46,14 @@ def curves(subject: Subject, fill: str) -> dict[str, Any]:
     return subject.curves[fill]  # type: ignore[no-any-return]
 
 
+def filled(subject: Subject, fill: str) -> Tensor:
+    """The fill as a whole input, of the input's shape."""
+    made = subject.encoder.modality.fill(fill)
+    if not isinstance(made, Background):
+        raise ArgumentError(f"fill {fill!r} is no input of the encoder, which curves need")
+    return made.background(subject.tensor, subject.encoder.modality, subject.seed)
+
+
 def area(values: Sequence[float] | np.ndarray) -> float:
     """Under a curve over [0, 1], by trapezoids."""
     return float(np.trapezoid(values, dx=1 / (len(values) - 1)))
@@ -57,10 +66,10 @@ def _curves(subject: Subject, fill: str) -> dict[str, list[float]]:
     position[order] = torch.arange(len(order))
     position = position.view(x.shape[-2:])
     counts = torch.tensor([round(k * len(order) / STEPS) for k in range(STEPS + 1)])
-    background = fills.ensure(fill).background(x, subject.encoder, subject.seed)
+    background = filled(subject, fill)
     with subject.encoder.session(precision="float32") as session:
         x, background, position = (t.to(session.device) for t in (x, background, position))
-        own = session.encode(x[None])
+        own = session.encode(x[None].clone())
         score = Vectors(own, SIMILARITIES["cosine"]).score
 
         def scores(top: Tensor, rest: Tensor, numbers: Tensor) -> Tensor:
@@ -70,7 +79,7 @@ def _curves(subject: Subject, fill: str) -> dict[str, list[float]]:
                 shown = position < numbers[some].to(session.device)[:, None, None]
                 return session(torch.where(shown[:, None], top, rest))
 
-            return score(session.run(len(numbers), x.shape, rows))
+            return score(session.run(len(numbers), tuple(x.shape), rows))
 
         inside = scores(x, background, counts[:-1])
         outside = scores(background, x, counts[1:-1])

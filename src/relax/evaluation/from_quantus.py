@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from relax._support.extras import require
+from relax._support.seeding import seeded
 from relax.encoders import Encoder
 from relax.errors import EncoderError, InputError
 from relax.evaluation.base import Metric
 from relax.evaluation.curves import area
 from relax.evaluation.subject import Subject, evidence
-from relax.extras import require
-from relax.scoring import Scorer, similarity_forward
-from relax.seeding import seeded
+from relax.references.scoring import Scorer, similarity_forward
 
 FLIPS = 28
 """Steps of pixel flipping, or the nearest number below it that divides the pixels."""
@@ -185,7 +185,7 @@ def _explain_func(subject: Subject) -> Callable[..., np.ndarray]:
     def explain(model: Any, inputs: np.ndarray, targets: Any, **_: Any) -> np.ndarray:
         encoder = own
         if isinstance(model, nn.Module) and not isinstance(model, OneClass):
-            encoder = Encoder(model, own.transform, name=own.name, pool=own.pooling.rule, patch=own.patch)
+            encoder = Encoder(model, modality=own.modality, name=own.name, pool=own.pooling.rule, patch=own.patch)
         tensors = torch.as_tensor(np.asarray(inputs), dtype=torch.float32)
         return np.stack([evidence(subject.again(encoder, x, subject.seed)) for x in tensors])[:, None]
 

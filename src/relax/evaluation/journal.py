@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from relax.atomic import atomic_write
+from relax._support.atomic import atomic_write
+from relax._support.extras import require
 from relax.errors import ArgumentError, InputError
-from relax.extras import require
 
 Key = tuple[str, str, str, str]
 """Data set, input, encoder, method."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from relax._support.registry import Registry
 from relax.evaluation.base import Metric
 from relax.evaluation.curves import CURVE_METRICS
 from relax.evaluation.from_quantus import QUANTUS_METRICS
 from relax.evaluation.uncertain import UNCERTAINTY_METRICS
-from relax.registry import Registry
 
-METRICS: Registry[Metric] = Registry("metric")
+METRICS: Registry[Metric] = Registry("metric", group="relax.metric")
 for _metric in (*CURVE_METRICS, *QUANTUS_METRICS, *UNCERTAINTY_METRICS):
     METRICS.add(_metric.name, _metric)
 

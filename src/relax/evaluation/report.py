@@ -10,55 +10,38 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from relax.atomic import atomic_write
+from relax._support.atomic import atomic_write
+from relax._support.extras import require
+from relax._support.version import __version__
 from relax.evaluation.metrics import METRICS
 from relax.evaluation.report_plots import plot_curves, plot_maps
-from relax.evaluation.runner import Evaluation
-from relax.evaluation.statistics import auroc, summary
+from relax.evaluation.runner import Evaluation, write_rows
 from relax.explanation import Explanation
-from relax.extras import require
-from relax.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def write_report(evaluation: Evaluation) -> dict[str, Path]:
-    """Write ``rows.parquet``, ``rows.csv``, ``summary.csv`` and ``report.html`` into the run's folder.
+    """Write the rows, ``summary.csv`` and ``report.html`` into the run's folder.
 
     With a second data set also ``ood.csv``, how well the mean uncertainty tells the two apart.
 
     Returns:
         The files by what they are.
     """
-    table = summary(evaluation.rows)
     folder = evaluation.folder
-    files = {name: folder / name for name in ("rows.parquet", "rows.csv", "summary.csv", "report.html")}
-    with atomic_write(files["rows.parquet"]) as file:
-        evaluation.rows.to_parquet(file, index=False)
-    for name, frame in (("rows.csv", evaluation.rows), ("summary.csv", table)):
-        with atomic_write(files[name]) as file:
-            file.write(frame.to_csv(index=False).encode())
-    strangers = ood_table(evaluation.rows)
-    if len(strangers):
+    files = {**write_rows(evaluation), "summary.csv": folder / "summary.csv", "report.html": folder / "report.html"}
+    tables = {"summary.csv": evaluation.summary}
+    if len(evaluation.ood):
         files["ood.csv"] = folder / "ood.csv"
-        with atomic_write(files["ood.csv"]) as file:
-            file.write(strangers.to_csv(index=False).encode())
+        tables["ood.csv"] = evaluation.ood
+    for name, table in tables.items():
+        with atomic_write(files[name]) as file:
+            file.write(table.to_csv(index=False).encode())
     with atomic_write(files["report.html"]) as file:
-        file.write(_page(evaluation, table).encode())
+        file.write(_page(evaluation, evaluation.summary).encode())
     return files
-
-
-def ood_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """How well the mean uncertainty tells two data sets apart: AUROC, a row for each encoder and method."""
-    uncertain = rows[(rows["metric"] == "mean-uncertainty") & rows["value"].notna()]
-    made = []
-    for (encoder, method), group in uncertain.groupby(["encoder", "method"], sort=False):
-        values = [part["value"].to_numpy() for _, part in group.groupby("dataset", sort=False)]
-        if len(values) == 2:
-            value, low, high = auroc(*values)
-            made.append({"encoder": encoder, "method": method, "auroc": value, "low": low, "high": high})
-    return pd.DataFrame(made)
 
 
 def _page(evaluation: Evaluation, table: pd.DataFrame) -> str:
@@ -85,7 +68,7 @@ def _page(evaluation: Evaluation, table: pd.DataFrame) -> str:
             n_inputs=rows[rows["dataset"] == main]["input"].nunique(),
             sections=sections,
             metrics=metrics,
-            ood=ood_table(rows).to_dict("records"),
+            ood=evaluation.ood.to_dict("records"),
             skipped=evaluation.skipped,
             settings=_settings(folder=evaluation.folder),
             version=__version__,

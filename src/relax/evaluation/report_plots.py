@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.stats import rankdata
 
 from relax.explanation import Explanation
 
@@ -70,6 +71,4 @@ def plot_maps(explanations: dict[tuple[str, str], Explanation]) -> Figure | None
 
 def _ranks(values: np.ndarray) -> np.ndarray:
     """Percentiles, equal values sharing one: all that methods in different units have in common."""
-    ordered = np.sort(values, axis=None)
-    below = np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")
-    return np.asarray(50.0 * below / values.size)
+    return np.asarray(100.0 * (rankdata(values).reshape(values.shape) - 0.5) / values.size)

@@ -92,6 +92,18 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
+def ood_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """How well the mean uncertainty tells two data sets apart: AUROC, a row for each encoder and method."""
+    uncertain = rows[(rows["metric"] == "mean-uncertainty") & rows["value"].notna()]
+    found = []
+    for (encoder, method), group in uncertain.groupby(["encoder", "method"], sort=False):
+        values = [part["value"].to_numpy() for _, part in group.groupby("dataset", sort=False)]
+        if len(values) == 2:
+            value, low, high = auroc(*values)
+            found.append({"encoder": encoder, "method": method, "auroc": value, "low": low, "high": high})
+    return pd.DataFrame(found)
+
+
 def _ranks(table: pd.DataFrame, sign: int) -> dict[str, int | None]:
     """Of each column: 1 + how many columns are better, by paired differences."""
     if sign == 0 or len(table) < 2:

@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
-from relax.methods.activations import ACTIVATION_METHODS
-from relax.methods.attention import ATTENTION_ROLLOUT
-from relax.methods.base import Maps, Method, Problem
-from relax.methods.baselines import BASELINES
-from relax.methods.fine import RELAX_FINE
-from relax.methods.fine_gradient import RELAX_GRADIENT
-from relax.methods.gradients import GRADIENT_METHODS
-from relax.methods.relax import RELAX, U_RELAX
-from relax.methods.repeat import REPEAT_METHODS
-from relax.methods.sensitivity import SENSITIVITY_METHODS
-from relax.methods.units import UNIT_METHODS
-from relax.registry import Registry
+from typing import Any
 
-METHODS: Registry[Method] = Registry("method")
-for _method in (
-    RELAX,
-    U_RELAX,
-    RELAX_FINE,
-    RELAX_GRADIENT,
-    *REPEAT_METHODS,
-    *UNIT_METHODS,
-    *SENSITIVITY_METHODS,
-    *GRADIENT_METHODS,
-    *ACTIVATION_METHODS,
-    ATTENTION_ROLLOUT,
-    *BASELINES,
-):
-    METHODS.add(_method.name, _method)
+from relax._support.registry import Registry
+from relax.errors import ArgumentError
+from relax.estimation.maps import Maps
+from relax.methods.base import Masking, Method, Problem
 
-__all__ = ["METHODS", "Maps", "Method", "Problem"]
+METHODS: Registry[type[Method]] = Registry(
+    "method",
+    {
+        "relax": "relax.methods.relax:Relax",
+        "u-relax": "relax.methods.relax:URelax",
+        "relax-fine": "relax.methods.fine:RelaxFine",
+        "relax-gradient": "relax.methods.fine_gradient:RelaxGradient",
+        "repeat": "relax.methods.repeat:Repeat",
+        "repeat-weighted": "relax.methods.repeat:RepeatWeighted",
+        "occlusion": "relax.methods.units:Occlusion",
+        "kernel-shap": "relax.methods.units:KernelShap",
+        "lime": "relax.methods.units:Lime",
+        "shapley-sampling": "relax.methods.units:ShapleySampling",
+        "sobol": "relax.methods.sensitivity:Sobol",
+        "hsic": "relax.methods.sensitivity:Hsic",
+        "saliency": "relax.methods.gradients:Saliency",
+        "input-x-gradient": "relax.methods.gradients:InputXGradient",
+        "smoothgrad": "relax.methods.gradients:SmoothGrad",
+        "vargrad": "relax.methods.gradients:VarGrad",
+        "integrated-gradients": "relax.methods.gradients:IntegratedGradients",
+        "gradient-shap": "relax.methods.gradients:GradientShap",
+        "guided-backprop": "relax.methods.modules:GuidedBackprop",
+        "deeplift": "relax.methods.modules:DeepLift",
+        "lafam": "relax.methods.activations:LaFAM",
+        "grad-cam": "relax.methods.activations:GradCAM",
+        "attention-rollout": "relax.methods.attention:AttentionRollout",
+        "random": "relax.methods.baselines:Random",
+        "center": "relax.methods.baselines:Center",
+        "contrast": "relax.methods.baselines:Contrast",
+    },
+    group="relax.method",
+)
+
+
+def ensure(method: str | Method | type[Method], options: dict[str, Any] | None = None) -> Method:
+    """A method from its name (with options), its class, or one that is ready.
+
+    Raises:
+        UnknownNameError: no such method.
+        ArgumentError: options that the method does not take, or beside a method that has its own.
+    """
+    options = options or {}
+    if isinstance(method, Method):
+        if options:
+            raise ArgumentError(
+                f"expected the options of {method.name!r} in the method itself, got {', '.join(options)} beside it"
+            )
+        return method
+    kind = method if isinstance(method, type) and issubclass(method, Method) else METHODS[method]  # type: ignore[index]
+    return kind.made(options)
+
+
+def forwards_only() -> str:
+    """The names of methods that any encoder can serve, for messages."""
+    names = [name for name, kind in METHODS.items() if kind.needs == "forwards"]
+    return f"{', '.join(names[:-1])} and {names[-1]} need forwards only"
+
+
+__all__ = ["METHODS", "Maps", "Masking", "Method", "Problem", "ensure", "forwards_only"]

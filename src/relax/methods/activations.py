@@ -3,79 +3,109 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relax.errors import ArgumentError
-from relax.methods.base import Maps, Method, Problem
+from relax.estimation.maps import Maps
+from relax.methods import forwards_only
+from relax.methods.base import Method, Problem
 
-FORWARD_ONLY = "relax, repeat, occlusion, kernel-shap, sobol and hsic need forwards only"
+
+@dataclass(frozen=True)
+class OfActivations(Method):
+    """A method that reads a network's activations.
+
+    Args:
+        layer: name of the module whose output is taken (as in ``model.named_modules()``); by default the last one that
+            is spatial, or the last tokens of a vision transformer.
+    """
+
+    layer: str | None = None
+
+    needs: ClassVar[str] = "activations"
+    similarity: ClassVar[str] = "dot"
+    modalities: ClassVar[tuple[str, ...] | None] = ("image",)
 
 
-def lafam(problem: Problem, *, layer: str | None = None) -> Maps:
+@dataclass(frozen=True)
+class LaFAM(OfActivations):
     """Mean over channels of the last feature map (Karjauv & Albayrak 2024, arXiv 2407.06059).
 
     The paper scales the map to [0, 1]; that is left to pictures, so that maps of several inputs can be compared.
     It knows no reference: it is the same whatever the input is compared with.
-
-    Args:
-        problem: the input.
-        layer: name of the module whose output is taken (as in ``model.named_modules()``); by default the last
-            one that is spatial, or the last tokens of a vision transformer.
     """
-    stages = _stages(problem, "lafam", layer)
-    with torch.no_grad():
-        features = _features(problem, stages)[-1]
-    return Maps(_resize(problem, features.mean(0)).numpy(), units={"importance": "mean activation"})
+
+    name = "lafam"
+    summary = "mean over channels of the last feature map"
+    cost = "3"
+    source = "Karjauv & Albayrak, arXiv 2407.06059"
+    compares = False
+
+    def run(self, problem: Problem) -> Maps:
+        with problem.session.alone(), torch.no_grad():
+            features = _features(problem, _stages(problem, self.name, self.layer))[-1]
+        return Maps(resized(problem, features.mean(0)).numpy(), measures={"importance": "mean activation"})
 
 
-def grad_cam(problem: Problem, *, layer: str | None = None) -> Maps:
+@dataclass(frozen=True)
+class GradCAM(OfActivations):
     """ReLU of the feature maps weighted by their mean gradient (Selvaraju et al., ICCV 2017), of the score.
 
-    Args:
-        problem: the input.
-        layer: name of the module whose output is taken; by default the last spatial one (or tokens) that the
-            score has a gradient for: a class token that is read after the last block gives its patches none.
+    By default of the last spatial module (or tokens) that the score has a gradient for: a class token that is read after
+    the last block gives its patches none.
     """
-    stages = _stages(problem, "grad-cam", layer)
+
+    name = "grad-cam"
+    summary = "ReLU of the feature maps weighted by the mean gradient of the score"
+    cost = "3 + 1 backward"
+    source = "Selvaraju et al., ICCV 2017"
+
+    def run(self, problem: Problem) -> Maps:
+        with problem.session.alone():
+            stages = _stages(problem, self.name, self.layer)
+            for output, gradient in _gradients(problem, stages):
+                weights, values = _spatial(problem, gradient), _spatial(problem, output)
+                if float(weights.abs().max()) > 0:
+                    cam = (weights.mean((1, 2), keepdim=True) * values).sum(0).clamp_min(0)
+                    return Maps(resized(problem, cam).numpy(), measures={"importance": "weighted activation"})
+        raise ArgumentError(
+            f"the score has no gradient at the feature maps of encoder {problem.encoder.name!r}; with cosine "
+            f"similarity to the input itself it is zero, use similarity='dot'; {forwards_only()}"
+        )
+
+
+def _gradients(problem: Problem, stages: list[nn.Module]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Outputs of the stages and the score's gradients at them, the last first; those without one are left out."""
     kept: list[Tensor] = []
     with torch.enable_grad(), _hooks(stages, kept):
-        x = problem.masked.tensor[None].clone().requires_grad_()
+        x = problem.prepared.tensor[None].clone().requires_grad_()
         score = problem.reference.score(problem.session(x)).sum()
-        usable = [output for output in kept if output.requires_grad]
+        usable = [output for output in kept if isinstance(output, Tensor) and output.requires_grad]
         gradients = torch.autograd.grad(score, usable, allow_unused=True) if usable and score.requires_grad else []
-    for output, gradient in zip(reversed(usable), reversed(gradients), strict=True):
-        if gradient is None:
-            continue
-        weights, values = _spatial(problem, gradient.detach()), _spatial(problem, output.detach())
-        if float(weights.abs().max()) > 0:
-            cam = (weights.mean((1, 2), keepdim=True) * values).sum(0).clamp_min(0)
-            return Maps(_resize(problem, cam).numpy(), units={"importance": "weighted activation"})
-    raise ArgumentError(
-        f"the score has no gradient at the feature maps of encoder {problem.session.encoder.name!r}; with cosine "
-        f"similarity to the input itself it is zero, use similarity='dot'; {FORWARD_ONLY}"
-    )
+    for output, gradient in zip(reversed(usable), reversed(gradients), strict=False):
+        if gradient is not None:
+            yield output.detach(), gradient.detach()
 
 
 def _stages(problem: Problem, method: str, layer: str | None) -> list[nn.Module]:
     """The modules whose outputs are spatial (or tokens of a grid), in the order in which they are called."""
-    model = problem.session.encoder.model
+    model = problem.encoder.model
     if not isinstance(model, nn.Module):
         raise ArgumentError(
-            f"method {method!r} needs an nn.Module, whose activations it can read; {problem.session.encoder.name!r} is "
-            f"a {type(model).__name__}; {FORWARD_ONLY}"
+            f"method {method!r} needs an nn.Module, whose activations it can read; {problem.encoder.name!r} is "
+            f"a {type(model).__name__}; {forwards_only()}"
         )
     if layer is not None:
         modules = dict(model.named_modules())
         if layer not in modules:
-            raise ArgumentError(
-                f"encoder {problem.session.encoder.name!r} has no module {layer!r}; see model.named_modules()"
-            )
+            raise ArgumentError(f"encoder {problem.encoder.name!r} has no module {layer!r}; see model.named_modules()")
         return [modules[layer]]
     called: list[nn.Module] = []
 
@@ -85,14 +115,14 @@ def _stages(problem: Problem, method: str, layer: str | None) -> list[nn.Module]
 
     handles = [module.register_forward_hook(note) for module in model.modules()]
     try:
-        problem.session(problem.masked.tensor[None])
+        problem.session(problem.whole())
     finally:
         for handle in handles:
             handle.remove()
     if not called:
         raise ArgumentError(
-            f"method {method!r} finds no feature map in encoder {problem.session.encoder.name!r}; name one by layer=; "
-            f"{FORWARD_ONLY}"
+            f"method {method!r} finds no feature map in encoder {problem.encoder.name!r}; name one by layer=; "
+            f"{forwards_only()}"
         )
     return list(dict.fromkeys(reversed(called)))[::-1]  # in the order of their last calls: some serve several times
 
@@ -101,7 +131,7 @@ def _features(problem: Problem, stages: list[nn.Module]) -> list[Tensor]:
     """``(C, h, w)`` outputs of modules, in the order of their calls."""
     kept: list[Tensor] = []
     with _hooks(stages[-1:], kept):
-        problem.session(problem.masked.tensor[None])
+        problem.session(problem.whole())
     return [_spatial(problem, output) for output in kept]
 
 
@@ -120,9 +150,9 @@ def _grid(problem: Problem, output: Tensor) -> tuple[int, int] | None:
     """Rows and columns of a feature map or of tokens; ``None`` for anything else."""
     if output.ndim == 4 and min(output.shape[-2:]) > 1:
         return (output.shape[2], output.shape[3])
-    patch = problem.session.encoder.patch
+    patch = problem.encoder.patch
     if output.ndim == 3 and patch is not None:
-        height, width = (side // patch for side in problem.masked.tensor.shape[-2:])
+        height, width = (side // patch for side in problem.prepared.tensor.shape[-2:])
         extra = output.shape[1] - height * width
         return (height, width) if 0 <= extra <= 16 else None  # class, register and distillation tokens
     return None
@@ -142,24 +172,8 @@ def _spatial(problem: Problem, output: Tensor) -> Tensor:
     return patches.T.reshape(-1, *grid)
 
 
-def _resize(problem: Problem, values: Tensor) -> Tensor:
+def resized(problem: Problem, values: Tensor) -> Tensor:
     """A small map at the size of the input, bilinearly: ``(H, W)`` float64 on the CPU."""
-    size = problem.masked.tensor.shape[-2:]
+    size = problem.prepared.tensor.shape[-2:]
     large = F.interpolate(values[None, None].cpu().double(), size=size, mode="bilinear", align_corners=False)
     return large[0, 0]
-
-
-def _method(name: str, run: Callable[..., Maps], summary: str, cost: str, source: str) -> Method:
-    return Method(name, summary, "activations", cost, source, run, similarity="dot", compares=name != "lafam")
-
-
-ACTIVATION_METHODS = (
-    _method("lafam", lafam, "mean over channels of the last feature map", "3", "Karjauv & Albayrak, arXiv 2407.06059"),
-    _method(
-        "grad-cam",
-        grad_cam,
-        "ReLU of the feature maps weighted by the mean gradient of the score",
-        "3 + 1 backward",
-        "Selvaraju et al., ICCV 2017",
-    ),
-)

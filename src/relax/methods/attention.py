@@ -4,39 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from relax.errors import ArgumentError
-from relax.methods.activations import FORWARD_ONLY, _resize
-from relax.methods.base import Maps, Method, Problem
+from relax.estimation.maps import Maps
+from relax.methods import forwards_only
+from relax.methods.activations import resized
+from relax.methods.base import Method, Problem
 
 
-def attention_rollout(problem: Problem) -> Maps:
+@dataclass(frozen=True)
+class AttentionRollout(Method):
     """Product over blocks of ``½ (mean over heads of attention + identity)`` (Abnar & Zuidema, ACL 2020).
 
     The row of the class token, or the mean over rows where there is none. It knows no reference.
     """
-    encoder = problem.session.encoder
-    attentions: list[Tensor] = []
-    with _watched(encoder.model, attentions):
-        problem.session(problem.masked.tensor[None])
-    if not attentions or encoder.patch is None:
-        raise ArgumentError(
-            f"method 'attention-rollout' needs a vision transformer of timm or transformers, {encoder.name!r} shows no "
-            f"attention; {FORWARD_ONLY}"
-        )
+
+    name = "attention-rollout"
+    summary = "attention of all blocks multiplied up, from the class token to the patches"
+    needs = "attention"
+    cost = "2"
+    source = "Abnar & Zuidema, ACL 2020"
+    compares = False
+    modalities = ("image",)
+
+    def run(self, problem: Problem) -> Maps:
+        encoder = problem.encoder
+        attentions: list[Tensor] = []
+        with problem.session.alone(), _watched(encoder.model, attentions):
+            problem.session(problem.whole())
+        if not attentions or encoder.patch is None:
+            raise ArgumentError(
+                f"method 'attention-rollout' needs a vision transformer of timm or transformers, {encoder.name!r} shows "
+                f"no attention; {forwards_only()}"
+            )
+        height, width = (side // encoder.patch for side in problem.prepared.tensor.shape[-2:])
+        rollout = _multiplied(attentions)
+        row = rollout[0] if encoder.pooling.has_class_token else rollout.mean(0)
+        patches = row[-height * width :].view(height, width)
+        return Maps(resized(problem, patches).numpy(), measures={"importance": "share of attention"})
+
+
+def _multiplied(attentions: list[Tensor]) -> Tensor:
+    """``(T, T)`` float64: attention of the last tokens to the first ones."""
     size = attentions[0].shape[-1]
     rollout = torch.eye(size, dtype=torch.float64)
     for attention in attentions:
         layer = attention[0].mean(0).cpu().double() + torch.eye(size, dtype=torch.float64)
         rollout = layer / layer.sum(1, keepdim=True) @ rollout
-    height, width = (side // encoder.patch for side in problem.masked.tensor.shape[-2:])
-    row = rollout[0] if encoder.pooling.has_class_token else rollout.mean(0)
-    patches = row[-height * width :].view(height, width)
-    return Maps(_resize(problem, patches).numpy(), units={"importance": "share of attention"})
+    return rollout
 
 
 @contextmanager
@@ -79,14 +99,3 @@ def _keep_second(kept: list[Tensor]) -> Any:
             kept.append(output[1])
 
     return keep
-
-
-ATTENTION_ROLLOUT = Method(
-    "attention-rollout",
-    "attention of all blocks multiplied up, from the class token to the patches",
-    "attention",
-    "2",
-    "Abnar & Zuidema, ACL 2020",
-    attention_rollout,
-    compares=False,
-)

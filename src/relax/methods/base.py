@@ -1,25 +1,27 @@
-"""What a method is: a recipe over the nouns, found by name."""
+"""What a method is: a frozen, typed object with its parameters that explains one input."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from math import nan
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, ClassVar
 
-import numpy as np
-from torch import Tensor
-
-from relax import loop
-from relax.designs import Design
-from relax.encoders import Session
+from relax._support.arguments import check_number
+from relax.encoders import Encoder, Session
 from relax.errors import ArgumentError
-from relax.loop import Masked, OnBlock
-from relax.masks import Masks
-from relax.moments import Moments
+from relax.estimation.designs import Design
+from relax.estimation.estimators import Estimator
+from relax.estimation.loop import Loop, OnBlock, Watch
+from relax.estimation.maps import Maps
+from relax.estimation.stopping import Stopping
+from relax.estimation.strata import Perturbed, Stratum
+from relax.modalities import Modality, Prepared
+from relax.modalities.batches import Batch
+from relax.modalities.fills import Fill
+from relax.modalities.units import Masks
 from relax.references import Reference
-from relax.stopping import Stopping
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,172 +29,210 @@ class Problem:
     """One input with everything that a method may ask for.
 
     Attributes:
+        encoder: what is explained.
         session: the encoder at work.
-        masked: the input.
+        prepared: the input, on the session's device.
         reference: what its representation is compared with.
         design: which masks to try.
         stopping: how many.
         seed: of everything random.
-        on_block: to be called after each block.
+        masks: kinds of masks that were asked for; ``None`` for the method's own.
+        fills: what replaces removed units, at least one.
+        on_block: to be called after each turn of the loop.
         signed: whether parts of the input may also push away from the reference.
-        others: the input with further fills, for methods that take several.
-        kinds: of masks, the first of them those of ``masked``, for methods that take several.
+        watch: to be called with every block of masks that was tried.
     """
 
+    encoder: Encoder
     session: Session
-    masked: Masked
+    prepared: Prepared
     reference: Reference
     design: Design
     stopping: Stopping
     seed: int
-    on_block: OnBlock | None
+    masks: tuple[Masks, ...] | None
+    fills: tuple[Fill, ...]
+    on_block: OnBlock | None = None
     signed: bool = False
-    others: tuple[Masked, ...] = ()
-    kinds: tuple[Masks, ...] = ()
+    watch: Sequence[Watch] = ()
 
     @property
-    def filled(self) -> tuple[Masked, ...]:
-        """The input with each of the fills."""
-        return (self.masked, *self.others)
+    def modality(self) -> Modality:
+        """Of the input."""
+        return self.encoder.modality
 
-    def moments(self, into: Moments | None = None) -> Moments:
-        """Run the loop; the moments of all masks, added to those that are given."""
-        return loop.run(
-            self.session,
-            self.masked,
-            self.reference,
-            self.design,
-            self.stopping,
-            self.seed,
-            self.on_block,
-            into,
-        )
+    @cached_property
+    def perturbed(self) -> Perturbed:
+        """The input under the first kind of masks, or the modality's own, and the first fill."""
+        return self.under(Stratum(self.kind, self.fills[0], seed=self.seed))
 
+    @property
+    def kind(self) -> Masks:
+        """The first kind of masks that was asked for, or the modality's own."""
+        return self.masks[0] if self.masks else self.modality.masks(None)
 
-@dataclass(frozen=True, eq=False)
-class Maps:
-    """What a method returns: ``(H, W)`` float64 maps and what they rest on.
+    def under(self, stratum: Stratum) -> Perturbed:
+        """The input under a stratum."""
+        stratum.fill.check(stratum.masks, self.encoder)
+        fill = stratum.fill.bind(self.prepared, self.modality, self.seed)
+        return Perturbed(self.prepared, stratum, self.design, fill)
 
-    Attributes:
-        importance: the map.
-        uncertainty: spread of the importance or of the score, where the method has one.
-        standard_error: Monte-Carlo error of the importance, where the method has one.
-        units: of each map, where they are not the score's own.
-        signed: whether there is a neutral value, below which a pixel pushes the score down.
-        neutral: that value, where there is one.
-        n_masks: perturbed inputs that were tried.
-        n_blocks: blocks of them.
-        degrees_of_freedom: of the standard error.
-        reliability: estimated correlation with the converged map.
-    """
-
-    importance: np.ndarray
-    uncertainty: np.ndarray | None = None
-    standard_error: np.ndarray | None = None
-    units: dict[str, str] = field(default_factory=dict)
-    signed: bool = False
-    neutral: float = 0.0
-    n_masks: int = 0
-    n_blocks: int = 0
-    degrees_of_freedom: int = 0
-    reliability: float = nan
-
-    @classmethod
-    def of(cls, moments: Moments) -> Maps:
-        """The three maps of the moments of all masks; the mean score is neutral."""
-        return cls(
-            importance=moments.importance().cpu().numpy(),
-            uncertainty=moments.uncertainty().cpu().numpy(),
-            standard_error=moments.standard_error().cpu().numpy(),
-            n_masks=moments.n_masks,
-            n_blocks=moments.n_blocks,
-            degrees_of_freedom=moments.degrees_of_freedom,
-            reliability=moments.reliability(),
-            neutral=moments.mean_score(),
-        )
-
-
-Budget = Callable[[int, int], dict[str, Any]]
-
-
-def budget(option: str, cost: float = 1.0, least: int = 2) -> Budget:
-    """A budget for a method with a number of samples.
-
-    Args:
-        option: that says how many.
-        cost: forwards a sample, a backward counted as two.
-        least: samples that it needs.
-    """
-    return lambda forwards, n_units: {option: max(least, int(forwards / cost))}
+    def whole(self) -> Batch:
+        """The unmasked input as a batch of one, a copy."""
+        return self.modality.collate([self.prepared])
 
 
 @dataclass(frozen=True)
-class Method:
-    """A way to explain.
+class Method(ABC):
+    """A way to explain; its parameters are fields, and a name is short for one with its defaults.
+
+    Subclass it as a frozen dataclass, say :meth:`run`, and register it by ``relax.register("method", NAME, CLASS)``.
 
     Attributes:
         name: what users call it.
         summary: one sentence.
-        needs: what it asks of an encoder: ``"forwards"``, ``"gradients"``, ``"activations"`` or ``"attention"``.
-        cost: encoder forwards and backwards for one input, its own representation included.
+        needs: what it asks of an encoder: ``"forwards"``, ``"gradients"``, ``"activations"``, ``"attention"`` or
+            ``"nothing"``.
+        cost: encoder forwards and backwards for one input, its own representation included, in words.
         source: where it was published.
-        run: the recipe, ``run(problem, **options)``.
         similarity: the similarity that it uses unless another is asked for.
         compares: whether its maps depend on what the input is compared with.
-        fills: what it removes parts with, unless a fill is asked for.
-        kinds: for methods that take several kinds of masks and several fills: its own ones for a model-ready input.
-        budget: from forwards and the number of units to arguments that keep to them; ``None`` if it has no choice.
+        takes_masks: whether ``n_masks=`` of :func:`relax.explain` says how much work it does.
+        takes_several: whether it takes several kinds of masks and several fills.
+        observable: whether its masks are blocks of one stratum, so that regions and shares come from the same forwards.
+        modalities: names of those that it supports; ``None`` for any that has units.
+        fills: what it removes units with, unless a fill is asked for.
+        samples: the field that says how many samples it takes, for budgets; ``None`` where it has none.
+        sample_cost: forwards a sample, a backward counted as two.
     """
 
-    name: str
-    summary: str
-    needs: str
-    cost: str
-    source: str
-    run: Callable[..., Maps]
-    similarity: str = "cosine"
-    budget: Budget | None = None
-    compares: bool = True
-    fills: tuple[str, ...] = ("mean",)
-    kinds: Callable[[Tensor], tuple[Masks, ...]] | None = None
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    needs: ClassVar[str] = "forwards"
+    cost: ClassVar[str] = "n_masks + 1"
+    source: ClassVar[str] = ""
+    similarity: ClassVar[str] = "cosine"
+    compares: ClassVar[bool] = True
+    takes_masks: ClassVar[bool] = False
+    takes_several: ClassVar[bool] = False
+    observable: ClassVar[bool] = False
+    modalities: ClassVar[tuple[str, ...] | None] = None
+    fills: ClassVar[tuple[str, ...]] = ("mean",)
+    samples: ClassVar[str | None] = None
+    sample_cost: ClassVar[float] = 1.0
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            check_number(item.name, getattr(self, item.name), item.default)
+        self.check()
+
+    def check(self) -> None:
+        """Raise :class:`relax.ArgumentError` if a parameter is out of range; here any will do."""
+
+    @abstractmethod
+    def run(self, problem: Problem) -> Maps:
+        """Explain one input."""
+
+    def progressive(self, problem: Problem) -> Iterator[Maps]:
+        """Ever better maps of one input, the last of them what :meth:`run` returns; here that one alone."""
+        yield self.run(problem)
+
+    def probe(self, problem: Problem, n: int) -> Batch:
+        """At most ``n`` rows of what will be encoded, for the choice of a precision; here the whole input."""
+        return problem.whole()
+
+    def kinds(self, problem: Problem) -> tuple[Masks, ...]:
+        """The kinds of masks that are tried on an input."""
+        return (problem.kind,)
+
+    def options(self) -> dict[str, Any]:
+        """The parameters by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @property
-    def takes_masks(self) -> bool:
-        """Whether ``n_masks=`` of :func:`relax.explain` says how much work it does."""
-        return "n_masks" in self.within(1000, 49)
+    def score_similarity(self) -> str:
+        """The similarity of this method, or of the method that it repeats."""
+        return self.similarity
 
-    def within(self, forwards: int, n_units: int) -> dict[str, Any]:
-        """Arguments of :func:`relax.explain` with which the method does about that many forwards.
-
-        A backward counts as two forwards. Empty for a method that has no number to choose.
+    def within(self, forwards: int, n_units: int) -> tuple[Method, dict[str, Any]]:
+        """The method and arguments of :func:`relax.explain` with which it does about that many forwards.
 
         Args:
-            forwards: to be used.
+            forwards: to be used; a backward counts as two.
             n_units: of the masks.
-        """
-        return {} if self.budget is None else self.budget(forwards, n_units)
 
-    def options(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The method's own options with their defaults, those that are given put in.
+        Returns:
+            The method with as many samples, and ``{"n_masks": forwards}`` where that is what says how much it does. A
+            method that has no number to choose comes back as it is.
+        """
+        if self.takes_masks:
+            return self, {"n_masks": max(2, forwards)}
+        if self.samples is None:
+            return self, {}
+        return replace(self, **{self.samples: self.affordable(forwards, n_units)}), {}
+
+    def affordable(self, forwards: int, n_units: int) -> int:
+        """Samples within a number of forwards."""
+        return max(2, int(forwards / self.sample_cost))
+
+    @classmethod
+    def made(cls, options: dict[str, Any]) -> Method:
+        """The method with some of its parameters given.
 
         Raises:
-            ArgumentError: it has no such option; the message lists those it has.
+            ArgumentError: it has no such parameter; the message lists those it has.
         """
-        parameters = inspect.signature(self.run).parameters
-        known = {name: p.default for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
-        for name in given:
-            if name not in known:
+        known = [item.name for item in fields(cls)]
+        for option in options:
+            if option not in known:
                 has = f"it has: {', '.join(known)}" if known else "it has none"
-                raise ArgumentError(f"method {self.name!r} has no option {name!r}; {has}")
-            _check_kind(name, given[name], known[name])
-        return {**known, **given}
+                raise ArgumentError(f"method {cls.name!r} has no option {option!r}; {has}")
+        return cls(**options)
 
 
-def _check_kind(name: str, value: Any, default: Any) -> None:
-    """Raise if a number is expected and something else is given."""
-    if isinstance(default, bool) or not isinstance(default, (int, float)):
-        return
-    whole = isinstance(default, int)
-    words = "a whole number" if whole else "a number"
-    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        raise ArgumentError(f"expected `{name}` to be {words}, got {value!r}")
+class Masking(Method):
+    """A method whose strata are tried by the loop: it says which, and by what estimator."""
+
+    takes_masks: ClassVar[bool] = True
+    blocks_a_turn: ClassVar[int] = 1
+
+    def strata(self, problem: Problem) -> Iterable[Perturbed]:
+        """The strata, asked for as their turn comes; here the problem's one."""
+        yield problem.perturbed
+
+    @abstractmethod
+    def estimator(self, problem: Problem) -> Estimator:
+        """A new estimator for one input."""
+
+    def finished(self, maps: Maps) -> Maps:
+        """The maps as the method returns them; here as the estimator gives them."""
+        return maps
+
+    def estimates(self, problem: Problem) -> Iterator[Estimator]:
+        """The estimator after every turn of the loop."""
+        loop = Loop(
+            problem.session,
+            problem.reference,
+            problem.stopping,
+            problem.on_block,
+            problem.watch,
+            self.blocks_a_turn,
+        )
+        return loop.run(self.strata(problem), self.estimator(problem))
+
+    def run(self, problem: Problem) -> Maps:
+        estimator: Estimator | None = None
+        for estimator in self.estimates(problem):
+            pass
+        if estimator is None:
+            raise ArgumentError(f"method {self.name!r} has no strata for this input; give masks=")
+        return self.finished(estimator.maps(problem.signed))
+
+    def progressive(self, problem: Problem) -> Iterator[Maps]:
+        return (self.finished(estimator.maps(problem.signed)) for estimator in self.estimates(problem))
+
+    def probe(self, problem: Problem, n: int) -> Batch:
+        """The first masks of the first stratum."""
+        perturbed = problem.perturbed
+        block = perturbed.block(0)[slice(n)]
+        return perturbed.fill.apply(perturbed.prepared, perturbed.units, block.to(problem.session.device))

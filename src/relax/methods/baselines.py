@@ -2,57 +2,75 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
 from relax.errors import ArgumentError
-from relax.methods.base import Maps, Method, Problem
+from relax.estimation.maps import Maps
+from relax.methods.base import Method, Problem
 
 
-def random(problem: Problem) -> Maps:
+@dataclass(frozen=True)
+class Baseline(Method):
+    """A map that never saw the encoder."""
+
+    needs: ClassVar[str] = "nothing"
+    cost: ClassVar[str] = "1"
+    source: ClassVar[str] = "a baseline"
+    compares: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Random(Baseline):
     """Uniform noise in [0, 1), another for every seed."""
-    shape = tuple(problem.masked.tensor.shape[-2:])
-    return Maps(np.random.default_rng([problem.seed, 0x6E6F]).random(shape), units={"importance": "noise"})
+
+    name = "random"
+    summary = "uniform noise: a baseline"
+
+    def run(self, problem: Problem) -> Maps:
+        shape = problem.perturbed.units.shape
+        return Maps(np.random.default_rng([problem.seed, 0x6E6F]).random(shape), measures={"importance": "noise"})
 
 
-def center(problem: Problem, *, width: float = 0.25) -> Maps:
+@dataclass(frozen=True)
+class Center(Baseline):
     """A Gaussian in the middle of the input: 1 there, falling to the borders.
 
     Args:
-        problem: the input.
         width: standard deviation as a share of each side.
     """
-    if not width > 0:
-        raise ArgumentError(f"expected `width` to be positive, got {width!r}")
-    sides = (np.linspace(-0.5, 0.5, side) if side > 1 else np.zeros(1) for side in problem.masked.tensor.shape[-2:])
-    rows, columns = (np.exp(-np.square(side) / (2 * width**2)) for side in sides)
-    return Maps(np.outer(rows, columns), units={"importance": "nearness to the centre"})
+
+    width: float = 0.25
+
+    name = "center"
+    summary = "a Gaussian in the middle of the input: a baseline"
+
+    def check(self) -> None:
+        if not self.width > 0:
+            raise ArgumentError(f"expected `width` to be positive, got {self.width!r}")
+
+    def run(self, problem: Problem) -> Maps:
+        shape = problem.perturbed.units.shape
+        sides = (np.linspace(-0.5, 0.5, side) if side > 1 else np.zeros(1) for side in shape)
+        falls = [np.exp(-np.square(side) / (2 * self.width**2)) for side in sides]
+        product = falls[0]
+        for fall in falls[1:]:
+            product = np.multiply.outer(product, fall)
+        return Maps(product, measures={"importance": "nearness to the centre"})
 
 
-def contrast(problem: Problem) -> Maps:
+@dataclass(frozen=True)
+class Contrast(Baseline):
     """Mean over channels of |input − fill|: how much removing a pixel changes it, whatever the encoder."""
-    difference = (problem.masked.tensor - problem.masked.background).abs().mean(0)
-    return Maps(difference.double().cpu().numpy(), units={"importance": "units of the input"})
 
+    name = "contrast"
+    summary = "how much removing a pixel changes the input: a baseline"
+    modalities = ("image",)
+    fills = ("blur",)
 
-BASELINES = (
-    Method("random", "uniform noise: a baseline", "nothing", "1", "a baseline", random, compares=False),
-    Method(
-        "center",
-        "a Gaussian in the middle of the input: a baseline",
-        "nothing",
-        "1",
-        "a baseline",
-        center,
-        compares=False,
-    ),
-    Method(
-        "contrast",
-        "how much removing a pixel changes the input: a baseline",
-        "nothing",
-        "1",
-        "a baseline",
-        contrast,
-        compares=False,
-        fills=("blur",),
-    ),
-)
+    def run(self, problem: Problem) -> Maps:
+        x = problem.prepared.tensor
+        difference = problem.modality.to_map((x - problem.perturbed.background).abs()) / len(x)
+        return Maps(difference.double().cpu().numpy(), measures={"importance": "units of the input"})

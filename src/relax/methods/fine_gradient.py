@@ -23,11 +23,14 @@ import torch
 from torch import Tensor
 
 from relax.errors import ArgumentError, RelaxWarning
-from relax.loop import Masked, Progress, check_sees, sees, sums_on
-from relax.masks import Block, GridMasks
-from relax.methods.base import Maps, Method, Problem, budget
-from relax.methods.fine import FILLS, fills_of, seed_of
-from relax.moments import Moments, correlation
+from relax.estimation.loop import Progress, check_sees, sees
+from relax.estimation.maps import Maps
+from relax.estimation.moments import Moments, correlation
+from relax.estimation.strata import Perturbed, Stratum, sums_on
+from relax.methods.base import Method, Problem
+from relax.methods.fine import fills_of, seed_of
+from relax.modalities.fills import blended
+from relax.modalities.units import Block
 
 BLOCK = 16
 """Masks that share a placement; fewer where there are few masks, so that each fill has two blocks."""
@@ -47,8 +50,7 @@ class Sensed:
     """Scores and gradients of one fill's masks.
 
     Attributes:
-        masked: the input.
-        seed: of the masks.
+        perturbed: the input under the fill.
         share: of the map, before maps are brought to one scale.
         moments: of the scores.
         total: ``(H, W)``: sum of |∂s/∂M|.
@@ -57,8 +59,7 @@ class Sensed:
         scores: of the masks, block by block.
     """
 
-    masked: Masked
-    seed: int
+    perturbed: Perturbed
     share: int
     moments: Moments
     total: Tensor
@@ -90,64 +91,94 @@ class Sensed:
         return (self.moments.variance(level) + (self.slope * self.ratio()) ** 2 * of_root) / (1 + self.slope) ** 2
 
 
-def relax_gradient(problem: Problem, *, n_samples: int = 96, slope: float = SLOPE) -> Maps:
+@dataclass(frozen=True)
+class RelaxGradient(Method):
     """RELAX on one grid with two fills, and the magnitude of the score's derivative in the mask.
 
     Args:
-        problem: the input.
         n_samples: masks, each with a forward and a backward; rounded up to whole blocks (of 16, from 96 masks on).
         slope: weight of the derivative beside that of the effect, 1; with 0 it is RELAX with these masks and fills.
     """
-    if n_samples < 2:
-        raise ArgumentError(f"expected `n_samples` to be at least 2, got {n_samples!r}")
-    if not 0.0 <= slope < inf:
-        raise ArgumentError(f"expected `slope` to be a number of at least 0, got {slope!r}")
-    if problem.signed:
-        raise ArgumentError(
-            "method 'relax-gradient' does not tell parts that raise the score from those that lower it, which a map "
-            "against a reference is about; use method='relax-fine'"
-        )
-    design = problem.design.sized(min(BLOCK, 2 * max(n_samples // (4 * (FIRST + 1)), 1)))
-    sensed = []
-    for number, masked in enumerate(fills_of(problem)):
-        shape, device = masked.units.shape, sums_on(masked.tensor.device)
-        seed = seed_of(problem, number)
-        zeros = torch.zeros(shape, dtype=torch.float64, device=device)
-        share = 1 if number else FIRST
-        sensed.append(Sensed(masked, seed, share, Moments(shape, device), zeros, zeros.clone(), slope))
-    turns = sensed + (FIRST - 1) * sensed[:1]  # every fill has its block before the first one has another
-    done = 0
-    while done < n_samples:
-        for one in turns:
-            if done >= n_samples:
-                break
-            block = design.block(one.moments.n_blocks, one.masked.units, one.masked.masks.keep, one.seed)
-            scores, sums = _slopes(problem, one.masked, block)
-            one.moments.update(one.masked.units, block.to(sums.device), scores)
-            one.scores.append(scores)
-            one.total += sums
-            one.squares += sums.square()
-            done += len(block)
-            if problem.on_block is not None:
-                problem.on_block(Progress(done, max(done, n_samples), nan))
-    problem.session.check_finite()
-    tried = [one for one in sensed if one.scores]
-    seen = [one for one in tried if sees(torch.cat(one.scores))]
-    if not seen:
-        check_sees(problem.session, torch.cat(tried[0].scores))
-    if slope > 0 and not any(bool(one.total.any()) for one in seen):
-        raise ArgumentError(
-            f"the gradients of encoder {problem.session.encoder.name!r} are zero everywhere; method='relax-fine' needs "
-            "forwards only"
-        )
-    if min(one.moments.n_blocks for one in sensed) < 2:
-        warnings.warn(
-            f"{done} masks give a fill less than two blocks: no standard error and no reliability; "
-            f"ask for n_samples of at least {4 * (FIRST + 1)}",
-            RelaxWarning,
-            stacklevel=2,
-        )
-    return _maps(seen, problem)
+
+    n_samples: int = 96
+    slope: float = SLOPE
+
+    name = "relax-gradient"
+    summary = "RELAX on one grid, refined by the magnitude of the score's derivative in the mask"
+    needs = "gradients"
+    cost = "n_samples + 1, n_samples backwards"
+    source = "this project, on Wickstrøm et al., IJCV 2023; docs/quality.md"
+    takes_several = True
+    modalities = ("image",)
+    fills = ("blur", "mean")
+    samples = "n_samples"
+    sample_cost = 3.0
+
+    def check(self) -> None:
+        if self.n_samples < 2:
+            raise ArgumentError(f"expected `n_samples` to be at least 2, got {self.n_samples!r}")
+        if not 0.0 <= self.slope < inf:
+            raise ArgumentError(f"expected `slope` to be a number of at least 0, got {self.slope!r}")
+
+    def run(self, problem: Problem) -> Maps:
+        if problem.signed:
+            raise ArgumentError(
+                "method 'relax-gradient' does not tell parts that raise the score from those that lower it, which a map "
+                "against a reference is about; use method='relax-fine'"
+            )
+        sensed = self.opened(problem)
+        done = self._sense(problem, sensed)
+        problem.session.check_finite()
+        tried = [one for one in sensed if one.scores]
+        seen = [one for one in tried if sees(torch.cat(one.scores))]
+        if not seen:
+            check_sees(problem.session, torch.cat(tried[0].scores))
+        if self.slope > 0 and not any(bool(one.total.any()) for one in seen):
+            raise ArgumentError(
+                f"the gradients of encoder {problem.encoder.name!r} are zero everywhere; method='relax-fine' needs "
+                "forwards only"
+            )
+        if min(one.moments.n_blocks for one in sensed) < 2:
+            warnings.warn(
+                f"{done} masks give a fill less than two blocks: no standard error and no reliability; "
+                f"ask for n_samples of at least {4 * (FIRST + 1)}",
+                RelaxWarning,
+                stacklevel=2,
+            )
+        return _maps(seen, problem)
+
+    def opened(self, problem: Problem) -> list[Sensed]:
+        """The sums of each fill, empty."""
+        size = min(BLOCK, 2 * max(self.n_samples // (4 * (FIRST + 1)), 1))
+        masks = problem.perturbed.stratum.masks
+        sensed = []
+        for number, fill in enumerate(fills_of(problem)):
+            stratum = Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number))
+            perturbed = problem.under(stratum)
+            shape, device = perturbed.units.shape, sums_on(problem.session.device)
+            zeros = torch.zeros(shape, dtype=torch.float64, device=device)
+            share = 1 if number else FIRST
+            sensed.append(Sensed(perturbed, share, Moments(shape, device), zeros, zeros.clone(), self.slope))
+        return sensed
+
+    def _sense(self, problem: Problem, sensed: list[Sensed]) -> int:
+        """Try blocks of each fill in turn until there are enough; the masks that were tried."""
+        turns = sensed + (FIRST - 1) * sensed[:1]  # every fill has its block before the first one has another
+        done = 0
+        while done < self.n_samples:
+            for one in turns:
+                if done >= self.n_samples:
+                    break
+                block = one.perturbed.block(one.moments.n_blocks)
+                scores, sums = _slopes(problem, one.perturbed, block)
+                one.moments.update(one.perturbed.units_on(sums.device), block.to(sums.device), scores)
+                one.scores.append(scores)
+                one.total += sums
+                one.squares += sums.square()
+                done += len(block)
+                if problem.on_block is not None:
+                    problem.on_block(Progress(done, max(done, self.n_samples), nan))
+        return done
 
 
 def _maps(sensed: list[Sensed], problem: Problem) -> Maps:
@@ -173,35 +204,24 @@ def _maps(sensed: list[Sensed], problem: Problem) -> Maps:
     )
 
 
-def _slopes(problem: Problem, masked: Masked, block: Block) -> tuple[Tensor, Tensor]:
+def _slopes(problem: Problem, perturbed: Perturbed, block: Block) -> tuple[Tensor, Tensor]:
     """``(B,)`` scores of a block's masks, and ``(H, W)`` the sum over them of |∂s/∂M|; float64."""
-    block = block.to(masked.tensor.device)
-    difference = masked.tensor - masked.background
+    block = block.to(problem.session.device)
+    x, background = perturbed.prepared.tensor, perturbed.background
+    difference = x - background
     device = sums_on(difference.device)
     scores, total = [], torch.zeros(difference.shape[-2:], dtype=torch.float64, device=device)
     for start in range(0, len(block), CHUNK):
         with torch.enable_grad():
-            rows = masked(block[start : start + CHUNK]).detach().requires_grad_()
+            masks = perturbed.units.masks(block[start : start + CHUNK])
+            rows = blended(x, background, masks).detach().requires_grad_()
             score = problem.reference.score(problem.session(rows))
             if not score.requires_grad:
                 raise ArgumentError(
-                    f"encoder {problem.session.encoder.name!r} or its reference gives no gradients; "
+                    f"encoder {problem.encoder.name!r} or its reference gives no gradients; "
                     "method='relax-fine' needs forwards only"
                 )
             (gradient,) = torch.autograd.grad(score.sum(), rows)
         scores.append(score.detach())
         total += (gradient * difference).sum(1).abs().sum(0).to(device, torch.float64)
     return torch.cat(scores).to(device, torch.float64), total
-
-
-RELAX_GRADIENT = Method(
-    name="relax-gradient",
-    summary="RELAX on one grid, refined by the magnitude of the score's derivative in the mask",
-    needs="gradients",
-    cost="n_samples + 1, n_samples backwards",
-    source="this project, on Wickstrøm et al., IJCV 2023; docs/quality.md",
-    run=relax_gradient,
-    budget=budget("n_samples", 3),
-    fills=FILLS,
-    kinds=lambda tensor: (GridMasks(7),),
-)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.stats import sobol_indices, uniform
 from torch import Tensor
 
+from relax._support.seeding import seeded
 from relax.errors import ArgumentError
-from relax.loop import scores_of
-from relax.masks import Block
-from relax.methods.base import Maps, Method, Problem, budget
+from relax.estimation.loop import scores_of
+from relax.estimation.maps import Maps
+from relax.methods.base import Method, Problem
+from relax.modalities.units import Block
 
 
-def sobol(problem: Problem, *, n_designs: int = 16) -> Maps:
+@dataclass(frozen=True)
+class Sobol(Method):
     """Total Sobol index of each unit: its share of the score's variance, interactions included.
 
     Units are faded rather than removed: each is kept to a degree between 0 and 1 (Fel et al., NeurIPS 2021,
@@ -23,53 +27,82 @@ def sobol(problem: Problem, *, n_designs: int = 16) -> Maps:
     SciPy's. Units stay at their middle placement.
 
     Args:
-        problem: the input.
         n_designs: a power of two; it costs ``n_designs * (n_units + 2)`` forwards.
     """
-    if n_designs < 2 or n_designs & (n_designs - 1):
-        raise ArgumentError(f"expected `n_designs` to be a power of two of at least 2, got {n_designs!r}")
-    units = problem.masked.units
-    placement = units.middle()
 
-    def play(degrees: np.ndarray) -> np.ndarray:
-        block = Block(torch.from_numpy(np.ascontiguousarray(degrees.T)).float(), placement)
-        return scores_of(problem.session, problem.masked, problem.reference, block).cpu().numpy()[None]
+    n_designs: int = 16
 
-    result = sobol_indices(func=play, n=n_designs, dists=[uniform()] * units.n_units, rng=problem.seed)
-    problem.session.check_finite()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the intervals of units that nothing depends on; only the error is used
-        error = result.bootstrap(confidence_level=0.95, n_resamples=99).total_order.standard_error
-    values = (torch.from_numpy(np.asarray(v, dtype=float)).flatten() for v in (result.total_order, error))
-    importance, standard_error = (units.spread(v).numpy() for v in values)
-    n_masks = n_designs * (units.n_units + 2)
-    shares = {"importance": "share of the score's variance", "standard_error": "share of the score's variance"}
-    return Maps(importance, standard_error=standard_error, units=shares, n_masks=n_masks)
+    name = "sobol"
+    summary = "total Sobol index of each unit: its share of the score's variance, interactions included"
+    cost = "n_designs * (n_units + 2) + 1"
+    source = "Fel et al., NeurIPS 2021"
+    samples = "n_designs"
+
+    def check(self) -> None:
+        if self.n_designs < 2 or self.n_designs & (self.n_designs - 1):
+            raise ArgumentError(f"expected `n_designs` to be a power of two of at least 2, got {self.n_designs!r}")
+
+    def run(self, problem: Problem) -> Maps:
+        units = problem.perturbed.units
+        placement = units.middle()
+
+        def play(degrees: np.ndarray) -> np.ndarray:
+            block = Block(torch.from_numpy(np.ascontiguousarray(degrees.T)).float(), placement)
+            scores = scores_of(problem.session, problem.perturbed, problem.reference, block)
+            return scores.cpu().numpy()[None]
+
+        uniforms = [uniform()] * units.n_units
+        result = sobol_indices(func=play, n=self.n_designs, dists=uniforms, rng=problem.seed)
+        problem.session.check_finite()
+        with warnings.catch_warnings(), seeded(problem.seed, torch.device("cpu")):  # the bootstrap takes no generator
+            warnings.simplefilter("ignore")  # about intervals of units that nothing depends on; only errors are used
+            error = result.bootstrap(confidence_level=0.95, n_resamples=99).total_order.standard_error
+        values = (torch.from_numpy(np.asarray(v, dtype=float)).flatten() for v in (result.total_order, error))
+        importance, standard_error = (units.spread(v).cpu().numpy() for v in values)
+        share = "share of the score's variance"
+        measures = {"importance": share, "standard_error": share}
+        n_masks = self.n_designs * (units.n_units + 2)
+        return Maps(importance, standard_error=standard_error, measures=measures, n_masks=n_masks)
+
+    def affordable(self, forwards: int, n_units: int) -> int:
+        return 1 << max(1, (forwards // (n_units + 2)).bit_length() - 1)
 
 
-def hsic(problem: Problem, *, n_samples: int = 1024) -> Maps:
+@dataclass(frozen=True)
+class Hsic(Method):
     """Hilbert-Schmidt independence criterion between each unit's bit and the score (Novello et al., NeurIPS 2022).
 
     Delta kernel on bits, RBF kernel on scores with the median distance as width. At least 0, and 0 for a unit that the
     score does not depend on. Units stay at their middle placement.
 
     Args:
-        problem: the input.
         n_samples: masks, rounded up to whole blocks of the design.
     """
-    if n_samples < 2:
-        raise ArgumentError(f"expected `n_samples` to be at least 2, got {n_samples!r}")
-    units = problem.masked.units
-    bits: list[Tensor] = []
-    scores: list[Tensor] = []
-    while sum(map(len, bits)) < n_samples:
-        drawn = problem.design.block(len(bits), units, problem.masked.masks.keep, problem.seed)
-        block = Block(drawn.bits, units.middle())
-        scores.append(scores_of(problem.session, problem.masked, problem.reference, block).cpu().double())
-        bits.append(block.bits.double())
-    problem.session.check_finite()
-    values = hsic_of_bits(torch.cat(bits), torch.cat(scores))
-    return Maps(units.spread(values).numpy(), units={"importance": "HSIC"}, n_masks=sum(map(len, bits)))
+
+    n_samples: int = 1024
+
+    name = "hsic"
+    summary = "dependence between each unit's bit and the score"
+    cost = "n_samples + 1"
+    source = "Novello et al., NeurIPS 2022"
+    samples = "n_samples"
+
+    def check(self) -> None:
+        if self.n_samples < 2:
+            raise ArgumentError(f"expected `n_samples` to be at least 2, got {self.n_samples!r}")
+
+    def run(self, problem: Problem) -> Maps:
+        perturbed = problem.perturbed
+        bits: list[Tensor] = []
+        scores: list[Tensor] = []
+        while sum(map(len, bits)) < self.n_samples:
+            block = Block(perturbed.block(len(bits)).bits, perturbed.units.middle())
+            scores.append(scores_of(problem.session, perturbed, problem.reference, block).cpu().double())
+            bits.append(block.bits.double())
+        problem.session.check_finite()
+        values = hsic_of_bits(torch.cat(bits), torch.cat(scores))
+        n_masks = sum(map(len, bits))
+        return Maps(perturbed.units.spread(values).cpu().numpy(), measures={"importance": "HSIC"}, n_masks=n_masks)
 
 
 def hsic_of_bits(bits: Tensor, scores: Tensor) -> Tensor:
@@ -91,29 +124,3 @@ def hsic_of_bits(bits: Tensor, scores: Tensor) -> Tensor:
     signs = 2 * bits - 1
     signs = signs - signs.mean(0)
     return 0.5 * (signs * (kernel @ signs)).sum(0) / (len(scores) - 1) ** 2
-
-
-def _designs(forwards: int, n_units: int) -> dict[str, int]:
-    return {"n_designs": 1 << max(1, (forwards // (n_units + 2)).bit_length() - 1)}
-
-
-SENSITIVITY_METHODS = (
-    Method(
-        "sobol",
-        "total Sobol index of each unit: its share of the score's variance, interactions included",
-        "forwards",
-        "n_designs * (n_units + 2) + 1",
-        "Fel et al., NeurIPS 2021",
-        sobol,
-        budget=_designs,
-    ),
-    Method(
-        "hsic",
-        "dependence between each unit's bit and the score",
-        "forwards",
-        "n_samples + 1",
-        "Novello et al., NeurIPS 2022",
-        hsic,
-        budget=budget("n_samples"),
-    ),
-)

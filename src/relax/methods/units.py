@@ -1,169 +1,221 @@
 """Attributions to the units of a Masks as players of a game (KernelSHAP, LIME, Shapley sampling), and occlusion.
 
 A player that is absent is a unit that is removed. The units stay at their middle placement. A unit's value is
-spread over the pixels that belong to it, weighted by how much they do, so that for hard-edged units each pixel has
+spread over the elements that belong to it, weighted by how much they do, so that for hard-edged units each element has
 the value of its unit.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from relax._support.extras import require
+from relax._support.seeding import generator, seeded
 from relax.errors import ArgumentError
-from relax.extras import require
-from relax.loop import scores_of
-from relax.masks import Block
-from relax.methods.base import Maps, Method, Problem, budget
-from relax.seeding import seeded
+from relax.estimation.loop import scores_of
+from relax.estimation.maps import Maps
+from relax.methods.base import Method, Problem
+from relax.modalities.batches import shapes
+from relax.modalities.units import Block
 
 PER_EVAL = 16
 """Coalitions that Captum hands over at a time."""
 
 
-def kernel_shap(problem: Problem, *, n_samples: int = 1000) -> Maps:
+@dataclass(frozen=True)
+class Game(Method):
+    """A game whose players are the units; attributions by one of Captum's methods."""
+
+    cost: ClassVar[str] = "n_samples + 1"
+    samples: ClassVar[str | None] = "n_samples"
+
+    n_samples: int = 1000
+
+    def check(self) -> None:
+        if self.n_samples < 1:
+            raise ArgumentError(f"expected `n_samples` to be a positive integer, got {self.n_samples!r}")
+
+    def attribution(self, captum: Any, play: Callable[[Tensor], Tensor], seed: int, n_units: int) -> Any:
+        """Captum's method on the game."""
+        raise NotImplementedError
+
+    def run(self, problem: Problem) -> Maps:
+        captum = require("captum.attr", extra="methods")
+        require("sklearn", extra="methods")
+        units, device = problem.perturbed.units, problem.session.device
+        placement = units.middle().to(device)
+
+        def play(bits: Tensor) -> Tensor:
+            block = Block(bits.float().view(-1, units.n_units), placement)
+            return scores_of(problem.session, problem.perturbed, problem.reference, block)
+
+        everyone = torch.ones(1, units.n_units, device=device)
+        method = self.attribution(captum, play, problem.seed, units.n_units)
+        with seeded(problem.seed, device):  # Captum's data loaders draw a seed from the global state
+            values = method.attribute(
+                everyone,
+                baselines=torch.zeros_like(everyone),
+                n_samples=self.n_samples,
+                perturbations_per_eval=PER_EVAL,
+            )
+        problem.session.check_finite()
+        return Maps(units.spread(values[0].double()).cpu().numpy(), signed=True, n_masks=self.n_samples)
+
+
+@dataclass(frozen=True)
+class KernelShap(Game):
     """Shapley values of the units by weighted regression (Lundberg & Lee 2017).
 
     Args:
-        problem: the input.
         n_samples: coalitions.
     """
-    return _game(problem, "KernelShap", n_samples)
+
+    name = "kernel-shap"
+    summary = "Shapley values of the units of the masks, by weighted regression"
+    source = "Lundberg & Lee, 2017"
+
+    def attribution(self, captum: Any, play: Callable[[Tensor], Tensor], seed: int, n_units: int) -> Any:
+        method = captum.KernelShap(play)
+        draws = np.random.default_rng([seed, n_units])
+
+        def coalitions(original: Tensor, **_: Any) -> Iterator[Tensor]:
+            """Everyone, no one, then sizes by the Shapley kernel and members at random."""
+            yield torch.ones(1, n_units, dtype=torch.long, device=original.device)
+            yield torch.zeros(1, n_units, dtype=torch.long, device=original.device)
+            sizes = np.arange(1, n_units)
+            weights = 1 / (sizes * (n_units - sizes))
+            while True:
+                bits = torch.zeros(1, n_units, dtype=torch.long)
+                bits[0, draws.permutation(n_units)[: draws.choice(sizes, p=weights / weights.sum())]] = 1
+                yield bits.to(original.device)
+
+        method.perturb_func = coalitions
+        return method
 
 
-def lime(problem: Problem, *, n_samples: int = 1000, alpha: float = 0.0001) -> Maps:
+@dataclass(frozen=True)
+class Lime(Game):
     """Coefficients of a sparse linear model of the score in the units (Ribeiro et al. 2016).
 
     Args:
-        problem: the input.
         n_samples: perturbed inputs.
         alpha: weight of the lasso's penalty, in units of the score.
     """
-    captum = require("captum", extra="methods")
-    from captum._utils.models.linear_model import SkLearnLasso
 
-    del captum
-    return _game(problem, "Lime", n_samples, interpretable_model=SkLearnLasso(alpha=alpha))
+    alpha: float = 0.0001
+
+    name = "lime"
+    summary = "sparse linear model of the score in the units of the masks"
+    source = "Ribeiro et al., 2016"
+
+    def attribution(self, captum: Any, play: Callable[[Tensor], Tensor], seed: int, n_units: int) -> Any:
+        model = require("captum._utils.models.linear_model", extra="methods").SkLearnLasso(alpha=self.alpha)
+        draws = generator(seed, n_units)
+
+        def perturb(original: Tensor, **_: Any) -> Tensor:
+            return torch.bernoulli(torch.full((1, n_units), 0.5), generator=draws).to(original.device).long()
+
+        method = captum.Lime(play, interpretable_model=model)
+        method.perturb_func = perturb
+        return method
 
 
-def shapley_sampling(problem: Problem, *, n_samples: int = 20) -> Maps:
+@dataclass(frozen=True)
+class ShapleySampling(Game):
     """Shapley values of the units by sampling permutations (Castro et al. 2009).
 
     Args:
-        problem: the input.
         n_samples: permutations; each costs a forward a unit.
     """
-    return _game(problem, "ShapleyValueSampling", n_samples)
+
+    n_samples: int = 20
+
+    name = "shapley-sampling"
+    summary = "Shapley values of the units of the masks, by permutations"
+    cost = "n_samples * n_units + 2"
+    source = "Castro et al., 2009"
+
+    def attribution(self, captum: Any, play: Callable[[Tensor], Tensor], seed: int, n_units: int) -> Any:
+        method = captum.ShapleyValueSampling(play)
+        draws = np.random.default_rng([seed, n_units])
+
+        def permutations(n_players: int, n_samples: int) -> Iterable[list[int]]:
+            return (draws.permutation(n_players).tolist() for _ in range(n_samples))
+
+        method.permutation_generator = permutations
+        return method
+
+    def affordable(self, forwards: int, n_units: int) -> int:
+        return max(1, forwards // n_units)
 
 
-def occlusion(problem: Problem, *, window: int | str | None = None, stride: int | None = None) -> Maps:
+@dataclass(frozen=True)
+class Occlusion(Method):
     """Fall of the score when a sliding window is removed, averaged over windows (Zeiler & Fergus 2014).
 
     Args:
-        problem: the input.
         window: side of the window in pixels of the encoder's input, by default a seventh of the shorter side; or
-            ``"units"``: each unit of the masks (cell, patch, superpixel) is removed in turn.
+            ``"units"``: each unit of the masks (cell, patch, superpixel) is removed in turn, as always where the input
+            is no image.
         stride: step in pixels; by default half the window.
     """
-    if window == "units":
-        return _one_by_one(problem)
-    captum = require("captum.attr", extra="methods")
-    x, background = problem.masked.tensor, problem.masked.background
-    side = min(x.shape[-2:])
-    window = max(1, round(side / 7)) if window is None else window
-    if not isinstance(window, int) or not 1 <= window <= side:
-        raise ArgumentError(f"expected `window` to be 'units' or from 1 to {side}, the shorter side, got {window!r}")
-    stride = max(1, window // 2) if stride is None else stride
-    if not 1 <= stride <= window:
-        raise ArgumentError(f"expected `stride` from 1 to {window}, the window, got {stride!r}")
-    channels = x.shape[0]
-    values = captum.Occlusion(lambda batch: _score(problem, batch)).attribute(
-        x[None],
-        sliding_window_shapes=(channels, window, window),
-        strides=(channels, stride, stride),
-        baselines=background[None],
-        perturbations_per_eval=PER_EVAL,
-    )
-    problem.session.check_finite()
-    # the window covers all channels, so that all have the same value
-    return Maps(values[0].mean(0).cpu().double().numpy(), signed=True)
+
+    window: int | str | None = None
+    stride: int | None = None
+
+    name = "occlusion"
+    summary = "fall of the score when a sliding window is removed"
+    cost = "one a window + 2"
+    source = "Zeiler & Fergus, ECCV 2014"
+
+    def run(self, problem: Problem) -> Maps:
+        if self.window == "units" or problem.modality.name != "image":
+            return _one_by_one(problem)
+        captum = require("captum.attr", extra="methods")
+        x = problem.prepared.tensor
+        window, stride = self._steps(min(x.shape[-2:]))
+        values = captum.Occlusion(lambda batch: _score(problem, batch)).attribute(
+            x[None].clone(),
+            sliding_window_shapes=(x.shape[0], window, window),
+            strides=(x.shape[0], stride, stride),
+            baselines=problem.perturbed.background[None],
+            perturbations_per_eval=PER_EVAL,
+        )
+        problem.session.check_finite()
+        # the window covers all channels, so that all have the same value
+        return Maps(values[0].mean(0).cpu().double().numpy(), signed=True)
+
+    def _steps(self, side: int) -> tuple[int, int]:
+        """Window and stride in pixels."""
+        window = max(1, round(side / 7)) if self.window is None else self.window
+        if not isinstance(window, int) or not 1 <= window <= side:
+            raise ArgumentError(
+                f"expected `window` to be 'units' or from 1 to {side}, the shorter side, got {window!r}"
+            )
+        stride = max(1, window // 2) if self.stride is None else self.stride
+        if not 1 <= stride <= window:
+            raise ArgumentError(f"expected `stride` from 1 to {window}, the window, got {stride!r}")
+        return window, stride
 
 
 def _one_by_one(problem: Problem) -> Maps:
     """Fall of the score when each unit of the masks is removed alone, the units at their middle placement."""
-    units = problem.masked.units
+    units = problem.perturbed.units
     bits = torch.cat([torch.ones(1, units.n_units), 1 - torch.eye(units.n_units)])
-    block = Block(bits, units.middle()).to(problem.masked.tensor.device)
-    scores = scores_of(problem.session, problem.masked, problem.reference, block).cpu().double()
+    block = Block(bits, units.middle()).to(problem.session.device)
+    scores = scores_of(problem.session, problem.perturbed, problem.reference, block).cpu().double()
     problem.session.check_finite()
     return Maps(units.spread((scores[0] - scores[1:]).to(block.bits.device)).cpu().numpy(), signed=True)
-
-
-def _game(problem: Problem, kind: str, n_samples: int, **options: Any) -> Maps:
-    captum = require("captum.attr", extra="methods")
-    require("sklearn", extra="methods")
-    if n_samples < 1:
-        raise ArgumentError(f"expected `n_samples` to be a positive integer, got {n_samples!r}")
-    units = problem.masked.units
-    device = problem.masked.tensor.device
-    placement = units.middle().to(device)
-
-    def play(bits: Tensor) -> Tensor:
-        block = Block(bits.float().view(-1, units.n_units), placement)
-        return scores_of(problem.session, problem.masked, problem.reference, block)
-
-    everyone = torch.ones(1, units.n_units, device=device)
-    with seeded(problem.seed, device):
-        values = getattr(captum, kind)(play, **options).attribute(
-            everyone, baselines=torch.zeros_like(everyone), n_samples=n_samples, perturbations_per_eval=PER_EVAL
-        )
-    problem.session.check_finite()
-    return Maps(units.spread(values[0].double()).cpu().numpy(), signed=True, n_masks=n_samples)
 
 
 def _score(problem: Problem, batch: Tensor) -> Tensor:
     """Scores in batches of the size that the session found best."""
     return problem.session.run(
-        len(batch), batch.shape[1:], lambda rows: problem.reference.score(problem.session(batch[rows]))
+        len(batch), shapes(batch), lambda rows: problem.reference.score(problem.session(batch[rows].clone()))
     )
-
-
-UNIT_METHODS = (
-    Method(
-        "occlusion",
-        "fall of the score when a sliding window is removed",
-        "forwards",
-        "one a window + 2",
-        "Zeiler & Fergus, ECCV 2014",
-        occlusion,
-    ),
-    Method(
-        "kernel-shap",
-        "Shapley values of the units of the masks, by weighted regression",
-        "forwards",
-        "n_samples + 1",
-        "Lundberg & Lee, 2017",
-        kernel_shap,
-        budget=budget("n_samples"),
-    ),
-    Method(
-        "lime",
-        "sparse linear model of the score in the units of the masks",
-        "forwards",
-        "n_samples + 1",
-        "Ribeiro et al., 2016",
-        lime,
-        budget=budget("n_samples"),
-    ),
-    Method(
-        "shapley-sampling",
-        "Shapley values of the units of the masks, by permutations",
-        "forwards",
-        "n_samples * n_units + 2",
-        "Castro et al., 2009",
-        shapley_sampling,
-        budget=lambda forwards, n_units: {"n_samples": max(1, forwards // n_units)},
-    ),
-)

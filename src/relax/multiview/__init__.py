@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from relax.multiview.explaining import ViewExplanations, explain_views
+from relax.multiview.results import ViewExplanations
 from relax.multiview.shares import Shares
 
 if TYPE_CHECKING:
@@ -20,4 +20,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["CoMVC", "Shares", "ViewExplanations", "explain_views"]
+__all__ = ["CoMVC", "Shares", "ViewExplanations"]

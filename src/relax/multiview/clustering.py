@@ -17,14 +17,14 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from relax.atomic import atomic_write
+from relax._support.atomic import atomic_write
+from relax._support.extras import require
+from relax._support.seeding import seeded
 from relax.encoders import Encoder, Key
-from relax.encoders.weights import load_weights
+from relax.encoders.zoo.weights import load_weights
 from relax.errors import ArgumentError, InputError
-from relax.extras import require
 from relax.multiview.losses import clustering_loss, contrastive_loss
 from relax.multiview.networks import MultiViewNetwork
-from relax.seeding import seeded
 
 _base: Any = require("sklearn.base", extra="methods")
 _validation: Any = require("sklearn.utils.validation", extra="methods")
@@ -298,6 +298,11 @@ class PictureView:
         small = picture.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(small, dtype=np.float32) / 255)
         return pixels[None] if channels == 1 else pixels.permute(2, 0, 1).contiguous()
+
+
+def load_comvc(folder: str, **options: Any) -> Encoder:
+    """``comvc:FOLDER``: the encoder of a saved clustering."""
+    return CoMVC.load(folder).encoder(**options)
 
 
 class _AsEncoder(torch.nn.Module):

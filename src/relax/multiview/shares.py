@@ -11,11 +11,45 @@ from torch import Tensor
 
 from relax.encoders import Key
 from relax.errors import ArgumentError
-from relax.masks import Block
-from relax.moments import MIN_GROUPS
+from relax.estimation.moments import MIN_GROUPS
+from relax.estimation.strata import Tried
+from relax.multiview.masks import ViewUnits
 
 Contribution = dict[Key, Tensor]
 """Of each view, its total over each independent part of the masks."""
+
+
+class Contributions:
+    """Watches a run, and adds up what showing each view's parts does to the mean score, block by block."""
+
+    def __init__(self) -> None:
+        self._sums: list[tuple[Tensor, Tensor, Tensor]] = []  # of a block: Σ s g, Σ g, Σ s and the masks
+        self._n_units: dict[Key, int] = {}
+        self._group = 1
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+    def __call__(self, tried: Tried) -> None:
+        """Add one block."""
+        units = tried.perturbed.units
+        if isinstance(units, ViewUnits):
+            self._n_units = {key: part.n_units for key, part in units.units.items()}
+        self._group = tried.perturbed.design.group
+        bits, scores = tried.block.bits.double(), tried.scores.cpu()
+        self._sums.append((scores @ bits, bits.sum(0), torch.stack([scores.sum(), scores.new_tensor(len(scores))])))
+
+    def totals(self) -> Contribution:
+        """Totals of each view in independent parts of the masks: sums over its units of ``E[s | unit kept] − E[s]``."""
+        together = self._group if len(self._sums) // self._group >= MIN_GROUPS else 1
+        rows = []
+        for start in range(0, len(self._sums) - together + 1, together):
+            scored, kept, scores = (
+                torch.stack(part).sum(0) for part in zip(*self._sums[start : start + together], strict=True)
+            )
+            rows.append(scored / kept - scores[0] / scores[1])
+        parts = torch.split(torch.stack(rows), list(self._n_units.values()), dim=1)
+        return {key: part.sum(1) for key, part in zip(self._n_units, parts, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -45,30 +79,10 @@ class Shares:
         halves = {key: factor * error for key, error in self.standard_errors.items()}
         return {key: (value - halves[key], value + halves[key]) for key, value in self.values.items()}
 
-    @staticmethod
-    def contributions(scores: Tensor, blocks: list[Block], n_units: dict[Key, int], group: int) -> Contribution:
-        """Totals of each view in independent parts of the masks.
-
-        Args:
-            scores: ``(N,)`` of the masks, in the order of the blocks.
-            blocks: the masks.
-            n_units: of each view, in the order of the bits.
-            group: blocks whose placements belong together.
-        """
-        together = group if len(blocks) // group >= MIN_GROUPS else 1
-        totals = []
-        for start in range(0, len(blocks) - together + 1, together):
-            some = blocks[start : start + together]
-            first = sum(len(block) for block in blocks[:start])
-            bits = torch.cat([block.bits for block in some]).double().cpu()
-            own = scores[first : first + len(bits)].double().cpu()
-            totals.append((bits * own[:, None]).sum(0) / bits.sum(0) - own.mean())
-        parts = torch.split(torch.stack(totals), list(n_units.values()), dim=1)
-        return {key: part.sum(1) for key, part in zip(n_units, parts, strict=True)}
-
     @classmethod
-    def of(cls, contributions: list[Contribution]) -> Shares:
+    def of(cls, runs: list[Contributions]) -> Shares:
         """From the totals of all views; those of one run share its masks, runs are independent."""
+        contributions = [run.totals() for run in runs]
         keys = [key for part in contributions for key in part]
         totals = {key: float(part[key].mean()) for part in contributions for key in part}
         whole = sum(totals.values())

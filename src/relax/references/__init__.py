@@ -8,23 +8,40 @@ from __future__ import annotations
 
 from typing import Any
 
+from relax._support.registry import Registry
 from relax.encoders import Encoder
 from relax.references.base import Against, Context, Function, Reference, Vectors
 from relax.references.groups import Class, Cluster
 from relax.references.inputs import Corpus, Itself, Pair
-from relax.references.recorded import Recorded
-from relax.references.text import Text
+from relax.references.sentences import Text
 from relax.references.vectors import Dimension, Direction, Point
+
+REFERENCES: Registry[type[Against]] = Registry(
+    "reference",
+    {
+        "itself": "relax.references.inputs:Itself",
+        "input": "relax.references.inputs:Pair",
+        "corpus": "relax.references.inputs:Corpus",
+        "cluster": "relax.references.groups:Cluster",
+        "class": "relax.references.groups:Class",
+        "text": "relax.references.sentences:Text",
+        "point": "relax.references.vectors:Point",
+        "direction": "relax.references.vectors:Direction",
+        "dimension": "relax.references.vectors:Dimension",
+    },
+    group="relax.reference",
+)
 
 
 def ensure(against: Any, encoder: Encoder) -> Against:
-    """From ``None`` (itself), another input, or something that is one of these already."""
+    """What to compare with, from ``None`` (the input itself), another input, or an :class:`Against`."""
     if isinstance(against, Against):
         return against
     return Itself() if against is None else Pair(encoder.prepare(against))
 
 
 __all__ = [
+    "REFERENCES",
     "Against",
     "Class",
     "Cluster",
@@ -36,7 +53,6 @@ __all__ = [
     "Itself",
     "Pair",
     "Point",
-    "Recorded",
     "Reference",
     "Text",
     "Vectors",

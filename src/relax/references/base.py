@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from relax import similarity as similarity_
 from relax.encoders import Encoder, Session
 from relax.errors import EncoderError, RelaxWarning
-from relax.similarity import Similarity
+from relax.references import similarity as similarity_
+from relax.references.similarity import Similarity
 
 CANCELLED = 1e-6
 """Share of a weighted sum's terms below which its length is rounding."""
@@ -24,8 +24,8 @@ class Reference(Protocol):
     """What the loop asks of a reference."""
 
     @property
-    def units(self) -> str:
-        """Of the score."""
+    def measure(self) -> str:
+        """What the score measures, such as "cosine similarity"."""
 
     @property
     def scale(self) -> float:
@@ -47,14 +47,14 @@ class Vectors:
         vectors: ``(K, D)``: one for the input itself (RELAX) or another input; several for a corpus.
         similarity: ``(N, D), (D,) -> (N,)``, computed in double precision.
         weights: ``(K,)``; 1 for each if not given.
-        units: of the score.
+        measure: what the score measures, such as "cosine similarity".
         constant: whether the vectors cancel out.
     """
 
     vectors: Tensor
     similarity: Similarity
     weights: Tensor | None = None
-    units: str = "score"
+    measure: str = "score"
     constant: bool = False
 
     @property
@@ -81,20 +81,31 @@ class Function:
 
     Args:
         function: ``(N, D) -> (N,)``.
-        units: of the score.
+        measure: what the score measures, such as "cosine similarity".
         scale: a typical size of the score.
         constant: whether it is the same for all.
     """
 
     function: Callable[[Tensor], Tensor]
-    units: str
+    measure: str
     scale: float = 1.0
     constant: bool = False
 
     def score(self, representations: Tensor) -> Tensor:
         scores = self.function(representations.to(precise(representations)))
-        check_scores(scores, representations, self.units)
+        check_scores(scores, representations, self.measure)
         return scores
+
+
+class Unset:
+    """The place of a reference that is not known yet, since it needs the input's representation."""
+
+    measure = "nothing"
+    scale = 1.0
+    constant = False
+
+    def score(self, representations: Tensor) -> Tensor:
+        raise EncoderError("the reference is not known yet")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,33 +155,33 @@ def weighted(vectors: Tensor, weights: Tensor | None, similarity: str | Similari
 
     ``Σ w_k ⟨h, v_k⟩ = ⟨h, Σ w_k v_k⟩``, and for the cosine the same with vectors of length one.
     """
-    units = similarity_.UNITS.get(similarity_.name_of(similarity), "score")
+    measure = similarity_.MEASURES.get(similarity_.name_of(similarity), "score")
     if len(vectors) == 1 and weights is None:
-        return Vectors(vectors, similarity_.ensure(similarity), units=units)
+        return Vectors(vectors, similarity_.ensure(similarity), measure=measure)
     dtype = precise(vectors)
     vectors = vectors.to(dtype)
     weights = vectors.new_ones(len(vectors)) if weights is None else weights.to(vectors)
     if similarity == "dot":
-        return _combined(weights, vectors, similarity_.dot, units)
+        return _combined(weights, vectors, similarity_.dot, measure)
     if similarity == "cosine":
-        return _combined(weights, torch.nn.functional.normalize(vectors, dim=1), similarity_.along, units)
-    return Vectors(vectors, similarity_.ensure(similarity), weights, units)
+        return _combined(weights, torch.nn.functional.normalize(vectors, dim=1), similarity_.along, measure)
+    return Vectors(vectors, similarity_.ensure(similarity), weights, measure)
 
 
-def _combined(weights: Tensor, vectors: Tensor, similarity: Similarity, units: str) -> Vectors:
+def _combined(weights: Tensor, vectors: Tensor, similarity: Similarity, measure: str) -> Vectors:
     """The weighted sum as one vector; exactly zero, with a warning, where what is left of it is rounding."""
     total: Tensor = weights @ vectors
     if float(total.norm()) > CANCELLED * float(weights.abs() @ vectors.norm(dim=1)):
-        return Vectors(total[None], similarity, units=units)
+        return Vectors(total[None], similarity, measure=measure)
     warnings.warn(
         "what the input is compared with cancels out, such as a corpus and a foil with one mean: every score is 0",
         RelaxWarning,
         stacklevel=2,
     )
-    return Vectors(torch.zeros_like(total)[None], similarity, units=units, constant=True)
+    return Vectors(torch.zeros_like(total)[None], similarity, measure=measure, constant=True)
 
 
-def contrast(vectors: Tensor, foil: Tensor, similarity: str | Similarity) -> Vectors:
+def differing(vectors: Tensor, foil: Tensor, similarity: str | Similarity) -> Vectors:
     """The mean similarity to vectors less the mean similarity to a foil, ``(K, D)`` and ``(L, D)``; L may be 0."""
     if len(vectors) == 1 and not len(foil):
         return weighted(vectors, None, similarity)
@@ -178,7 +189,7 @@ def contrast(vectors: Tensor, foil: Tensor, similarity: str | Similarity) -> Vec
     weights = torch.cat([group.new_full((len(group),), sign / max(len(group), 1)) for group, sign in signs])
     made = weighted(torch.cat([vectors, foil]), weights, similarity)
     mean = "mean " if max(len(vectors), len(foil)) > 1 else ""
-    return replace(made, units=f"difference of {mean}{made.units}" if len(foil) else f"{mean}{made.units}")
+    return replace(made, measure=f"difference of {mean}{made.measure}" if len(foil) else f"{mean}{made.measure}")
 
 
 def precise(tensor: Tensor) -> torch.dtype:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from relax.errors import ArgumentError
-from relax.references.base import Against, Context, Function, Reference, contrast
+from relax.references.base import Against, Context, Function, Reference, differing
 from relax.references.vectors import as_vector, fitting
 
 CENTERS = ("cluster_centers_", "means_", "centroids_")
@@ -40,7 +40,7 @@ class Cluster(Against):
 
     def reference(self, context: Context) -> Reference:
         vectors = torch.stack([fitting(center, context.own) for center in (self.center, *self.foils)])
-        return contrast(vectors[:1], vectors[1:], context.similarity)
+        return differing(vectors[:1], vectors[1:], context.similarity)
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "cluster", "source": self.name}

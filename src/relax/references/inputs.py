@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import torch
 from torch import Tensor
 
-from relax.encoders import Encoder, Prepared, split
+from relax.encoders import Encoder, Prepared
 from relax.errors import InputError
-from relax.pictures import pictures_below
-from relax.references.base import Against, Context, Reference, contrast, weighted
+from relax.references.base import Against, Context, Reference, differing, weighted
 
 
 class Itself(Against):
@@ -34,14 +32,18 @@ class Pair(Against):
 
     Args:
         other: as the encoder sees it.
+        representation: ``(D,)``, where it is known, so that it is not encoded again.
     """
 
-    def __init__(self, other: Prepared) -> None:
+    def __init__(self, other: Prepared, representation: Tensor | None = None) -> None:
         self.other = other
+        self.representation = representation
 
     def reference(self, context: Context) -> Reference:
-        tensor = self.other.tensor.to(context.session.device, torch.float32)
-        return weighted(context.session.encode(tensor[None]), None, context.similarity)
+        vector = self.representation
+        if vector is None:
+            vector = context.session.encode(context.encoder.modality.collate([self.other]))[0]
+        return weighted(vector[None].to(context.own), None, context.similarity)
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "input", **self.other.source}
@@ -55,7 +57,7 @@ class Corpus(Against):
     vector each is enough, so that a large corpus costs a mask no more than a small one.
 
     Args:
-        inputs: what :func:`relax.explain` takes, several; or a folder of pictures.
+        inputs: what :func:`relax.explain` takes, several; or a folder of such inputs.
         foil: the same; ``None`` for no contrast.
 
     Example:
@@ -70,30 +72,50 @@ class Corpus(Against):
     def __init__(self, inputs: Any, foil: Any = None) -> None:
         self.inputs = _several(inputs, "corpus")
         self.foil = None if foil is None else _several(foil, "foil")
+        self._sizes = (_size(self.inputs), _size(self.foil))
         self._encoded: WeakKeyDictionary[Encoder, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 
     def reference(self, context: Context) -> Reference:
         if context.encoder not in self._encoded:
-            corpus = context.encoder.encode_in(context.session, self.inputs)
-            foil = context.encoder.encode_in(context.session, self.foil) if self.foil else corpus[:0]
+            corpus = context.encoder.encode_in(context.session, _sources(self.inputs, context.encoder, "corpus"))
+            foil = corpus[:0]
+            if self.foil is not None:
+                foil = context.encoder.encode_in(context.session, _sources(self.foil, context.encoder, "foil"))
+            self._sizes = (len(corpus), len(foil))
             self._encoded[context.encoder] = (corpus.cpu(), foil.cpu())
         corpus, foil = self._encoded[context.encoder]
-        return contrast(corpus.to(context.own), foil.to(context.own), context.similarity)
+        return differing(corpus.to(context.own), foil.to(context.own), context.similarity)
 
     def settings(self) -> dict[str, Any]:
-        n = len(self.inputs)
-        n_foil = len(self.foil) if self.foil else 0
+        n, n_foil = self._sizes
+        known = self._encoded or not isinstance(self.inputs, Path)
+        corpus = f"{n} input{'s' if n > 1 else ''}" if known else f"the inputs in {self.inputs}"
         rather = f" rather than {n_foil} other{'s' if n_foil > 1 else ''}" if n_foil else ""
-        return {"kind": "corpus", "source": f"{n} input{'s' if n > 1 else ''}{rather}", "n_foil": n_foil}
+        return {"kind": "corpus", "source": f"{corpus}{rather}", "n_foil": n_foil}
 
 
-def _several(inputs: Any, what: str) -> list[Any]:
+def _several(inputs: Any, what: str) -> Any:
+    """A folder, or something that holds at least one input."""
     if isinstance(inputs, (str, PathLike)) and Path(inputs).is_dir():
-        folder, inputs = inputs, pictures_below(Path(inputs))
-        if not inputs:
-            raise InputError(f"{folder}: no pictures in this folder, which is the {what}")
-    several = split(inputs)
-    several = [inputs] if several is None else several
-    if not several:
+        return Path(inputs)
+    if isinstance(inputs, (list, tuple)) and not inputs:
         raise InputError(f"expected at least one input in the {what}, got none")
-    return several
+    return inputs
+
+
+def _size(inputs: Any) -> int:
+    """How many there are, as far as that is known without an encoder."""
+    if inputs is None or isinstance(inputs, Path):
+        return 0
+    return len(inputs) if isinstance(inputs, (list, tuple)) or getattr(inputs, "ndim", 0) > 3 else 1
+
+
+def _sources(inputs: Any, encoder: Encoder, what: str) -> list[Any]:
+    """The single inputs that an encoder is to encode."""
+    if isinstance(inputs, Path):
+        found = encoder.modality.files_below(inputs)
+        if not found:
+            raise InputError(f"{inputs}: no inputs of {encoder.name!r} in this folder, which is the {what}")
+        return found
+    several = encoder.split(inputs)
+    return [inputs] if several is None else several

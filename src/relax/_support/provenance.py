@@ -1,0 +1,20 @@
+"""What an explanation remembers about how it was made."""
+
+from __future__ import annotations
+
+import platform
+
+import numpy as np
+import torch
+
+from relax._support.version import __version__
+
+
+def versions() -> dict[str, str]:
+    """Versions that can change a result."""
+    return {
+        "relax": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,80 @@
+"""Explanations of one input by several encoders and methods, and how far they agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import spearmanr
+from skimage.transform import resize
+
+from relax._support.figures import save_figure
+from relax.comparison.plot import plot_comparison
+from relax.explanation import Explanation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TOP = 0.2
+"""Share of the pixels whose overlap is reported."""
+
+SIDE = 224
+"""Longest side at which maps of different encoders are compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Explanations of one input by several encoders and methods.
+
+    Attributes:
+        explanations: by ``(encoder, method)``, encoders outermost.
+        refused: by ``(encoder, method)``, why a method cannot serve an encoder.
+    """
+
+    explanations: dict[tuple[str, str], Explanation]
+    refused: dict[tuple[str, str], str]
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row an explanation: encoder, method, forwards, backwards, seconds, reliability."""
+        rows = []
+        for (encoder, method), e in self.explanations.items():
+            cost = {name: e.settings["cost"][name] for name in ("forwards", "backwards", "seconds")}
+            rows.append({"encoder": encoder, "method": method, **cost, "reliability": e.reliability})
+        return rows
+
+    def agreement(self) -> list[dict[str, Any]]:
+        """A row a pair of explanations: Spearman's rank correlation over pixels, and the overlap of the top 20 %.
+
+        The overlap is the share of one map's most important fifth that is in the other's: 0.2 by chance, 1 at most.
+        """
+        maps = {key: self._at_one_size(e) for key, e in self.explanations.items()}
+        rows = []
+        for (first, a), (second, b) in combinations(maps.items(), 2):
+            both = np.isfinite(a) & np.isfinite(b)
+            rank = float(spearmanr(a[both], b[both]).statistic)
+            tops = [m[both] >= np.quantile(m[both], 1 - TOP) for m in (a, b)]
+            overlap = float((tops[0] & tops[1]).sum() / max(min(tops[0].sum(), tops[1].sum()), 1))
+            names = {"encoder": first[0], "method": first[1], "other encoder": second[0], "other method": second[1]}
+            rows.append({**names, "spearman": rank, "top 20 % overlap": overlap})
+        return rows
+
+    def plot(self, path: str | PathLike[str] | None = None) -> Figure:
+        """Encoders down, methods across, one colour scale a method; agreement below.
+
+        Args:
+            path: where to write the figure (png, pdf, svg, jpg); ``None`` to only return it.
+        """
+        figure = plot_comparison(self.explanations, self.refused, self.agreement())
+        if path is not None:
+            save_figure(figure, path)
+        return figure
+
+    @staticmethod
+    def _at_one_size(e: Explanation) -> np.ndarray:
+        values = e.at_picture_size()
+        scale = SIDE / max(values.shape)
+        size = tuple(max(1, round(side * scale)) for side in values.shape)
+        return np.asarray(resize(values.astype(np.float64), size, order=1, mode="edge"))

@@ -1,0 +1,140 @@
+"""``hf:NAME-or-folder``: vision models of transformers with their image processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor, nn
+
+from relax._support.extras import require
+from relax.encoders.base import Encoder
+from relax.errors import EncoderError, first_line
+from relax.modalities.image.transforms import ImageTransform
+
+TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
+"""Files that hold a tokeniser's words."""
+
+
+def from_hf(
+    name: str,
+    *,
+    pretrained: bool = True,
+    weights: str | None = None,
+    crop: str | None = None,
+    pool: Any = "auto",
+) -> Encoder:
+    """A vision model of transformers, from the hub (or its cache) or from a local folder.
+
+    The representation is the pooled output that the model was trained with (``image_embeds``,
+    ``pooler_output``); where the checkpoint brings no pooler, the class token, or the mean over tokens.
+
+    Args:
+        name: hub name, or a folder written by ``save_pretrained``.
+        pretrained: must be true: the configuration comes with the weights.
+        weights: not supported; save the model to a folder instead.
+        crop: see :class:`ImageTransform`.
+        pool: see :class:`Encoder`.
+    """
+    transformers = require("transformers", extra="hf")
+    if not pretrained or weights is not None:
+        raise EncoderError(
+            f"hf:{name} reads configuration and weights together; save them to a folder and give hf:FOLDER"
+        )
+    try:
+        processor = transformers.AutoImageProcessor.from_pretrained(name)
+        model, info = transformers.AutoModel.from_pretrained(name, output_loading_info=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise EncoderError(
+            f"hf:{name} cannot be loaded: {first_line(error)}; give a hub name or a folder with config.json, "
+            "preprocessor_config.json and weights"
+        ) from error
+    patch = getattr(getattr(model.config, "vision_config", model.config), "patch_size", None)
+    untrained = any("pooler" in key for key in info["missing_keys"])
+    text = None
+    if hasattr(model, "get_image_features"):
+        text = _TextTower(model, name)
+        model = _ImageTower(model)
+    elif untrained and pool == "auto":
+        pool = "last_hidden_state"  # what the untrained pooler would be fed
+    origin = {"name": f"hf:{name}", "crop": crop}
+    return Encoder(
+        model,
+        _transform(processor, crop),
+        name=f"hf:{name}",
+        pool=pool,
+        patch=patch if isinstance(patch, int) else None,
+        text=text,
+        origin=origin,
+    )
+
+
+class _ImageTower(nn.Module):
+    """The image half of a two-tower model."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixel_values: Tensor) -> Any:
+        return self.model.get_image_features(pixel_values=pixel_values)  # type: ignore[operator]
+
+
+class _TextTower:
+    """The text half; its tokeniser is read when the first sentence comes."""
+
+    def __init__(self, model: nn.Module, name: str) -> None:
+        self.model = model
+        self.name = name
+        self.tokenizer: Any = None
+
+    def __call__(self, sentences: list[str]) -> Any:
+        self.tokenizer = self.tokenizer or _tokenizer(self.name)
+        config = getattr(self.model.config, "text_config", self.model.config)
+        length = getattr(config, "max_position_embeddings", None)
+        # SigLIP was trained on sentences padded to the full length, the padding seen
+        siglip = "siglip" in getattr(self.model.config, "model_type", "")
+        padding, names = ("max_length", ("input_ids",)) if siglip else (True, ("input_ids", "attention_mask"))
+        tokens = self.tokenizer(sentences, padding=padding, truncation=True, max_length=length, return_tensors="pt")
+        device = next(self.model.parameters()).device
+        return self.model.get_text_features(**{name: tokens[name].to(device) for name in names})  # type: ignore[operator]
+
+
+def _tokenizer(name: str) -> Any:
+    transformers = require("transformers", extra="hf")
+    folder = Path(name)
+    if folder.is_dir() and not any((folder / file).exists() for file in TOKENIZERS):
+        # transformers would make one that knows no words
+        raise EncoderError(f"hf:{name}: no tokeniser in this folder, one of {', '.join(TOKENIZERS)}; save it there too")
+    try:
+        return transformers.AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise EncoderError(f"hf:{name}: its tokeniser cannot be loaded: {first_line(error)}") from error
+
+
+def _transform(processor: Any, crop: str | None) -> ImageTransform:
+    """The processor's resizing and normalisation, as ours."""
+    size, crop_size = dict(processor.size), dict(getattr(processor, "crop_size", None) or {})
+    cuts = bool(getattr(processor, "do_center_crop", False)) and crop_size
+    shortest = size.get("shortest_edge")
+    if cuts:
+        seen = (crop_size["height"], crop_size["width"])
+    elif "height" in size:
+        seen = (size["height"], size["width"])
+    elif shortest:
+        seen = (shortest, shortest)
+    else:
+        raise EncoderError(
+            f"the image processor's size {size} is not understood; wrap the model in relax.Encoder with transform="
+        )
+    normalised = getattr(processor, "do_normalize", True)
+    resample = getattr(processor, "resample", None)
+    return ImageTransform(
+        size=seen,
+        mean=tuple(processor.image_mean) if normalised else (0.0, 0.0, 0.0),
+        std=tuple(processor.image_std) if normalised else (1.0, 1.0, 1.0),
+        interpolation=Image.Resampling(int(resample)).name.lower() if resample is not None else "bilinear",
+        crop=crop,
+        resize=(shortest or size.get("height")) if cuts else None,
+    )

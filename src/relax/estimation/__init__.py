@@ -1,0 +1,1 @@
+"""Estimation: which masks to try, the loop that tries them, and what they say together."""

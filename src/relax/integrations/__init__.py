@@ -1,0 +1,1 @@
+"""The interfaces of other libraries: Captum, Quantus, pytorch-grad-cam."""

@@ -1,0 +1,131 @@
+"""Methods that change how a network's modules propagate back: guided backpropagation and DeepLIFT, by Captum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from relax.errors import ArgumentError
+from relax.estimation.maps import Maps
+from relax.methods.base import Problem
+from relax.methods.gradients import CRABBE, PER_INPUT, Gradient, attribute
+
+
+@dataclass(frozen=True)
+class GuidedBackprop(Gradient):
+    """Gradients that flow back only through positive gradients at ReLUs (Springenberg et al. 2015)."""
+
+    name = "guided-backprop"
+    summary = "Gradients that flow back only through positive gradients at ReLUs"
+    source = f"Springenberg et al., 2015; {CRABBE}"
+
+    def run(self, problem: Problem) -> Maps:
+        model = _module(problem, self.name)
+        with problem.session.alone(), _activations(model, nn.ReLU6, _CappedReLU):
+            if not any(isinstance(module, nn.ReLU) for module in model.modules()):
+                raise ArgumentError(
+                    f"method 'guided-backprop' needs an encoder with nn.ReLU modules, {problem.encoder.name!r} has "
+                    "none; saliency, smoothgrad and integrated-gradients work with any that has gradients"
+                )
+            gradient = attribute(problem, lambda captum, scorer, x: captum.GuidedBackprop(scorer).attribute(x))
+        return Maps(problem.modality.to_map(gradient).numpy(), measures={"importance": PER_INPUT}, signed=True)
+
+
+@dataclass(frozen=True)
+class DeepLift(Gradient):
+    """Differences of activations from those of the fill, propagated back (Shrikumar et al. 2017)."""
+
+    name = "deeplift"
+    summary = "Differences of activations from those of the fill, propagated back"
+    cost = "4 + 2 backwards"
+    source = f"Shrikumar et al., 2017; {CRABBE}"
+
+    def run(self, problem: Problem) -> Maps:
+        model = _module(problem, self.name)
+        baseline = problem.perturbed.background[None]
+
+        def propagate(captum: Any, scorer: Any, x: Tensor) -> Tensor:
+            found: Tensor = captum.DeepLift(scorer).attribute(x, baseline)
+            return found
+
+        with problem.session.alone():
+            _check_modules_used_once(problem, model)
+            with _activations(model, nn.ReLU6, _TwoReLUs):
+                return Maps(problem.modality.to_map(attribute(problem, propagate)).numpy(), signed=True)
+
+
+def _module(problem: Problem, method: str) -> nn.Module:
+    model = problem.encoder.model
+    if not isinstance(model, nn.Module):
+        raise ArgumentError(
+            f"method {method!r} needs an nn.Module, {problem.encoder.name!r} is a {type(model).__name__}; "
+            "saliency, smoothgrad and integrated-gradients work with any callable that has gradients"
+        )
+    return model
+
+
+class _CappedReLU(nn.ReLU):
+    """ReLU6 as a kind of ReLU, so that Captum's guided backpropagation sees it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).clamp_max(6.0)
+
+
+class _TwoReLUs(nn.Module):
+    """ReLU6 as ``6 − ReLU(6 − ReLU(x))``, in modules that Captum's DeepLIFT has a rule for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low, self.high = nn.ReLU(), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        capped: Tensor = 6.0 - self.high(6.0 - self.low(x))
+        return capped
+
+
+@contextmanager
+def _activations(model: nn.Module, old: type[nn.Module], new: Callable[[], nn.Module]) -> Iterator[None]:
+    """Replace every module of a kind, for as long as the context lasts; in-place activations work on copies."""
+    places = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent.named_children()
+        if type(child) is old
+    ]
+    in_place = [module for module in model.modules() if getattr(module, "inplace", False) is True]
+    try:
+        for parent, name, _ in places:
+            setattr(parent, name, new().eval())
+        for module in in_place:
+            module.inplace = False  # type: ignore[assignment]
+        yield
+    finally:
+        for module in in_place:
+            module.inplace = True  # type: ignore[assignment]
+        for parent, name, child in places:
+            setattr(parent, name, child)
+
+
+def _check_modules_used_once(problem: Problem, model: nn.Module) -> None:
+    """Raise if an activation module is called twice in a forward: DeepLIFT's rules need one input a module."""
+    calls: dict[nn.Module, int] = {}
+
+    def count(module: nn.Module, *_: Any) -> None:
+        calls[module] = calls.get(module, 0) + 1
+
+    kinds = (nn.ReLU, nn.ReLU6, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.MaxPool2d)
+    handles = [m.register_forward_pre_hook(count) for m in model.modules() if isinstance(m, kinds)]
+    try:
+        problem.session(problem.whole())
+    finally:
+        for handle in handles:
+            handle.remove()
+    if any(n > 1 for n in calls.values()):
+        raise ArgumentError(
+            f"method 'deeplift' needs each activation module to be used once, {problem.encoder.name!r} calls "
+            "some of them twice; integrated-gradients and gradient-shap answer the same question"
+        )

@@ -1,0 +1,221 @@
+"""What a modality is: a kind of input, read, taken apart, put together again and shown."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relax._support.registry import registry_of
+from relax.errors import InputError
+from relax.modalities import fills as fills_
+from relax.modalities import masks as masks_
+from relax.modalities.batches import Batch
+from relax.modalities.fills import Fill
+from relax.modalities.prepared import Prepared
+from relax.modalities.units import Masks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Shown(Protocol):
+    """What a modality needs to draw an explanation."""
+
+    importance: np.ndarray
+    uncertainty: np.ndarray | None
+    standard_error: np.ndarray | None
+    n_masks: int
+    reliability: float
+    score: float
+    presentation: Any
+    measures: dict[str, str]
+    signed: bool
+    neutral: float
+    settings: dict[str, Any]
+    inputs: dict[str, np.ndarray]
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Names of the units."""
+
+    @property
+    def effect(self) -> np.ndarray:
+        """Importance less its neutral value."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Masks of one size, for methods that go from coarse to fine.
+
+    Attributes:
+        masks: the recipe.
+        block_size: masks in a block, at most.
+        weight: of its map among those of other scales.
+    """
+
+    masks: Masks
+    block_size: int = 128
+    weight: float = 1.0
+
+
+Run = Callable[..., Any]
+"""``run(prepared, masks=None, fill=None, watch=())`` makes one Explanation."""
+
+
+class Modality(ABC):
+    """A kind of input that encoders take, with an encoder's own preprocessing.
+
+    Subclass it, say :meth:`prepare` and :meth:`show`, and register it by ``relax.register("modality", NAME, CLASS)``; the
+    encoder names it: ``relax.Encoder(model, modality=NAME)``.
+
+    Args:
+        transform: the encoder's preprocessing, as given to :class:`relax.Encoder`.
+        patch: side of the encoder's patches in elements of the input, where it has patches.
+
+    Attributes:
+        name: what users call it.
+        method: the method by which its inputs are explained unless another is asked for.
+    """
+
+    name: ClassVar[str]
+    method: ClassVar[str] = "relax"
+    default_masks: ClassVar[str] = "grid"
+
+    def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
+        self.transform = transform
+        self.patch = patch
+
+    @abstractmethod
+    def prepare(self, source: Any) -> Prepared:
+        """One input as the encoder sees it.
+
+        Raises:
+            InputError: the source cannot be read, or is nothing of this kind.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def show(explanation: Shown) -> Figure:
+        """An explanation as a picture that can be read without its maker."""
+
+    def split(self, inputs: Any) -> list[Any] | None:
+        """The single inputs where several are given at once; ``None`` for a single one. Here lists and tuples."""
+        return list(inputs) if isinstance(inputs, (list, tuple)) else None
+
+    def files_in(self, folder: Path) -> list[Path]:
+        """The inputs of this kind directly in a folder, sorted; here none are known."""
+        raise InputError(f"{folder}: expected an input, got a folder")
+
+    def files_below(self, folder: Path) -> list[Path]:
+        """The inputs of this kind in a folder and in those in it, sorted; here none are known."""
+        raise InputError(f"{folder}: expected an input, got a folder")
+
+    def collate(self, inputs: Sequence[Prepared]) -> Batch:
+        """Whole inputs as one batch that shares no memory with them; here tensors are stacked.
+
+        Raises:
+            InputError: they are of different shapes.
+        """
+        names = list(inputs[0].inputs)
+        if not all(isinstance(one.inputs[name], Tensor) for one in inputs for name in names):
+            return [one.inputs[names[0]] for one in inputs]
+        for name in names:
+            found = {tuple(one.inputs[name].shape) for one in inputs}
+            if len(found) > 1:
+                raise InputError(f"expected inputs of one shape, got {sorted(found)}")
+        stacked = {name: torch.stack([one.inputs[name] for one in inputs]) for name in names}
+        return stacked if len(names) > 1 else stacked[names[0]]
+
+    def call(self, model: Callable[..., Any], batch: Batch) -> Any:
+        """The model's output for a batch; here named tensors are keyword arguments."""
+        return model(**batch) if isinstance(batch, Mapping) else model(batch)
+
+    def masks(self, recipe: Any) -> Masks:
+        """Masks from what a user gives: ``None`` for the modality's own, a name, or Masks.
+
+        Raises:
+            ArgumentError: no such masks, or not for this kind of input.
+        """
+        return masks_.ensure(self.default_masks if recipe is None else recipe, self.patch)
+
+    def fill(self, fill: Any) -> Fill:
+        """A fill from what a user gives: ``None`` for the default, a name, a Fill or another input.
+
+        Raises:
+            ArgumentError: no such fill, or not for this kind of input.
+        """
+        return fills_.ensure("mean" if fill is None else fill)
+
+    def scales(self, prepared: Prepared, masks: Sequence[Masks] | None = None) -> tuple[Scale, ...]:
+        """Masks from coarse to fine for an input, for methods that take several sizes.
+
+        Args:
+            prepared: the input.
+            masks: kinds that were asked for; ``None`` for the modality's own.
+        """
+        return tuple(Scale(one) for one in masks or (self.masks(None),))
+
+    @property
+    def normalises(self) -> bool:
+        """Whether zero is known to be the mean of the data in the encoder's input space."""
+        return False
+
+    def to_map(self, attribution: Tensor) -> Tensor:
+        """One value an element of the input tensor to one value an element of a map; here they are the same."""
+        return attribution
+
+    def explain(self, run: Run, prepared: Prepared, views: str) -> Any:
+        """The explanation of one input; a modality made of others may run several times and put results together.
+
+        Args:
+            run: one run over the input.
+            prepared: the input.
+            views: how several views are masked; of no meaning here.
+        """
+        return run(prepared)
+
+    def for_inputs(self, inputs: Any) -> Modality:
+        """The modality of these inputs: a mapping, or a list of them, is an object of several views."""
+        first = inputs[0] if isinstance(inputs, list) and inputs else inputs
+        if not isinstance(first, Mapping):
+            return self
+        views: Modality = _views()(self.transform, patch=self.patch)
+        return views
+
+    @staticmethod
+    def at_presentation(values: np.ndarray, source: Mapping[str, Any]) -> np.ndarray:
+        """A map in the geometry of what a person is shown; here they are the same.
+
+        Args:
+            values: the map.
+            source: provenance of the input.
+        """
+        return np.asarray(values, dtype=np.float32)
+
+    @staticmethod
+    def described(prepared: Prepared) -> dict[str, Any]:
+        """JSON-able provenance of an input, with a checksum where it has something to be recognised by."""
+        return prepared.source
+
+    @staticmethod
+    def kept(presentation: Any) -> Any:
+        """What of a presentation is kept with an explanation: an array, a string or ``None``; here nothing."""
+        return presentation if isinstance(presentation, (str, np.ndarray)) else None
+
+    def settings(self) -> dict[str, Any]:
+        """JSON-able description of the preprocessing."""
+        if self.transform is None:
+            return {}
+        described = getattr(self.transform, "settings", None)
+        return {"transform": described() if callable(described) else repr(self.transform)}
+
+
+def _views() -> Any:
+    return registry_of("modality")["views"]

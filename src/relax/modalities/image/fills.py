@@ -1,0 +1,83 @@
+"""Fills of pictures: a colour, the picture blurred, noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageColor
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from relax.errors import ArgumentError
+from relax.modalities.fills import Background, like
+
+
+@dataclass(frozen=True)
+class Solid(Background):
+    """One colour (``black``, ``#808080``, ...), put through the encoder's own preprocessing.
+
+    Args:
+        color: ``(r, g, b)`` in 0-255, or a name or hexadecimal code that Pillow knows: ``"white"``, ``"#808080"``.
+    """
+
+    color: str | tuple[int, int, int] = "black"
+
+    def __post_init__(self) -> None:
+        try:
+            rgb = ImageColor.getrgb(self.color)[:3] if isinstance(self.color, str) else tuple(self.color)
+        except ValueError as error:
+            raise ArgumentError(f"expected a colour, got {self.color!r}: {error}") from error
+        if len(rgb) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in rgb):
+            raise ArgumentError(f"expected a colour as three integers in 0-255, got {self.color!r}")
+        object.__setattr__(self, "color", rgb)
+
+    def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
+        if by is None:
+            raise ArgumentError("a colour as fill needs the encoder that prepares it; bind() the fill with by=")
+        height, width = tensor.shape[-2:]
+        solid = by.prepare(Image.new("RGB", (width, height), self.color)).tensor
+        return like(solid, tensor, f"a {self.color} picture")
+
+    def settings(self) -> dict[str, Any]:
+        return {"name": "solid", "color": list(self.color)}
+
+
+@dataclass(frozen=True)
+class Blur(Background):
+    """The input itself, blurred by a Gaussian.
+
+    Args:
+        sigma: standard deviation in pixels of the encoder's input; by default a twentieth of its shorter side.
+    """
+
+    sigma: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.sigma is not None and not self.sigma > 0:
+            raise ArgumentError(f"expected `sigma` to be positive, got {self.sigma!r}")
+
+    def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
+        sigma = self.sigma if self.sigma is not None else min(tensor.shape[-2:]) / 20
+        spread = (0,) * (tensor.ndim - 2) + (sigma, sigma)
+        blurred = gaussian_filter(tensor.float().cpu().numpy(), spread, mode="nearest")
+        return torch.from_numpy(blurred).to(tensor)
+
+    def settings(self) -> dict[str, Any]:
+        return {"name": "blur", "sigma": self.sigma}
+
+
+@dataclass(frozen=True)
+class Noise(Background):
+    """Gaussian noise with the input's own mean and standard deviation in each channel; one draw an input."""
+
+    def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
+        noise = np.random.default_rng([seed, 0x6E6F]).standard_normal(tuple(tensor.shape))
+        mean = tensor.mean((-2, -1), keepdim=True)
+        std = tensor.std((-2, -1), keepdim=True)
+        return mean + std * torch.from_numpy(noise).to(tensor)
+
+    def settings(self) -> dict[str, Any]:
+        return {"name": "noise"}

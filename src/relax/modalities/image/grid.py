@@ -1,0 +1,90 @@
+"""Masks on a rectangular grid of cells, in RISE's geometry or in that of the authors' package."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from relax.errors import ArgumentError
+from relax.modalities.image.separable import SeparableUnits
+from relax.modalities.prepared import Prepared, tensor_of
+from relax.modalities.units import Masks, check_keep
+
+OFFSETS = ("cell", "relax-xai", "none")
+
+
+@dataclass(frozen=True)
+class GridMasks(Masks):
+    """Random grids of kept and removed cells, upsampled bilinearly (RISE, Petsiuk et al., BMVC 2018).
+
+    Args:
+        cells: cells along each side, or ``(rows, columns)``.
+        keep: probability that a cell is kept, in (0, 1).
+        offsets: where the grid may lie.
+
+            * ``"cell"`` (RISE): ``cells`` bits are upsampled to ``(cells + 1) * ceil(size / cells)`` pixels
+              and cropped at an offset of 0 to one cell less a pixel. Any image size will do.
+            * ``"relax-xai"``: the range of the authors' package (relax-xai 0.0.5): bits are upsampled to the
+              image, padded by reflection and shifted by 0 to ``cells - 1`` *pixels*.
+            * ``"none"``: bits are upsampled to the image and stay there.
+
+    Example:
+        >>> import torch, relax
+        >>> units = relax.GridMasks(cells=7).over(torch.zeros(3, 224, 224))
+        >>> units.n_units, units.placements, units.shape
+        (49, (32, 32), (224, 224))
+    """
+
+    cells: int | tuple[int, int] = 7
+    keep: float = 0.5
+    offsets: str = "cell"
+
+    def __post_init__(self) -> None:
+        pair = isinstance(self.cells, (tuple, list))
+        sides = tuple(self.cells) if pair else (self.cells, self.cells)  # type: ignore[arg-type]
+        if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
+            raise ArgumentError(f"expected `cells` to be a positive integer or (rows, columns), got {self.cells!r}")
+        check_keep(self.keep)
+        if self.offsets not in OFFSETS:
+            raise ArgumentError(f"expected `offsets` to be one of {', '.join(OFFSETS)}, got {self.offsets!r}")
+        if self.offsets == "relax-xai" and sides[0] != sides[1]:
+            raise ArgumentError(f"offsets='relax-xai' needs a square grid, got cells={self.cells!r}")
+
+    def over(self, prepared: Prepared | Tensor) -> SeparableUnits:
+        rows, columns = (self.cells, self.cells) if isinstance(self.cells, int) else self.cells
+        tensor = tensor_of(prepared)
+        height, width = tensor.shape[-2:]
+        axes = [self._axis(cells, size) for cells, size in ((rows, height), (columns, width))]
+        return SeparableUnits(*(axis.to(tensor.device) for axis in axes))
+
+    def _axis(self, cells: int, size: int) -> Tensor:
+        """``(placements, size, cells)`` interpolation weights along one axis."""
+        if cells > size:
+            raise ArgumentError(f"a grid of {cells} cells does not fit in {size} pixels; use fewer cells")
+        if self.offsets == "none":
+            return _upsampling(cells, size)[None]
+        if self.offsets == "cell":
+            cell = math.ceil(size / cells)
+            wide, n_offsets = _upsampling(cells, (cells + 1) * cell), cell
+        else:
+            pad = cells // 2
+            if pad >= size:
+                raise ArgumentError(f"offsets='relax-xai' with {cells} cells needs more than {pad} pixels, got {size}")
+            wide = F.pad(_upsampling(cells, size).T[None], (pad, pad), mode="reflect")[0].T
+            n_offsets = cells
+        return torch.stack([wide[offset : offset + size] for offset in range(n_offsets)])
+
+    def settings(self) -> dict[str, Any]:
+        cells = self.cells if isinstance(self.cells, int) else list(self.cells)
+        return {"name": "grid", "cells": cells, "keep": self.keep, "offsets": self.offsets}
+
+
+def _upsampling(cells: int, size: int) -> Tensor:
+    """``(size, cells)`` matrix of bilinear upsampling along one axis."""
+    basis = torch.eye(cells, dtype=torch.float32)[None]
+    return F.interpolate(basis, size=size, mode="linear", align_corners=False)[0].T

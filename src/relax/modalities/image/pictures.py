@@ -1,0 +1,169 @@
+"""Pictures: from a file or an array to an upright RGB image, or a one-line error that says why not."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from relax.errors import InputError, RelaxWarning
+
+MAX_PIXELS = 100_000_000
+"""Pictures with more pixels than this are refused before they are decoded."""
+
+THUMBNAIL = 1024
+"""Longest side in pixels of the picture that is kept with an explanation."""
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+"""File name endings that count as pictures when a folder is given."""
+
+
+def open_picture(path: str | PathLike[str]) -> Image.Image:
+    """Read a file as an upright RGB picture.
+
+    The first frame of an animation, an alpha channel composited on white and 16-bit values scaled to 8 bits
+    are each reported by a :class:`RelaxWarning`.
+
+    Raises:
+        InputError: the file is missing, empty, damaged, no picture, or has more than ``MAX_PIXELS`` pixels.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: expected a picture, got a folder")
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: the file is empty")
+        with warnings.catch_warnings():
+            # our own limit below is stated and lower than the one that Pillow turns into an error
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                _check_size(image.size, str(path))
+                image.load()
+                return upright_rgb(image, str(path))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not a picture in a format that Pillow {PIL.__version__} reads") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{path}: the picture has more than {MAX_PIXELS:,} pixels; make it smaller first") from None
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow's decoders raise on damaged files
+        if isinstance(error, InputError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{path}: cannot be read as a picture: {reason}") from error
+
+
+def upright_rgb(image: Image.Image, name: str = "picture") -> Image.Image:
+    """Any Pillow image as an upright one in RGB, with a warning where something is lost.
+
+    Args:
+        image: in any mode; of an animation, the current frame.
+        name: what to call it in messages.
+    """
+    _check_size(image.size, name)
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        _warn(f"{name}: has {frames} frames; the first is used")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        return _scaled_to_8_bits(image, name)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        if np.asarray(rgba.getchannel("A")).min() < 255:
+            _warn(f"{name}: has transparent parts; they are composited on white")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def from_array(array: np.ndarray, name: str = "array") -> Image.Image:
+    """A numpy array as a picture.
+
+    Args:
+        array: ``(H, W)`` or ``(H, W, C)`` with 1, 3 or 4 channels, uint8, or float in [0, 1].
+        name: what to call it in messages.
+    """
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise InputError(f"{name}: expected a picture of shape (H, W, 3), (H, W, 4) or (H, W), got {array.shape}")
+    if 0 in array.shape:
+        raise InputError(f"{name}: expected a picture, got an empty array of shape {array.shape}")
+    if array.dtype != np.uint8:
+        if not np.issubdtype(array.dtype, np.floating):
+            raise InputError(f"{name}: expected uint8 or float in [0, 1], got {array.dtype}")
+        if not np.isfinite(array).all():
+            raise InputError(f"{name}: has NaN or infinite values")
+        low, high = float(array.min()), float(array.max())
+        if low < 0 or high > 1:
+            raise InputError(f"{name}: expected floats in [0, 1], got values from {low:.4g} to {high:.4g}")
+        array = np.round(array * 255).astype(np.uint8)
+    return upright_rgb(Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array), name)
+
+
+def fingerprint(image: Image.Image) -> str:
+    """SHA-256 of the pixels and the size, to tell whether two explanations are of the same picture."""
+    return hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, by their file names' endings, sorted."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def describe(source: Any) -> str:
+    """A short name for an input, for messages and provenance."""
+    if isinstance(source, (str, PathLike)):
+        return str(fspath(source))
+    if isinstance(source, Image.Image):
+        return getattr(source, "filename", "") or "PIL image"
+    return "array" if isinstance(source, np.ndarray) else "tensor"
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise InputError(f"{name}: expected a picture, got one of {width}x{height} pixels")
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            f"{name}: {width}x{height} is more than the limit of {MAX_PIXELS:,} pixels; make the picture smaller first"
+        )
+
+
+def _scaled_to_8_bits(image: Image.Image, name: str) -> Image.Image:
+    values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(f"{name}: has NaN or infinite values")
+    if image.mode.startswith("I"):
+        full, what = 65535.0, "16-bit values"
+    else:
+        full, what = 1.0, "float values"
+    if values.min() < 0 or values.max() > full:
+        raise InputError(f"{name}: expected {what} in 0-{full:g}, got {values.min():g} to {values.max():g}")
+    _warn(f"{name}: {what} are scaled to 8 bits")
+    return Image.fromarray(np.round(values * (255 / full)).astype(np.uint8)).convert("RGB")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RelaxWarning, stacklevel=4)
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """The pictures in a folder and in those in it, by their endings, as absolute paths, sorted."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: {'expected a folder, got a file' if folder.exists() else 'no such folder'}")
+    found = (path.resolve() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(set(found))  # links to one file are one picture
+
+
+def thumbnail(picture: Image.Image | None) -> np.ndarray | None:
+    """``(h, w, 3)`` uint8, at most ``THUMBNAIL`` pixels on the longest side; ``None`` stays ``None``."""
+    if picture is None:
+        return None
+    small = picture.copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    return np.asarray(small)

@@ -1,0 +1,47 @@
+"""Units whose mask is a product of interpolations along rows and columns: ``M = Ay g Axᵀ``."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from relax.modalities.units import Block, Units
+
+
+class SeparableUnits(Units):
+    """A grid of bits ``g`` spread over an image by one matrix per axis and placement.
+
+    Args:
+        rows: ``(Ky, H, cells_y)``: for each vertical placement, the weight of each grid row in each pixel row.
+        columns: ``(Kx, W, cells_x)``: the same for columns. Weights are in [0, 1] and sum to one over cells.
+
+    The adjoint needs no mask: scores are added up per bit (and per placement, where they differ), and the
+    sums are spread over the image once, ``sum_n s_n M_n = Ay (sum_n s_n g_n) Axᵀ``.
+    """
+
+    def __init__(self, rows: Tensor, columns: Tensor) -> None:
+        self._rows, self._columns = rows.float(), columns.float()
+        self.shape = (rows.shape[1], columns.shape[1])
+        self.grid = (rows.shape[2], columns.shape[2])
+        self.n_units = self.grid[0] * self.grid[1]
+        self.placements = (rows.shape[0], columns.shape[0])
+
+    def masks(self, block: Block) -> Tensor:
+        grid = block.bits.view(-1, *self.grid)
+        y, x = block.placements.T
+        return self._rows[y] @ grid @ self._columns[x].transpose(1, 2)
+
+    def pull_back(self, weights: Tensor, block: Block) -> Tensor:
+        bits = block.bits.double()
+        y, x = block.placements.T
+        if block.placements.shape[0] == 1:
+            sums = (weights @ bits).view(-1, *self.grid)
+            return self._rows[y[0]].double() @ sums @ self._columns[x[0]].double().T
+        # one cell of the table per placement and bit: the sums of all placements are spread by one product
+        (n_y, n_x), (cells_y, cells_x) = self.placements, self.grid
+        table = weights.new_zeros(weights.shape[0], n_y * n_x, self.n_units)
+        table.index_add_(1, y * n_x + x, weights[:, :, None] * bits)
+        table = table.view(-1, n_y, n_x, cells_y, cells_x).transpose(2, 3).reshape(-1, n_y * cells_y, n_x * cells_x)
+        rows = self._rows.double().transpose(0, 1).reshape(self.shape[0], -1)
+        columns = self._columns.double().transpose(0, 1).reshape(self.shape[1], -1)
+        return torch.matmul(torch.matmul(rows, table), columns.T)

@@ -1,0 +1,83 @@
+"""Kinds of masks, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from relax._support.registry import Registry
+from relax.errors import ArgumentError
+from relax.modalities.image.grid import GridMasks
+from relax.modalities.image.multiscale import MultiScaleMasks
+from relax.modalities.image.patches import PatchMasks
+from relax.modalities.image.superpixels import SuperpixelMasks
+from relax.modalities.units import Block, LabelUnits, Masks, Units
+from relax.modalities.vector.columns import ColumnMasks
+
+MASKS: Registry[type[Masks]] = Registry(
+    "kind of masks",
+    {
+        "grid": "relax.modalities.image.grid:GridMasks",
+        "patches": "relax.modalities.image.patches:PatchMasks",
+        "superpixels": "relax.modalities.image.superpixels:SuperpixelMasks",
+        "multiscale": "relax.modalities.image.multiscale:MultiScaleMasks",
+        "columns": "relax.modalities.vector.columns:ColumnMasks",
+        "views": "relax.multiview.masks:ViewMasks",
+    },
+    group="relax.masks",
+)
+
+
+def create(name: str, **options: Any) -> Masks:
+    """Masks by name, with their options: ``create("grid", cells=14)``.
+
+    Raises:
+        UnknownNameError: no such kind.
+        ArgumentError: the kind does not take these options.
+    """
+    kind = MASKS[name]
+    if isinstance(options.get("cells"), list):
+        options["cells"] = tuple(options["cells"])
+    try:
+        return kind(**options)
+    except TypeError as error:
+        raise ArgumentError(f"masks {name!r} do not take these options: {error}") from error
+
+
+def ensure(masks: Masks | str, patch: int | None = None) -> Masks:
+    """Masks from a name or from masks; ``"patches"`` are those of an encoder with patches of that side.
+
+    Raises:
+        UnknownNameError: no such kind.
+        ArgumentError: neither a name nor masks, or patches of an encoder that has none.
+    """
+    if isinstance(masks, Masks):
+        return masks
+    if masks == "patches":
+        return create("patches", patch=patch_size(patch))
+    if isinstance(masks, str):
+        return create(masks)
+    raise ArgumentError(f"expected `masks` to be Masks or one of {', '.join(MASKS)}, got {type(masks).__name__}")
+
+
+def patch_size(patch: int | None) -> int:
+    """The side of an encoder's patches, or an error that says what to do where it is not known."""
+    if patch is None:
+        raise ArgumentError("the encoder has no known patch size; give masks=relax.PatchMasks(patch=...)")
+    return patch
+
+
+__all__ = [
+    "MASKS",
+    "Block",
+    "ColumnMasks",
+    "GridMasks",
+    "LabelUnits",
+    "Masks",
+    "MultiScaleMasks",
+    "PatchMasks",
+    "SuperpixelMasks",
+    "Units",
+    "create",
+    "ensure",
+    "patch_size",
+]

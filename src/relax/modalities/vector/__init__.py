@@ -1,0 +1,1 @@
+"""Vectors: reading, units, showing."""

@@ -1,0 +1,80 @@
+"""Vectors: features of a table, bands of a spectrum, the columns of any model-ready 1-D tensor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relax.errors import ArgumentError, InputError
+from relax.modalities.base import Modality, Shown
+from relax.modalities.fills import Fill
+from relax.modalities.image.grid import GridMasks
+from relax.modalities.prepared import Prepared
+from relax.modalities.units import Masks
+from relax.modalities.vector.columns import ColumnMasks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+OF_PICTURES = ("solid", "blur", "noise", "drop")
+"""Fills that a vector does not have."""
+
+
+class Vector(Modality):
+    """Vectors ``(D,)``: tensors, arrays or lists of numbers; columns are the units.
+
+    The ``"mean"`` is zero: scale the columns to mean 0.
+    """
+
+    name = "vector"
+    default_masks = "columns"
+
+    def prepare(self, source: Any) -> Prepared:
+        if isinstance(source, Prepared):
+            return source
+        try:
+            tensor = torch.as_tensor(source if self.transform is None else self.transform(source)).detach()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"expected a vector of numbers, got {type(source).__name__}") from error
+        if tensor.ndim != 1 or not len(tensor):
+            raise InputError(f"expected a vector of shape (D,), got {tuple(tensor.shape)}")
+        tensor = tensor.float()
+        if not torch.isfinite(tensor).all():
+            raise InputError("the vector has NaN or infinite values")
+        return Prepared({"vector": tensor}, source={"source": "tensor"})
+
+    def split(self, inputs: Any) -> list[Any] | None:
+        """The rows of an ``(N, D)`` tensor or array, or a list of vectors; a list of numbers is one vector."""
+        if isinstance(inputs, (Tensor, np.ndarray)):
+            return list(inputs) if inputs.ndim == 2 else None
+        if isinstance(inputs, (list, tuple)) and inputs and np.ndim(inputs[0]) == 0:
+            return None
+        return super().split(inputs)
+
+    def masks(self, recipe: Any) -> Masks:
+        """Columns; a grid means columns too."""
+        masks = super().masks(recipe)
+        if isinstance(masks, GridMasks):
+            return ColumnMasks(keep=masks.keep)
+        if masks.settings().get("name") in ("patches", "superpixels", "multiscale"):
+            raise ArgumentError(
+                f"the input is a vector, which masks {masks.settings()['name']!r} do not fit; use 'columns'"
+            )
+        return masks
+
+    def fill(self, fill: Any) -> Fill:
+        made = super().fill(fill)
+        if made.settings().get("name") in OF_PICTURES:
+            raise ArgumentError(
+                f"the input is a vector, which fill {made.settings()['name']!r} does not fit; use 'mean' (zero)"
+            )
+        return made
+
+    @staticmethod
+    def show(explanation: Shown) -> Figure:
+        from relax.modalities.vector.showing import plot_vector
+
+        return plot_vector(explanation)

@@ -1,0 +1,39 @@
+"""The picture of an explanation of a vector: bars for its columns."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from relax.modalities.base import Shown
+from relax.modalities.showing import title_of
+
+LABELLED = 40
+"""Columns up to which each has its number."""
+
+
+def plot_vector(explanation: Shown) -> Figure:
+    """Values of the columns above, and below what each does to the score, with its standard error.
+
+    Bars start at the neutral value: upward, showing the column raises the score; downward, it lowers it.
+    """
+    (values,) = explanation.inputs.values()
+    effect = explanation.effect
+    columns = np.arange(len(values))
+    figure = Figure(figsize=(min(4 + 0.2 * len(values), 16), 5.2), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.bar(columns, values, color="0.6")
+    above.set_ylabel("value")
+    above.set_title("input", fontsize=10)
+    colors = np.where(effect >= 0, "#b2182b", "#2166ac").tolist()
+    below.bar(columns, effect, color=colors, yerr=explanation.standard_error, ecolor="0.2", capsize=2)
+    below.axhline(0, color="0.2", linewidth=0.8)
+    below.set_ylabel(f"change of the\n{explanation.measures['importance']}", fontsize=8)
+    below.set_title("importance less its neutral value; lines: standard error", fontsize=10)
+    below.set_xlabel("column")
+    if len(values) <= LABELLED:
+        below.set_xticks(columns)
+    figure.suptitle(title_of(explanation), fontsize=10)
+    return figure

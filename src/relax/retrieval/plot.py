@@ -1,0 +1,158 @@
+"""The picture of a match: both inputs, their maps on one scale, and which region answers which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from relax._support.figures import literal
+from relax.explanation import Explanation
+from relax.modalities import Prepared
+from relax.modalities.image.pictures import thumbnail
+from relax.modalities.image.showing import WIDTH, bare, outline, picture_of, sized
+from relax.retrieval.interactions import CLEAR, Interactions
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PANEL = 3.0
+REGIONS = 3
+
+
+def plot_match(a: Explanation, b: Explanation, similarity: float, interactions: Interactions | None) -> Figure:
+    """First row: both inputs and what each part of them does for the similarity, around a neutral zero.
+
+    Further rows: a strong region of the first input (box), and the interaction of every region of the second with it;
+    the box on the second is the one that answers most. Interactions within two standard errors have no colour, and a
+    region that nothing answers beyond them has no box. All interaction maps share one scale.
+
+    Args:
+        a: of the first input against the second.
+        b: of the second against the first.
+        similarity: of their representations.
+        interactions: of their regions; ``None`` leaves the further rows out.
+    """
+    answers = [] if interactions is None else interactions.answers(a.effect, REGIONS)
+    rows = 1 + (1 if answers else 0)
+    figure = Figure(figsize=(4 * PANEL + 1.2, rows * (PANEL + 0.45) + 0.4), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(rows, 4)
+    places = [figure.add_subplot(grid[0, column]) for column in range(4)]
+    _pair(figure, places, a, b)
+    if interactions is not None:
+        _regions(figure.add_subfigure(grid[1, :]), a, b, interactions, answers)
+    names = f"{_name(a) or 'a'} and {_name(b) or 'b'}"
+    figure.suptitle(literal(f"{names}   ·   {a.measures['importance']} {similarity:.3f}"), fontsize=10)
+    return figure
+
+
+def plot_difference(e: Explanation, a: Prepared, b: Prepared, similarity: float, found: bool) -> Figure:
+    """Both pictures, a line around the part that makes them least alike, and the map that says so, on one scale.
+
+    Args:
+        e: of the cosine of the two, by masks that are laid over both.
+        a: the first, as the encoder sees it.
+        b: the second.
+        similarity: of their representations.
+        found: whether any part clearly makes them less alike.
+    """
+    pictures = [
+        picture_of(replace(e, inputs={"image": side.tensor.cpu().numpy()}, presentation=thumbnail(side.presentation)))
+        for side in (a, b)
+    ]
+    effect = sized(e, "importance", pictures[0].shape) - e.neutral
+    peak = float(np.nanmax(np.abs(effect))) or 1.0
+    figure = Figure(figsize=(3 * PANEL + 1.6, PANEL + 0.9), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 3)
+    for place, name, side, picture in zip(axes, "ab", (a, b), pictures, strict=False):
+        place.imshow(picture, extent=(0, effect.shape[1], effect.shape[0], 0))
+        if found:
+            outline(place, -effect)
+        source = Path(str(side.source["source"])).name
+        place.set_title(literal(f"{name}: {source}"), fontsize=9)
+        note = "line: the 20 % that differ most" if found else "no part is found that tells them apart"
+        place.set_xlabel(note, fontsize=8)
+    image = axes[2].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
+    axes[2].set_title("what tells them apart is blue", fontsize=9)
+    axes[2].set_xlabel("blue: showing it in both makes them less alike, red: more", fontsize=8)
+    for place in axes:
+        bare(place)
+    bar = figure.colorbar(image, ax=axes[2], fraction=0.046, pad=0.02)
+    bar.set_label(fill("change of the cosine similarity", WIDTH), fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    figure.suptitle(f"cosine similarity {similarity:.3f}   ·   {e.n_masks} masks on both", fontsize=10)
+    return figure
+
+
+def _pair(figure: Figure, places: list[Axes], a: Explanation, b: Explanation) -> None:
+    shown = []
+    for e in (a, b):
+        picture = picture_of(e)
+        shown.append((e, picture, sized(e, "importance", picture.shape) - e.neutral))
+    peak = max(float(np.nanmax(np.abs(effect))) for _, _, effect in shown) or 1.0
+    for column, (e, picture, effect) in enumerate(shown):
+        name = "ab"[column]
+        places[2 * column].imshow(picture)
+        outline(places[2 * column], effect)
+        places[2 * column].set_title(literal(f"{name}: {_name(e)}" if _name(e) else name), fontsize=9)
+        places[2 * column].set_xlabel("line: the 20 % that match most", fontsize=8)
+        image = places[2 * column + 1].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
+        places[2 * column + 1].set_title(f"what in {name} matches {'ba'[column]}", fontsize=9)
+        places[2 * column + 1].set_xlabel("red: makes them more alike, blue: less", fontsize=8)
+    for place in places:
+        bare(place)
+    bar = figure.colorbar(image, ax=places[3], fraction=0.046, pad=0.02)
+    bar.set_label(fill(f"change of the {a.measures['importance']}", WIDTH), fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+
+
+def _regions(figure: Any, a: Explanation, b: Explanation, found: Interactions, answers: list[dict[str, Any]]) -> None:
+    maps = [found.map_of(row["cell"], CLEAR) for row in answers]
+    peak = max(float(np.nanmax(np.abs(found.map_of(row["cell"])))) for row in answers) or 1.0
+    axes = figure.subplots(1, 1 + len(answers))
+    picture_a, picture_b = picture_of(a), picture_of(b)
+    axes[0].imshow(picture_a)
+    axes[0].set_title("regions of a", fontsize=9)
+    for number, (row, values, place) in enumerate(zip(answers, maps, axes[1:], strict=True), start=1):
+        color = f"C{number}"
+        _box(axes[0], picture_a.shape, row["cell"], found.cells, color, str(number))
+        height, width = picture_b.shape[:2]
+        place.imshow(picture_b, alpha=0.45)
+        image = place.imshow(
+            values, cmap="RdBu_r", vmin=-peak, vmax=peak, extent=(0, width, height, 0), alpha=0.6, aspect="auto"
+        )
+        place.set_aspect("equal")
+        clear = row["interaction"] >= CLEAR * row["standard_error"]
+        if clear:
+            _box(place, picture_b.shape, row["answer"], found.cells, color, str(number))
+        place.set_title(f"{'what' if clear else 'nothing clear'} in b answers region {number}", fontsize=9)
+        place.set_xlabel(f"{row['interaction']:.2g} ± {row['standard_error']:.1g} (standard error)", fontsize=8)
+    for place in axes:
+        bare(place)
+    bar = figure.colorbar(image, ax=axes[-1], fraction=0.046, pad=0.02)
+    bar.set_label(f"interaction (blank: within {CLEAR:.0f} standard errors)", fontsize=7)
+    bar.ax.tick_params(labelsize=7)
+
+
+def _box(axes: Axes, shape: tuple[int, ...], cell: tuple[int, int], cells: int, color: str, label: str) -> None:
+    high, wide = shape[0] / cells, shape[1] / cells
+    corner = (cell[1] * wide, cell[0] * high)
+    axes.add_patch(Rectangle(corner, wide, high, fill=False, edgecolor=color, linewidth=2.5))
+    middle = (corner[0] + wide / 2, corner[1] + high / 2)
+    text = axes.text(*middle, label, color=color, weight="bold", ha="center", va="center")
+    text.set_path_effects([withStroke(linewidth=3, foreground="white")])
+
+
+def _name(e: Explanation) -> str:
+    """Of the file, where there is one."""
+    source = str(e.settings["input"]["source"])
+    return "" if source in ("tensor", "array", "PIL image") else Path(source).name

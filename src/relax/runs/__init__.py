@@ -1,0 +1,1 @@
+"""Runs: many inputs to files in a folder."""

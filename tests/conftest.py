@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -10,6 +11,11 @@ from torch import Tensor, nn
 
 import relax
 from relax.datasets.cache import FASHION_MNIST, STAMPS, Package, find
+from relax.estimation.designs import DESIGNS
+from relax.estimation.stopping import FixedNumber
+from relax.methods import Problem
+from relax.references import Vectors
+from relax.references.similarity import SIMILARITIES
 
 
 class TinyEncoder(nn.Module):
@@ -71,3 +77,22 @@ def _needs(package: Package) -> None:
     except relax.InputError as error:
         warnings.warn(f"tests are skipped: {error}", stacklevel=1)
         pytest.skip(str(error))
+
+
+@contextmanager
+def problem_of(model, image: Tensor, n_masks: int, *, fills=("mean",), masks=None, design=None, seed: int = 0):
+    """An input as methods are given it, with the cosine similarity to itself."""
+    encoder = relax.Encoder(model)
+    with encoder.session(precision="float32") as session:
+        reference = Vectors(session.encode(image[None].clone()), SIMILARITIES["cosine"])
+        yield Problem(
+            encoder=encoder,
+            session=session,
+            prepared=encoder.prepare(image),
+            reference=reference,
+            design=design or DESIGNS["foldover"],
+            stopping=FixedNumber(n_masks),
+            seed=seed,
+            masks=masks,
+            fills=tuple(relax.fills.ensure(fill) for fill in fills),
+        )

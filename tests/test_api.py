@@ -156,13 +156,15 @@ def test_fills_show_where_a_mask_removes(lite0, fill):
 
 
 def test_a_masked_input_is_the_blend_of_input_and_fill(image):
-    from relax.estimation.loop import Masked
-
     background = torch.rand_like(image)
-    masked = Masked(image, background, GridMasks(5))
-    block = DESIGNS["independent"].block(0, masked.units, 0.5, 0)[:6]
-    masks = masked.units.masks(block)[:, None]
-    torch.testing.assert_close(masked(block), image * masks + background * (1 - masks))
+    units = GridMasks(5).over(image)
+    block = DESIGNS["independent"].block(0, units, 0.5, 0)[:6]
+    masks = units.masks(block)[:, None]
+    prepared = relax.Prepared({"image": image})
+    found = (
+        relax.fills.ensure(background).bind(prepared, relax.Encoder(torch.nn.Identity())).apply(prepared, units, block)
+    )
+    torch.testing.assert_close(found, image * masks + background * (1 - masks))
 
 
 def test_another_picture_as_fill(tiny, image):
@@ -270,15 +272,15 @@ def test_an_encoder_of_another_input_size_says_so(image):
         ({"max_masks": 0}, "`max_masks`"),
         ({"reliability": 1.0}, "`reliability` between 0 and 1"),
         ({"seed": -1}, "`seed` to be a non-negative integer"),
-        ({"method": "reluxe"}, r"unknown method 'reluxe'; there are: .*relax.*Did you mean 'relax'"),
-        ({"masks": "hexagons"}, "unknown kind of masks 'hexagons'; there are: grid, patches"),
+        ({"method": "reluxe"}, r"unknown method 'reluxe'; available: .*relax.*Did you mean 'relax'"),
+        ({"masks": "hexagons"}, "unknown kind of masks 'hexagons'; available: grid, patches"),
         ({"masks": 7}, "expected `masks` to be Masks or one of"),
         ({"masks": "patches"}, "no known patch size"),
         ({"fill": "sepia"}, "unknown fill 'sepia'; expected one of mean, solid"),
         ({"fill": (300, 0, 0)}, "three integers in 0-255"),
         ({"similarity": "cosin"}, "unknown similarity 'cosin'.*Did you mean 'cosine'"),
         ({"similarity": 3}, "`similarity` to be a callable"),
-        ({"design": "best"}, "unknown design 'best'; there are: foldover, independent"),
+        ({"design": "best"}, "unknown design 'best'; available: foldover, independent"),
         ({"masks": GridMasks(keep=0.3)}, "design='independent'"),
         ({"method": "u-relax", "threshold": "quantile:2"}, "expected `threshold`"),
         ({"method": "relax", "threshold": "median"}, "method 'relax' has no option 'threshold'; it has none"),
@@ -312,7 +314,7 @@ def test_inputs_that_cannot_be(tiny, source, words):
 
 
 def test_unknown_encoders_are_answered_with_those_there_are():
-    with pytest.raises(relax.UnknownNameError, match="unknown encoder 'effnet'; there are: efficientnet-lite0, "):
+    with pytest.raises(relax.UnknownNameError, match="unknown encoder 'effnet'; available: efficientnet-lite0, "):
         relax.load_encoder("effnet")
     with pytest.raises(relax.ArgumentError, match=r"expected an nn\.Module or a callable as encoder, got int"):
         relax.explain(5, torch.zeros(3, 8, 8))

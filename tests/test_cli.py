@@ -31,7 +31,7 @@ def test_help_version_and_lists():
     assert "efficientnet-lite0" in run("list", "encoders").stdout
     unknown = run("list", "recipes")
     assert unknown.returncode == 2
-    assert "there are: encoders, methods" in unknown.stderr
+    assert "available: encoders, methods" in unknown.stderr
 
 
 def test_help_does_not_wait_for_torch():
@@ -53,8 +53,10 @@ def test_pictures_are_explained_and_bad_ones_skipped(photo, tmp_path):
     assert [row["input"] for row in rows] == [str(folder / "a.jpg"), str(folder / "sub" / "a.png")]
     names = {"input", "encoder", "method", "n_masks", "reliability", "score", "against", "neutral", "seconds", "files"}
     assert set(rows[0]) == names
-    assert sorted(p.name for p in out.iterdir()) == ["a-2.npz", "a-2.png", "a.npz", "a.png"]
-    e = relax.Explanation.load(out / "a.npz")
+    assert sorted(str(p.relative_to(out)) for p in out.glob("**/*.*")) == [
+        f"{name}{ending}" for name in ("in/a", "sub/a") for ending in (".npz", ".png")
+    ]
+    e = relax.Explanation.load(out / "in" / "a.npz")
     assert e.n_masks == 256
     assert e.at_picture_size().shape == (50, 70)
 
@@ -67,7 +69,8 @@ def test_pictures_are_explained_and_bad_ones_skipped(photo, tmp_path):
         (["photo.jpg", "--method", "reluxe"], "unknown method 'reluxe'"),
         (["photo.jpg", "--kind", "hexagons"], "unknown kind of masks 'hexagons'"),
         (["photo.jpg", "--masks", "0"], "positive integer, got 0"),
-        (["photo.jpg", "--cells", "7x7x7"], "N or ROWSxCOLUMNS"),
+        (["photo.jpg", "--kind", "grid", "--cells", "7x7x7"], "N or ROWSxCOLUMNS"),
+        (["photo.jpg", "--cells", "7"], "name it by --kind"),
         (["photo.jpg", "--out", "photo.jpg/x"], "cannot make this folder"),
     ],
 )
@@ -89,13 +92,17 @@ def test_an_input_is_never_overwritten(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == before
 
 
-def test_interrupted_runs_keep_finished_files(photo, tmp_path):
-    out = tmp_path / "out"
-    many = [photo] * 200  # more than any machine does before it is interrupted
-    command = [sys.executable, "-m", "relax", "explain", *many, "--masks", "256", "--out", out, "--quiet"]
-    process = subprocess.Popen([*map(str, command), "--batch-size", "1"], stderr=subprocess.PIPE, text=True)
+def test_interrupted_runs_keep_finished_files_and_continue(photo, tmp_path):
+    out, many = tmp_path / "out", tmp_path / "many"
+    many.mkdir()
+    for number in range(200):  # more than any machine does before it is interrupted
+        (many / f"{number:03d}.jpg").write_bytes(photo.read_bytes())
+    command = ["explain", many, "--masks", "256", "--out", out, "--quiet"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "relax", *map(str, command), "--batch-size", "1"], stderr=subprocess.PIPE, text=True
+    )
     for _ in range(600):
-        if (out / "photo.npz").exists():
+        if (out / "000.npz").exists():
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
@@ -103,8 +110,16 @@ def test_interrupted_runs_keep_finished_files(photo, tmp_path):
     assert process.returncode == 130
     assert "interrupted" in errors
     names = {p.name for p in out.iterdir()}
-    assert {"photo.npz", "photo.png"} <= names
+    assert {"000.npz", "000.png"} <= names
     assert all(name.endswith((".png", ".npz")) for name in names)  # nothing half-written
-    assert {name[:-4] for name in names if name.endswith(".npz")} <= {
-        name[:-4] for name in names if name.endswith(".png")
-    }
+    archives = {name[:-4] for name in names if name.endswith(".npz")}
+    assert archives <= {name[:-4] for name in names if name.endswith(".png")}
+    for path in sorted(many.iterdir())[len(archives) + 1 :]:
+        path.unlink()
+    refused = run(*command)
+    assert refused.returncode == 2
+    assert "--overwrite or --skip-existing" in refused.stderr
+    before = {name: (out / f"{name}.npz").stat().st_mtime_ns for name in archives}
+    assert run(*command, "--skip-existing").returncode == 0
+    assert {p.stem for p in out.glob("*.npz")} == {p.stem for p in many.iterdir()}
+    assert {name: (out / f"{name}.npz").stat().st_mtime_ns for name in archives} == before

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import relax
-from relax.explanation import SCHEMA
+from relax._support.saved import SCHEMA
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_what_is_saved_is_loaded(explanation, tmp_path):
     loaded = relax.Explanation.load(tmp_path / "e.npz")
     for name in ("importance", "uncertainty", "standard_error", "input", "picture"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(explanation, name))
-    for name in ("n_masks", "n_blocks", "degrees_of_freedom", "reliability", "score", "units", "signed", "settings"):
+    for name in ("n_masks", "n_blocks", "degrees_of_freedom", "reliability", "score", "measures", "signed", "settings"):
         assert getattr(loaded, name) == getattr(explanation, name)
     with np.load(tmp_path / "e.npz", allow_pickle=False) as archive:  # readable by anybody
         assert json.loads(str(archive["about"]))["schema"] == SCHEMA
@@ -123,7 +123,7 @@ def test_maps_at_the_size_of_the_picture(explanation, encoder):
     """The transform cut the sides away: there the map is NaN; inside it is the map, enlarged."""
     whole = explanation.at_picture_size()
     assert whole.shape == (60, 90)
-    left, top, right, bottom = explanation.settings["input"]["view"]
+    left, top, right, bottom = explanation.settings["input"]["box"]
     assert np.isnan(whole[:, : int(left)]).all()
     assert np.isnan(whole[:, int(right) + 1 :]).all()
     inside = whole[round(top) : round(bottom), round(left) : round(right)]

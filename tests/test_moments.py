@@ -8,8 +8,8 @@ import torch
 
 import relax
 from relax.estimation.designs import DESIGNS
-from relax.modalities.masks import Block, GridMasks, PatchMasks
 from relax.estimation.moments import Moments
+from relax.modalities.masks import Block, GridMasks, PatchMasks
 from relax.references.similarity import SIMILARITIES
 
 
@@ -167,9 +167,9 @@ def explanation_of(moments):
         degrees_of_freedom=moments.degrees_of_freedom,
         reliability=moments.reliability(),
         score=1.0,
-        input=np.zeros((3, 9, 9), np.float32),
-        picture=None,
-        units={},
+        inputs={"image": np.zeros((3, 9, 9), np.float32)},
+        presentation=None,
+        measures={},
         signed=False,
         settings={},
     )

@@ -6,8 +6,8 @@ import torch
 
 import relax
 from relax.estimation.designs import DESIGNS
-from relax.modalities.masks import GridMasks
 from relax.estimation.moments import Moments
+from relax.modalities.masks import GridMasks
 from relax.references import Vectors
 from relax.references.similarity import cosine
 

@@ -136,6 +136,7 @@ class Explainer:
         self.design = designs.ensure(design)
         self.progress = progress
         self._running = (device, precision, batch_size)
+        self._setup = self.encoder.setup(*self._running)
         self._asked = (method, masks, fill, options)
         self._plans: dict[Any, _Plan] = {}
         if isinstance(masks, Mapping) or isinstance(fill, Mapping):
@@ -201,7 +202,7 @@ class Explainer:
         """
         if errors not in ("raise", "return"):
             raise ArgumentError(f"expected `errors` to be 'raise' or 'return', got {errors!r}")
-        with self._plan(self.encoder).setup.placed():
+        with self._setup.placed():
             for source, read in read_ahead(self.prepared, sources, ahead):
                 try:
                     result = self._explained(*read())

@@ -17,7 +17,7 @@ def test_a_picture_of_the_input_size_is_taken_as_it_is():
             torch.tensor([0.5, 0.6, 0.7])[:, None, None]
         )
         torch.testing.assert_close(tensor, expected)
-        assert transform.view((48, 32)) == (0, 0, 48, 32)
+        assert transform.box((48, 32)) == (0, 0, 48, 32)
 
 
 def test_nothing_is_cropped_away_unless_asked_for():
@@ -25,10 +25,10 @@ def test_nothing_is_cropped_away_unless_asked_for():
     picture.paste("white", (0, 0, 20, 200))
     whole = ImageTransform(size=(64, 64))
     assert float(whole(picture)[:, :, 0].min()) > 1
-    assert whole.view((400, 200)) == (0, 0, 400, 200)
+    assert whole.box((400, 200)) == (0, 0, 400, 200)
     center = ImageTransform(size=(64, 64), crop="center", resize=80)
     assert float(center(picture).max()) < 0
-    assert center.view((400, 200)) == (120, 20, 280, 180)
+    assert center.box((400, 200)) == (120, 20, 280, 180)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_transforms_that_cannot_be(options, words):
 
 def test_any_callable_and_any_transform_will_do():
     encoder = relax.Encoder(lambda x: x.mean((2, 3)), transform=lambda picture: torch.ones(3, *picture.size[::-1]))
-    e = relax.explain(encoder, np.zeros((20, 30, 3), np.uint8), n_masks=256, similarity="dot")
+    e = relax.explain(encoder, np.zeros((20, 30, 3), np.uint8), n_masks=256, similarity="dot", fill="zero")
     assert e.importance.shape == (20, 30)
     wrong = relax.Encoder(lambda x: x, transform=np.asarray)
     with pytest.raises(relax.InputError, match=r"expected the transform to return a \(C, H, W\) tensor, got ndarray"):

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import relax
-from relax import extras
+from relax._support import extras
 from relax.encoders.zoo.weights import load_weights, read_weights
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (100, 140, 3), dtype=np.uint8))

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 import relax
-from relax.encoders.tokens import only_patches, token_stage
-from relax.estimation.loop import Dropped
+from relax.encoders.tokens import Drop, only_patches, token_stage
 from relax.modalities.masks import Block
 
 
@@ -43,6 +42,11 @@ def test_all_tokens_kept_is_the_whole_forward(vit):
     assert not any(module._forward_hooks for module in vit.model.modules())
 
 
+def dropped(session, x, patches, block):
+    prepared = relax.Prepared({"image": x})
+    return Drop().bind(prepared).encode(session, prepared, patches.over(x), block)
+
+
 def test_dropped_patches_are_not_seen(vit):
     """What is in a dropped patch makes no difference; rows come back in their own order."""
     patches = relax.PatchMasks(16)
@@ -51,12 +55,10 @@ def test_dropped_patches_are_not_seen(vit):
     block = Block(bits, torch.zeros(1, 2, dtype=torch.long))
     masks = patches.over(X).masks(block)
     with vit.session(precision="float32", batch_size=5) as session:
-        plain = Dropped(X, torch.zeros_like(X), patches, token_stage(vit), 16).represent(session, block)
+        plain = dropped(session, X, patches, block)
         for row in range(12):
             changed = torch.where(masks[row] > 0, X, torch.randn_like(X))
-            alone = Dropped(changed, torch.zeros_like(X), patches, token_stage(vit), 16).represent(
-                session, block[row : row + 1]
-            )
+            alone = dropped(session, changed, patches, block[row : row + 1])
             torch.testing.assert_close(alone[0], plain[row], atol=1e-4, rtol=1e-4)
 
 

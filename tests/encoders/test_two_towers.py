@@ -75,7 +75,7 @@ def test_open_clip_says_what_it_needs():
     pytest.importorskip("open_clip")
     with pytest.raises(relax.EncoderError, match="no model 'ViT-X'"):
         relax.load_encoder("open_clip:ViT-X")
-    with pytest.raises(relax.EncoderError, match=r"there are: .*laion2b"):
+    with pytest.raises(relax.EncoderError, match=r"available: .*laion2b"):
         relax.load_encoder("open_clip:ViT-B-32")
 
 

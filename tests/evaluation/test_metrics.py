@@ -24,9 +24,9 @@ def subject(importance, mask=None, signed=False, encoder=None, tensor=None, agai
         degrees_of_freedom=1,
         reliability=1.0,
         score=1.0,
-        input=tensor.numpy(),
-        picture=None,
-        units={},
+        inputs={"image": tensor.numpy()},
+        presentation=None,
+        measures={},
         signed=signed,
         settings={"method": "by hand", "encoder": {"name": "none"}, "input": {}},
     )

@@ -94,7 +94,7 @@ def test_a_group_that_does_not_divide_the_tokens_leaves_a_smaller_unit():
         (lambda: GridMasks(50).over(torch.zeros(3, 20, 80)), "does not fit in 20 pixels"),
         (lambda: PatchMasks(16).over(torch.zeros(3, 30, 32)), "do not tile an input of 30x32"),
         (lambda: PatchMasks(patch=0), "positive integer"),
-        (lambda: relax.masks.create("hexagons"), "unknown kind of masks 'hexagons'; there are: grid, patches"),
+        (lambda: relax.masks.create("hexagons"), "unknown kind of masks 'hexagons'; available: grid, patches"),
         (lambda: relax.masks.create("grid", size=3), "do not take these options"),
     ],
 )

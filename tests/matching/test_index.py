@@ -16,8 +16,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import relax
-from relax.retrieval import index as index_
 from relax.modalities.image.pictures import pictures_below
+from relax.retrieval import index as index_
 
 pytest.importorskip("lancedb", reason="lancedb (extra: match) is not installed")
 

@@ -31,7 +31,9 @@ def test_interactions_equal_brute_force_over_all_pairs_of_masks(tiny, pair, simi
         units = masks.over(x)
         block = every_mask(units.n_units)
         h = encoder.encode(x * units.masks(block)[:, None])
-        sides.append(Side.of(torch.cat([h, h]), units, [block, block], cells=2))
+        sides.append(Side(2, similarity))
+        for _ in range(2):
+            sides[-1].add(units.masks(block), h)
         represented.append(F.normalize(h.double(), dim=1) if similarity == "cosine" else h.double())
         shown.append(F.adaptive_avg_pool2d(units.masks(block)[:, None], 2).flatten(1).double())
     scores = represented[0] @ represented[1].T
@@ -40,7 +42,7 @@ def test_interactions_equal_brute_force_over_all_pairs_of_masks(tiny, pair, simi
         wr, wq = shown[0][:, r] / shown[0][:, r].sum(), shown[1][:, q] / shown[1][:, q].sum()
         given_r, given_q = wr @ scores.mean(1), scores.mean(0) @ wq
         expected[r, q] = wr @ scores @ wq - given_r - given_q + scores.mean()
-    found = Interactions.between(*sides, similarity, cells=2)
+    found = Interactions.between(*sides)
     np.testing.assert_allclose(found.values, expected, atol=1e-10)
     assert found.standard_error.max() < 1e-9  # both blocks are the same
 
@@ -90,7 +92,7 @@ def test_answers_name_the_same_patch_in_both_inputs():
 
 
 def test_what_cannot_be_matched_is_said(tiny, image):
-    with pytest.raises(relax.InputError, match="one input and another"):
+    with pytest.raises(relax.InputError, match="expected one input, got several"):
         relax.match(tiny, [image], image)
     with pytest.raises(relax.ArgumentError, match="regions=True needs method"):
         relax.match(tiny, image, image, regions=True, method="saliency")

@@ -29,10 +29,12 @@ BUDGETED = (
 
 @pytest.mark.parametrize("name", BUDGETED)
 def test_budgets_are_kept(name, tiny, image):
-    e = relax.explain(tiny, image, method=name, **METHODS[name].within(512, 49))
+    method, arguments = METHODS[name]().within(512, 49)
+    e = relax.explain(tiny, image, method=method, **arguments)
     cost = e.settings["cost"]
     assert 0.45 * 512 <= cost["forwards"] + 2 * cost["backwards"] <= 512 + 4
 
 
 def test_methods_without_a_choice_have_no_budget():
-    assert METHODS["saliency"].within(512, 49) == {}
+    saliency = METHODS["saliency"]()
+    assert saliency.within(512, 49) == (saliency, {})

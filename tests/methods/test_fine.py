@@ -7,28 +7,45 @@ import pytest
 import torch
 
 import relax
+from conftest import problem_of
 from relax.estimation.designs import FoldOver
-from relax.estimation.loop import Masked
-from relax.modalities.masks import GridMasks, SuperpixelMasks
 from relax.methods import fine_gradient
-from relax.methods.base import Problem
-from relax.methods.fine import kinds_for, tried
-from relax.methods.fine_gradient import _maps, _slopes
-from relax.references import Vectors
-from relax.references.similarity import SIMILARITIES
-from relax.estimation.stopping import FixedNumber
+from relax.methods.fine import RelaxFine
+from relax.methods.fine_gradient import RelaxGradient, _maps, _slopes
+from relax.modalities.fills import blended
+from relax.modalities.image.modality import Image
+from relax.modalities.masks import GridMasks, SuperpixelMasks
 
 QUADRANTS = GridMasks(2, offsets="none")
 
 
+class Flat(relax.Background):
+    """One value everywhere."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def background(self, tensor, by, seed):
+        return torch.full_like(tensor, self.value)
+
+    def settings(self):
+        return {"name": "flat"}
+
+
 @pytest.fixture
 def problem(tiny, image):
-    encoder = relax.Encoder(tiny)
-    with encoder.session(precision="float32") as session:
-        reference = Vectors(session.encode(image[None]), SIMILARITIES["cosine"])
-        black, grey = (Masked(image, torch.full_like(image, v), GridMasks(4)) for v in (0.0, 0.5))
-        kinds = (GridMasks(4), QUADRANTS)
-        yield Problem(session, black, reference, FoldOver(), FixedNumber(2000), 0, None, others=(grey,), kinds=kinds)
+    fills = (Flat(0.0), Flat(0.5))
+    with problem_of(tiny, image, 2000, fills=fills, masks=(GridMasks(4), QUADRANTS), design=FoldOver()) as problem:
+        yield problem
+
+
+def tried(problem, contrast):
+    *_, mixture = RelaxFine(contrast=contrast).estimates(problem)
+    return mixture
+
+
+def kinds_for(tensor):
+    return tuple(scale.masks for scale in Image().scales(relax.Prepared({"image": tensor})))
 
 
 def test_one_kind_one_fill_and_no_contrast_is_relax(tiny, image):
@@ -102,7 +119,7 @@ def test_the_standard_error_is_that_of_repeated_runs(tiny, image):
 
 
 def test_a_fill_that_equals_the_input_is_left_out(tiny):
-    flat = torch.full((3, 28, 28), 0.4)
+    flat = torch.full((3, 28, 28), 1.4)
     e = relax.explain(tiny, flat, method="relax-fine", n_masks=256)  # blurring changes nothing, the mean does
     assert np.isfinite(e.importance).all()
     with pytest.raises(relax.EncoderError, match="same score"):
@@ -145,11 +162,13 @@ def test_masks_and_views_ask_for_relax(tiny, image):
 
 def test_slopes_are_those_of_finite_differences(problem):
     """The derivative in the mask, pixel by pixel, of a few pixels."""
-    masked = problem.masked
-    block = FoldOver(4).block(0, masked.units, 0.5, 0)
-    scores, total = _slopes(problem, masked, block)
-    torch.testing.assert_close(scores, problem.reference.score(problem.session(masked(block))).double())
-    masks = masked.units.masks(block)
+    perturbed = problem.perturbed
+    whole, background = perturbed.prepared.tensor, perturbed.background
+    block = FoldOver(4).block(0, perturbed.units, 0.5, 0)
+    scores, total = _slopes(problem, perturbed, block)
+    masks = perturbed.units.masks(block)
+    rows = blended(whole, background, masks)
+    torch.testing.assert_close(scores, problem.reference.score(problem.session(rows)).double())
     step = 1e-2
     for y, x in ((3, 5), (14, 14), (20, 9)):
         by_hand = 0.0
@@ -158,7 +177,7 @@ def test_slopes_are_those_of_finite_differences(problem):
             for sign in (1, -1):
                 moved = mask.clone()
                 moved[y, x] += sign * step
-                row = masked.background + (masked.tensor - masked.background) * moved
+                row = background + (whole - background) * moved
                 values.append(float(problem.reference.score(problem.session(row[None]))))
             by_hand += abs(values[0] - values[1]) / (2 * step)
         assert float(total[y, x]) == pytest.approx(by_hand, rel=0.1, abs=1e-4)
@@ -187,7 +206,7 @@ def test_the_first_fill_counts_twice(problem, monkeypatch):
     """Twice the masks of another, and its pattern moves the map twice as much; the slope twice the effect."""
     kept = []
     monkeypatch.setattr(fine_gradient, "_maps", lambda sensed, problem: kept.append(sensed) or _maps(sensed, problem))
-    maps = fine_gradient.relax_gradient(problem, n_samples=96)
+    maps = RelaxGradient(n_samples=96).run(problem)
     ((first, other),) = kept
     assert (first.moments.n_masks, other.moments.n_masks) == (64, 32)
     shapes = [one.relief() / one.relief().std() for one in (first, other)]
@@ -197,7 +216,7 @@ def test_the_first_fill_counts_twice(problem, monkeypatch):
     slope = 3 * first.relief() - first.moments.effect()
     assert float(slope.std()) == pytest.approx(2 * float(first.moments.effect().std()))
     torch.testing.assert_close(slope, 2 * first.ratio() * (first.total / 64).sqrt())
-    assert fine_gradient.relax_gradient(problem, n_samples=18).n_masks == 18
+    assert RelaxGradient(n_samples=18).run(problem).n_masks == 18
 
 
 def test_a_black_box_has_no_gradients(tiny, image):

@@ -38,7 +38,7 @@ def test_label_free_saliency_of_a_linear_encoder_has_a_closed_form(x):
     )
     expected = (gradient * x.numpy()).sum(0)
     for method in ("input-x-gradient", "integrated-gradients"):
-        e = relax.explain(model, x, method=method)
+        e = relax.explain(model, x, method=method, fill="zero")
         np.testing.assert_allclose(e.importance, expected, rtol=1e-3, atol=1e-3)
         assert e.signed
     np.testing.assert_allclose(e.importance.sum(), e.score, rtol=1e-4)  # complete: f(0) = 0
@@ -61,15 +61,20 @@ def test_methods_equal_direct_calls_of_captum(tiny, image):
     close("guided-backprop", attr.GuidedBackprop(scorer).attribute(batch))
     close("deeplift", attr.DeepLift(scorer).attribute(batch, torch.zeros_like(batch)))
     torch.manual_seed(3)
-    np.random.seed(3)
-    deviation = 0.1 * float(image.max() - image.min())
-    expected = attr.GradientShap(scorer).attribute(batch, torch.zeros_like(batch), n_samples=8, stdevs=deviation)
-    close("gradient-shap", expected, n_samples=8, seed=3)
-    torch.manual_seed(3)
     deviation = 0.15 * float(image.max() - image.min())
     tunnel = attr.NoiseTunnel(attr.Saliency(scorer))
     expected = tunnel.attribute(batch, nt_type="smoothgrad", nt_samples=8, stdevs=deviation, abs=False)
     close("smoothgrad", expected.abs(), n_samples=8, seed=3)
+
+
+def test_expected_gradients_are_captums_on_average(tiny, image):
+    """Draws are our own, so that the global random state plays no part: many of them agree."""
+    scorer, batch = relax.similarity_forward(tiny, image), image[None]
+    deviation = 0.1 * float(image.max() - image.min())
+    expected = attr.GradientShap(scorer).attribute(batch, torch.zeros_like(batch), n_samples=1000, stdevs=deviation)
+    e = relax.explain(tiny, image, method="gradient-shap", n_samples=1000)
+    assert np.corrcoef(e.importance.ravel(), expected[0].detach().sum(0).numpy().ravel())[0, 1] > 0.98
+    np.testing.assert_allclose(e.importance.sum(), float(expected.detach().sum()), rtol=0.1)
 
 
 def test_a_batch_with_a_reference_each_equals_single_calls_in_both_row_orders(tiny, image):
@@ -147,7 +152,7 @@ def test_encoders_without_gradients_say_what_can_be_done(image, method):
     def black_box(x):
         return torch.from_numpy(x.detach().numpy().mean((2, 3)))
 
-    with pytest.raises(relax.ArgumentError, match="gives no gradients; relax, repeat"):
+    with pytest.raises(relax.ArgumentError, match="gives no gradients; relax, "):
         relax.explain(black_box, image, method=method)
 
 

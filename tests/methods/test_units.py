@@ -2,7 +2,6 @@
 
 from itertools import permutations, product
 from math import factorial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,14 +9,11 @@ import torch
 from torch import nn
 
 import relax
-from relax import loop
+from conftest import problem_of
 from relax.estimation.designs import DESIGNS
-from relax.modalities.masks import Block
-from relax.methods.repeat import BootstrappedMoments, weighted_probability
+from relax.methods.repeat import _Shared, weighted_probability
 from relax.methods.sensitivity import hsic_of_bits
-from relax.references import Vectors
-from relax.references.similarity import cosine
-from relax.estimation.stopping import FixedNumber
+from relax.modalities.masks import Block
 
 MASKS = relax.PatchMasks(14)  # four units on 28 pixels
 
@@ -71,7 +67,9 @@ def test_lime_is_a_linear_model_of_the_units(image):
         return torch.cat([parts * weights, torch.ones(len(x), 1)], 1)
 
     x = torch.ones(3, 28, 28)
-    e = relax.explain(linear, x, method="lime", masks=MASKS, similarity=lambda a, b: a[:, :4].sum(1), n_samples=500)
+    e = relax.explain(
+        linear, x, method="lime", masks=MASKS, fill="zero", similarity=lambda a, b: a[:, :4].sum(1), n_samples=500
+    )
     np.testing.assert_allclose(of_units(e), weights, atol=0.05)
 
 
@@ -93,7 +91,9 @@ def test_sobol_indices_of_an_additive_function_are_its_shares_of_variance(image)
         return nn.functional.avg_pool2d(x[:, :1], 14).flatten(1) * a
 
     x = torch.ones(3, 28, 28)
-    e = relax.explain(additive, x, method="sobol", masks=MASKS, similarity=lambda h, _: h.sum(1), n_designs=512)
+    e = relax.explain(
+        additive, x, method="sobol", masks=MASKS, fill="zero", similarity=lambda h, _: h.sum(1), n_designs=512
+    )
     np.testing.assert_allclose(of_units(e), a.square() / a.square().sum(), atol=0.02)
     assert e.settings["cost"]["forwards"] == 512 * 6 + 1
     with pytest.raises(relax.ArgumentError, match="power of two"):
@@ -119,7 +119,7 @@ def test_hsic_finds_the_only_unit_that_matters(image):
     def corner(x):
         return torch.stack([x[:, 0, :14, :14].mean((1, 2)), torch.ones(len(x))], 1)
 
-    e = relax.explain(corner, torch.ones(3, 28, 28), method="hsic", masks=MASKS, n_samples=256)
+    e = relax.explain(corner, torch.ones(3, 28, 28), method="hsic", masks=MASKS, fill="zero", n_samples=256)
     values = of_units(e)
     assert values[0] > 0.01
     assert np.abs(values[1:]).max() < 1e-3 * values[0] + 1e-9
@@ -142,15 +142,9 @@ def test_shared_repeats_spread_as_separate_runs_do(tiny, image):
         for s in range(40)
     ]
     separate = np.stack([e.importance for e in runs]).std(0, ddof=1)
-    masks = relax.GridMasks()
-    encoder = relax.Encoder(tiny)
-    with encoder.session(batch_size=128, precision="float32") as session:
-        masked = loop.Masked(image, torch.zeros_like(image), masks)
-        problem = SimpleNamespace(masked=masked, design=DESIGNS["independent"], seed=0)
-        moments = BootstrappedMoments(problem, 40)
-        reference = Vectors(session.encode(image[None]), cosine)
-        loop.run(session, masked, reference, problem.design, FixedNumber(2048), 0, None, moments)
-    shared = moments.resampled().numpy().std(0, ddof=1)
+    with problem_of(tiny, image, 2048, design=DESIGNS["independent"]) as problem:
+        *_, estimator = _Shared(repeats=40).estimates(problem)
+    shared = estimator.resampled().numpy().std(0, ddof=1)
     assert 0.7 < shared.mean() / separate.mean() < 1.3
 
 

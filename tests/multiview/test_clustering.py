@@ -176,7 +176,7 @@ def test_a_saved_clustering_explains_views_on_the_command_line(objects, fitted, 
     ]
     paths = {"picture": str(tmp_path / "a.png"), "sound": str(tmp_path / "b.npy")}
     options = [word for name, path in paths.items() for word in ("--view", f"{name}={path}")]
-    result = CliRunner().invoke(app, [*command, "--cells", "2", "--masks", "256", *options])
+    result = CliRunner().invoke(app, [*command, "--kind", "grid", "--cells", "2", "--masks", "256", *options])
     assert result.exit_code == 0, result.output
     row = json.loads(result.stdout)
     assert sum(row["shares"].values()) == pytest.approx(1, abs=1e-5)

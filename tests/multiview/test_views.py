@@ -10,7 +10,7 @@ from torch import nn
 
 import relax
 from relax.modalities.masks import Block
-from relax.multiview.packing import Packing, ViewMasks
+from relax.multiview.masks import PreparedViews, ViewFill, ViewMasks
 
 GRID = relax.GridMasks(2, offsets="none")
 
@@ -37,24 +37,18 @@ def views():
     return {"image": torch.rand(1, 12, 12, generator=generator) * 2, "vector": torch.randn(4, generator=generator) * 2}
 
 
-def test_packing_is_undone(views):
-    packing = Packing({key: tuple(view.shape) for key, view in views.items()})
-    batch = {key: torch.stack([view, 2 * view]) for key, view in views.items()}
-    for key, view in packing.unpack(packing.pack(batch)).items():
-        torch.testing.assert_close(view, batch[key])
-
-
 def test_joint_maps_equal_brute_force_over_all_masks(views):
     """All 2^8 masks of four cells and four columns, against many masks of the independent design."""
     model = TwoViews().eval()
     bits = torch.tensor(list(itertools.product((0.0, 1.0), repeat=8)))
-    packing = Packing({key: tuple(view.shape) for key, view in views.items()})
-    recipes = {"image": GRID, "vector": relax.ColumnMasks()}
-    units = ViewMasks(packing, recipes, ("image", "vector")).over(packing.pack(views))
+    prepared = PreparedViews.of({key: relax.Prepared({key: view}) for key, view in views.items()})
+    units = ViewMasks({"image": GRID, "vector": relax.ColumnMasks()}).over(prepared)
     block = Block(bits, torch.zeros(1, 3, dtype=torch.long))
     image_masks = GRID.over(views["image"]).masks(Block(bits[:, :4], torch.zeros(1, 2, dtype=torch.long)))
     masked = {"image": views["image"] * image_masks[:, None], "vector": views["vector"] * bits[:, 4:]}
-    torch.testing.assert_close(packing.pack(views) * units.beside(units.masks(block)), packing.pack(masked))
+    batch = ViewFill("mean").bind(prepared).apply(prepared, units, block)
+    for key, expected in masked.items():
+        torch.testing.assert_close(batch[key], expected)
     with torch.no_grad():
         whole = model({key: view[None] for key, view in views.items()})
         scores = torch.cosine_similarity(model(masked), whole).double()
@@ -182,13 +176,13 @@ def test_views_that_cannot_be_are_said(views, change, words):
 
 def test_arguments_that_do_not_go_with_views_are_said(views):
     for more, words in (
-        ({"method": "saliency"}, "does not know of views"),
+        ({"method": "saliency", "n_masks": None}, "explains image and vector inputs, not views"),
         ({"views": "some"}, "'joint' or 'one-at-a-time'"),
         ({"masks": {"image": GRID}}, "none for 'vector'"),
         ({"masks": {"image": GRID, "vector": relax.ColumnMasks(keep=0.3)}}, "one keep probability"),
     ):
         with pytest.raises(relax.ArgumentError, match=words):
-            relax.explain(TwoViews(), views, n_masks=64, **more)
+            relax.explain(TwoViews(), views, **{"n_masks": 64, **more})
 
 
 def test_columns_are_vectors_only(image):
@@ -227,7 +221,7 @@ def test_a_view_that_makes_no_difference_is_named(views):
 
 @pytest.mark.parametrize("more", [{"fill": "blur"}, {"fill": "black"}, {"fill": "noise"}, {"masks": "superpixels"}])
 def test_what_is_for_pictures_is_refused_for_vectors(views, more):
-    with pytest.raises(relax.ArgumentError, match="view 'vector' is a vector"):
+    with pytest.raises(relax.ArgumentError, match="view 'vector': the input is a vector"):
         relax.explain(TwoViews(), views, **more)
 
 

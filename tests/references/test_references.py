@@ -42,7 +42,9 @@ def effect_of(encoder, x, vector):
 
 
 def explain(encoder, x, against, **more):
-    return relax.explain(encoder, x, against, masks=relax.PatchMasks(PATCH), similarity="dot", n_masks=64, **more)
+    return relax.explain(
+        encoder, x, against, masks=relax.PatchMasks(PATCH), fill="zero", similarity="dot", n_masks=64, **more
+    )
 
 
 def test_linear_encoder_closed_forms(linear, inputs):
@@ -168,7 +170,7 @@ def test_classes_score_as_the_classifier_does(linear, inputs, n_classes):
         likely = forest.predict_proba(vectors)[0, column]
         e = relax.explain(linear, inputs[0], relax.Class(forest, label), masks=relax.PatchMasks(PATCH), n_masks=64)
         assert e.score == pytest.approx(likely)
-        assert e.units["importance"] == f"probability of class {label}"
+        assert e.measures["importance"] == f"probability of class {label}"
     with pytest.raises(relax.ArgumentError, match="its classes: cat, dog"):
         relax.Class(logistic, "cow")
     e = relax.explain(linear, inputs[0], relax.Class(logistic, "cat"), method="saliency")

@@ -6,8 +6,8 @@ import torch
 from safetensors import safe_open
 
 import relax
-from relax.encoders.zoo.small import SIZE, TRAINED, WAYS, WEIGHTS, network
 from relax.encoders.training import probe, scenes, train
+from relax.encoders.zoo.small import SIZE, TRAINED, WAYS, WEIGHTS, network
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -93,6 +93,10 @@ class Encoder:
         """The preprocessing, as the modality has it."""
         return self.modality.transform
 
+    @transform.setter
+    def transform(self, transform: Any) -> None:
+        self.modality.transform = transform
+
     def prepare(self, source: Any) -> Prepared:
         """One input as the encoder sees it; for images see :class:`relax.modalities.image.modality.Image`.
 

@@ -30,7 +30,7 @@ class Random(Baseline):
     summary = "uniform noise: a baseline"
 
     def run(self, problem: Problem) -> Maps:
-        shape = problem.perturbed.units.shape
+        shape = problem.modality.map_shape(problem.prepared)
         return Maps(np.random.default_rng([problem.seed, 0x6E6F]).random(shape), measures={"importance": "noise"})
 
 
@@ -52,7 +52,7 @@ class Center(Baseline):
             raise ArgumentError(f"expected `width` to be positive, got {self.width!r}")
 
     def run(self, problem: Problem) -> Maps:
-        shape = problem.perturbed.units.shape
+        shape = problem.modality.map_shape(problem.prepared)
         sides = (np.linspace(-0.5, 0.5, side) if side > 1 else np.zeros(1) for side in shape)
         falls = [np.exp(-np.square(side) / (2 * self.width**2)) for side in sides]
         product = falls[0]

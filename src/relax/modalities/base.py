@@ -171,6 +171,10 @@ class Modality(ABC):
         """One value an element of the input tensor to one value an element of a map; here they are the same."""
         return attribution
 
+    def map_shape(self, prepared: Prepared) -> tuple[int, ...]:
+        """Shape of the maps of an input."""
+        return tuple(self.to_map(prepared.tensor).shape)
+
     def explain(self, run: Run, prepared: Prepared, views: str) -> Any:
         """The explanation of one input; a modality made of others may run several times and put results together.
 
@@ -186,8 +190,8 @@ class Modality(ABC):
         first = inputs[0] if isinstance(inputs, list) and inputs else inputs
         if not isinstance(first, Mapping):
             return self
-        views: Modality = _views()(self.transform, patch=self.patch)
-        return views
+        views: Modality = registry_of("modality")["views"](self.transform, patch=self.patch)
+        return views.for_inputs(inputs)
 
     @staticmethod
     def at_presentation(values: np.ndarray, source: Mapping[str, Any]) -> np.ndarray:
@@ -215,7 +219,3 @@ class Modality(ABC):
             return {}
         described = getattr(self.transform, "settings", None)
         return {"transform": described() if callable(described) else repr(self.transform)}
-
-
-def _views() -> Any:
-    return registry_of("modality")["views"]

@@ -156,6 +156,17 @@ class Mean(Background):
         return {"name": "mean"}
 
 
+@dataclass(frozen=True)
+class Zero(Background):
+    """Zero in the encoder's input space, whatever that means to the encoder: black without a normalisation."""
+
+    def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
+        return torch.zeros_like(tensor)
+
+    def settings(self) -> dict[str, Any]:
+        return {"name": "zero"}
+
+
 @dataclass(frozen=True, eq=False)
 class Other(Background):
     """Another input that the encoder takes (or its path), such as a picture or a model-ready tensor."""
@@ -194,6 +205,7 @@ FILLS: Registry[type[Fill]] = Registry(
     "fill",
     {
         "mean": "relax.modalities.fills:Mean",
+        "zero": "relax.modalities.fills:Zero",
         "solid": "relax.modalities.image.fills:Solid",
         "blur": "relax.modalities.image.fills:Blur",
         "noise": "relax.modalities.image.fills:Noise",

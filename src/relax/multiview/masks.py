@@ -161,11 +161,10 @@ class ViewFill(Fill):
         self.fills = fills
 
     def bind(self, prepared: Prepared, by: Any = None, seed: int = 0) -> BoundViews:
-        bound = {}
-        for key, part in views_of(prepared).parts.items():
-            modality = by.of(key, part) if hasattr(by, "of") else modality_of(part)
-            bound[key] = self._fill(key, modality).bind(part, modality, seed)
-        return BoundViews(self, bound)
+        parts = views_of(prepared).parts
+        kinds = {key: by.of(key, part) if hasattr(by, "of") else modality_of(part) for key, part in parts.items()}
+        fills = {key: self._fill(key, kind) for key, kind in kinds.items()}  # refused before any of them is made ready
+        return BoundViews(self, {key: fills[key].bind(part, kinds[key], seed) for key, part in parts.items()})
 
     def _fill(self, key: Key, modality: Modality) -> Fill:
         try:

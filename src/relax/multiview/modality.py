@@ -93,6 +93,9 @@ class Views(Modality):
     def fill(self, fill: Any) -> Fill:
         return fill if isinstance(fill, ViewFill) else ViewFill(fill)
 
+    def map_shape(self, prepared: Prepared) -> tuple[int, ...]:
+        return ViewMasks(None, self.patch).over(prepared).shape
+
     def explain(self, run: Run, prepared: Prepared, views: str) -> Any:
         if not isinstance(prepared, PreparedViews):
             raise InputError(f"expected an object of several views, got {type(prepared).__name__}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,7 +42,8 @@ def only_writer(folder: Path) -> Iterator[None]:
     Raises:
         ArgumentError: another one does.
     """
-    lock = FileLock(folder / ".relax.lock", timeout=0)
+    name = hashlib.sha256(str(folder.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"relax-{name}.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:

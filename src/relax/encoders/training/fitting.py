@@ -55,7 +55,7 @@ def train(
         ``knn`` and ``linear`` accuracy on the test split, ``seconds``, and the arguments; also in the file's header.
     """
     if way not in WAYS:
-        raise UnknownNameError(f"unknown way to train {way!r}; there are: {', '.join(WAYS)}")
+        raise UnknownNameError(f"unknown way to train {way!r}; available: {', '.join(WAYS)}")
     if steps < 1 or batch < 2:
         raise ArgumentError(f"expected at least 1 step and batches of at least 2, got {steps} and {batch}")
     if out is not None and not Path(out).resolve().parent.is_dir():

@@ -112,7 +112,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
 def objective(way: str, backbone: nn.Module) -> Objective:
     """By name, around a backbone."""
     if way not in OBJECTIVES:
-        raise UnknownNameError(f"unknown way to train {way!r}; there are: {', '.join(OBJECTIVES)}")
+        raise UnknownNameError(f"unknown way to train {way!r}; available: {', '.join(OBJECTIVES)}")
     return OBJECTIVES[way](backbone)
 
 

@@ -40,7 +40,7 @@ def from_open_clip(
     if hub and tag not in tags:
         known = ", ".join(tags) or "none"
         raise EncoderError(
-            f"open_clip:{model_name} needs the tag of its weights, as open_clip:{model_name}/TAG; there are: {known}; "
+            f"open_clip:{model_name} needs the tag of its weights, as open_clip:{model_name}/TAG; available: {known}; "
             "or give weights=FILE or pretrained=False"
         )
     try:

@@ -98,7 +98,7 @@ def fashion_encoder(way: str, *, weights: str | Path | None = None, pool: Any = 
     way, _, file = way.partition(":")
     weights = weights or file or None
     if way not in WAYS:
-        raise UnknownNameError(f"unknown small encoder {name!r}; there are: {', '.join(WAYS)}")
+        raise UnknownNameError(f"unknown small encoder {name!r}; available: {', '.join(WAYS)}")
     if way == "untrained" and weights:
         raise ArgumentError(f"fashion:untrained has no trained weights, got {weights}")
     model = network(way)

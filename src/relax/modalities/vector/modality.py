@@ -43,7 +43,7 @@ class Vector(Modality):
             raise InputError(f"expected a vector of shape (D,), got {tuple(tensor.shape)}")
         tensor = tensor.float()
         if not torch.isfinite(tensor).all():
-            raise InputError("the vector has NaN or infinite values")
+            raise InputError("has NaN or infinite values")
         return Prepared({"vector": tensor}, source={"source": "tensor"})
 
     def split(self, inputs: Any) -> list[Any] | None:

@@ -276,7 +276,7 @@ def test_an_encoder_of_another_input_size_says_so(image):
         ({"masks": "hexagons"}, "unknown kind of masks 'hexagons'; available: grid, patches"),
         ({"masks": 7}, "expected `masks` to be Masks or one of"),
         ({"masks": "patches"}, "no known patch size"),
-        ({"fill": "sepia"}, "unknown fill 'sepia'; expected one of mean, solid"),
+        ({"fill": "sepia"}, "unknown fill 'sepia'; expected one of mean, zero, solid"),
         ({"fill": (300, 0, 0)}, "three integers in 0-255"),
         ({"similarity": "cosin"}, "unknown similarity 'cosin'.*Did you mean 'cosine'"),
         ({"similarity": 3}, "`similarity` to be a callable"),

@@ -22,8 +22,8 @@ from .estimation.moments import Moments as Moments
 from .estimation.stopping import masks_needed as masks_needed
 from .evaluation import evaluate as evaluate
 from .explainer import Explainer as Explainer
-from .explainer import Failed as Failed
 from .explanation import Explanation as Explanation
+from .explanation import Failed as Failed
 from .integrations import captum as captum
 from .integrations import gradcam as gradcam
 from .integrations import quantus as quantus

@@ -16,7 +16,7 @@ from relax._support.atomic import atomic_write
 from relax._support.figures import save_figure
 from relax._support.saved import MAPS, NUMBERS, SCHEMA, checked
 from relax._support.thresholds import Threshold, where_certain
-from relax.errors import ArgumentError, InputError
+from relax.errors import ArgumentError, InputError, RelaxError
 from relax.modalities import MODALITIES, Modality, fills, masks
 
 if TYPE_CHECKING:
@@ -226,3 +226,16 @@ class Explanation:
 def _recreated(create: Callable[..., Any], settings: Any) -> Any:
     """What settings describe: one thing or several."""
     return [create(**one) for one in settings] if isinstance(settings, list) else create(**settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Failed:
+    """An input that could not be explained, in the place of its explanation.
+
+    Attributes:
+        source: the input as it was given.
+        error: why.
+    """
+
+    source: Any
+    error: RelaxError

@@ -65,13 +65,13 @@ def _remove_leftovers(path: Path) -> None:
     """Temporary files of this name whose process is there no more."""
     pattern = re.compile(re.escape(f".{path.name}.") + r"(\d+)\.tmp")
     try:
-        names = os.listdir(path.parent)
+        files = list(path.parent.iterdir())
     except OSError:
         return  # opening the file says what is wrong
-    for name in names:
-        found = pattern.fullmatch(name)
+    for file in files:
+        found = pattern.fullmatch(file.name)
         if found and int(found[1]) != os.getpid() and not _alive(int(found[1])):
-            path.with_name(name).unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:

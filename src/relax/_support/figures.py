@@ -31,6 +31,6 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
 
 
 def literal(text: str) -> str:
-    """Words for a figure, shown as they are: without mathematics between dollars, control characters and half letters."""
+    """Words for a figure, shown as they are: no mathematics between dollars, no control characters, no half letters."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     return shown.encode("utf-8", "replace").decode().replace("$", r"\$")

@@ -105,6 +105,7 @@ def explain(
         "pretrained": None if pretrained else False,
     }
     loaded = load_encoder(encoder, device=device, **{k: v for k, v in asked.items() if v is not None})
+    own: dict[str, Any] = dict(options_of(option or []))
     explainer = Explainer(
         loaded,
         reference_of(loaded, against, foil, text, text_foil),
@@ -120,7 +121,7 @@ def explain(
         batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
         precision=precision,
         progress=not quiet,
-        **options_of(option or []),
+        **own,
     )
     if views:
         _explain_views(explainer, views, out, as_json)
@@ -153,7 +154,7 @@ def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | 
 
 
 def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, as_json: bool) -> None:
-    from relax.explainer import Failed
+    from relax.explanation import Failed
     from relax.runs.files import explain_files, only_writer
 
     failed = skipped = 0
@@ -170,9 +171,8 @@ def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, a
                 row = result.row
                 trust = "unknown" if row["reliability"] is None else f"{row['reliability']:.3f}"
                 files = ", ".join(shown(file) for file in row["files"])
-                say(
-                    f"{shown(row['input'])}: {row['n_masks']} masks, reliability {trust}, {row['seconds']:.1f} s -> {files}"
-                )
+                cost = f"{row['n_masks']} masks, reliability {trust}, {row['seconds']:.1f} s"
+                say(f"{shown(row['input'])}: {cost} -> {files}")
     if skipped:
         say(f"{skipped} skipped: their results exist")
     if failed:

@@ -34,14 +34,16 @@ def compare(
     Raises:
         ArgumentError: no encoder, no method, or none of the methods can serve any of the encoders.
     """
-    methods = [methods] if isinstance(methods, (str, Method)) else methods
+    asked = [methods] if isinstance(methods, (str, Method)) else list(methods)
     encoders = [encoders] if isinstance(encoders, str) else encoders
-    if not encoders or not methods:
+    if not encoders or not asked:
         raise ArgumentError("expected at least one encoder and one method")
     options = options or {}
-    made = [ensure(method, dict(options.get(method, {})) if isinstance(method, str) else {}) for method in methods]
-    for method in options:
-        ensure(method, dict(options[method]))  # a wrong option is said before any work, and a wrong name too
+    made = [ensure(method, dict(options.get(method, {})) if isinstance(method, str) else {}) for method in asked]
+    for named_method in options:
+        ensure(
+            named_method, dict(options[named_method])
+        )  # a wrong option is said before any work, and a wrong name too
     n_masks = arguments.pop("n_masks", None)
     explanations, refused = {}, {}
     for name, encoder in named(encoders).items():

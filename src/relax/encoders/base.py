@@ -75,7 +75,7 @@ class Encoder:
         if transform is not None and not callable(transform) and not isinstance(transform, Mapping):
             raise ArgumentError(f"expected `transform` to be a callable on PIL pictures, got {transform!r}")
         self.model = model
-        self.name = name or getattr(model, "__name__", type(model).__name__)
+        self.name: str = name or str(getattr(model, "__name__", type(model).__name__))
         self.pooling = Pooling(pool, has_class_token(model))
         self.patch = patch
         self.text = text

@@ -36,7 +36,7 @@ _guard = threading.Lock()
 
 def lock_of(model: Callable[..., Any]) -> threading.RLock:
     """The lock that a forward of the model holds."""
-    return _state(model).lock  # type: ignore[return-value]
+    return _state(model).lock
 
 
 @contextmanager

@@ -3,15 +3,15 @@
 For the strata k, each estimated by ratio of moments:
 
 * ``a_k = R_k − E[s_k]``: what stratum k finds above the mean score, the *effect* of showing a pixel;
-* ``w_k``: the stratum's weight over the spatial standard deviation of ``a_k``, so that large cells, which move the score
-  by more, do not drown the small ones; the ``w_k`` sum to one;
+* ``w_k``: the stratum's weight over the spatial standard deviation of ``a_k``, so that large cells, which move the
+  score by more, do not drown the small ones; the ``w_k`` sum to one;
 * ``g_k = (|x − b_k| / mean |x − b_k|)^½``: masks cannot tell the pixels of a cell apart, but one that equals its fill
   cannot matter, and one that differs much is removed more;
 * importance ``R = Σ w_k (E[s_k] + g_k a_k)``, uncertainty the spread of the score over the masks of all strata, in the
   proportions w, standard error ``√(Σ (w_k g_k SE_k)²)``.
 
-With one stratum and without contrast it is RELAX. Importance is a mean similarity moved by the contrast, so that a value
-may leave the range of the similarity. The standard error is of the strata that were tried, their weights as they are.
+With one stratum and without contrast it is RELAX. Importance is a mean similarity moved by the contrast, so that a
+value may leave the range of the similarity. The standard error is of the strata that were tried, their weights as they are.
 """
 
 from __future__ import annotations

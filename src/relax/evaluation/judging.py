@@ -106,7 +106,8 @@ class Judge:
 
     def _explainer(self, encoder: str, method: Method, prepared: Prepared) -> Explainer:
         """The explainer of an encoder and a method, within the budget."""
-        chosen, more = method, {}
+        more: dict[str, Any] = {}
+        chosen = method
         if self.run.budget is not None:
             loaded = self.encoders[encoder]
             units = loaded.modality.masks(self.run.arguments.get("masks")).over(prepared)

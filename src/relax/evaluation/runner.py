@@ -106,20 +106,20 @@ def evaluate(
         ArgumentError: a name is unknown, or the folder holds a run with other settings.
         InputError: the data set is not there, or none of its inputs can be read.
     """
-    methods = [methods] if isinstance(methods, (str, Method)) else list(methods)
+    asked = [methods] if isinstance(methods, (str, Method)) else list(methods)
     metrics = [metrics] if isinstance(metrics, str) else list(metrics)
-    own = {m.name: m for m in methods if isinstance(m, Method)}
-    methods = [m.name if isinstance(m, Method) else m for m in methods]
+    own = {m.name: m for m in asked if isinstance(m, Method)}
+    names = [m.name if isinstance(m, Method) else m for m in asked]
     options = {name: dict(some) for name, some in (options or {}).items()}
-    _check(methods, metrics, budget, options, arguments, own)
+    _check(names, metrics, budget, options, arguments, own)
     sets = [open_dataset(d, seed) if isinstance(d, str) else d for d in (dataset, ood) if d is not None]
     if len({source.name for source in sets}) < len(sets):
         raise ArgumentError(f"expected another data set than {sets[0].name!r} as `ood`")
     run = RunSettings(sets[0].name, tuple(metrics), seed, budget, _described_options(options, own), arguments)
     loaded = named(encoders)
     marks = {name: mark_of(encoder) for name, encoder in loaded.items()}
-    jobs = list(_jobs(sets, loaded, methods, n, seed))
-    judge = Judge(loaded, run, {name: own.get(name) or ensure(name, options.get(name)) for name in methods})
+    jobs = list(_jobs(sets, loaded, names, n, seed))
+    judge = Judge(loaded, run, {name: own.get(name) or ensure(name, dict(options.get(name, {}))) for name in names})
     with Journal(Path(out), run.settings()) as journal:
         skipped = _work(journal, jobs, sets, judge, marks, on_job)
         lines = list(journal.lines())

@@ -57,7 +57,7 @@ def ensure(method: str | Method | type[Method], options: dict[str, Any] | None =
                 f"expected the options of {method.name!r} in the method itself, got {', '.join(options)} beside it"
             )
         return method
-    kind = method if isinstance(method, type) and issubclass(method, Method) else METHODS[method]  # type: ignore[index]
+    kind = method if isinstance(method, type) and issubclass(method, Method) else METHODS[method]
     return kind.made(options)
 
 

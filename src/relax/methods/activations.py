@@ -58,8 +58,8 @@ class LaFAM(OfActivations):
 class GradCAM(OfActivations):
     """ReLU of the feature maps weighted by their mean gradient (Selvaraju et al., ICCV 2017), of the score.
 
-    By default of the last spatial module (or tokens) that the score has a gradient for: a class token that is read after
-    the last block gives its patches none.
+    By default of the last spatial module (or tokens) that the score has a gradient for: a class token that is read
+    after the last block gives its patches none.
     """
 
     name = "grad-cam"

@@ -39,8 +39,8 @@ class AttentionRollout(Method):
             problem.session(problem.whole())
         if not attentions or encoder.patch is None:
             raise ArgumentError(
-                f"method 'attention-rollout' needs a vision transformer of timm or transformers, {encoder.name!r} shows "
-                f"no attention; {forwards_only()}"
+                f"method 'attention-rollout' needs a vision transformer of timm or transformers, {encoder.name!r} "
+                f"shows no attention; {forwards_only()}"
             )
         height, width = (side // encoder.patch for side in problem.prepared.tensor.shape[-2:])
         rollout = _multiplied(attentions)

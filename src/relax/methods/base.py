@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -126,7 +127,7 @@ class Method(ABC):
             check_number(item.name, getattr(self, item.name), item.default)
         self.check()
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027
         """Raise :class:`relax.ArgumentError` if a parameter is out of range; here any will do."""
 
     @abstractmethod
@@ -221,11 +222,10 @@ class Masking(Method):
         return loop.run(self.strata(problem), self.estimator(problem))
 
     def run(self, problem: Problem) -> Maps:
-        estimator: Estimator | None = None
-        for estimator in self.estimates(problem):
-            pass
-        if estimator is None:
+        last = deque(self.estimates(problem), maxlen=1)
+        if not last:
             raise ArgumentError(f"method {self.name!r} has no strata for this input; give masks=")
+        estimator = last.pop()
         return self.finished(estimator.maps(problem.signed))
 
     def progressive(self, problem: Problem) -> Iterator[Maps]:

@@ -2,7 +2,7 @@
 
 A RELAX map says how much more similar to the whole the masked versions are that show a pixel. One grid gives that at
 the size of its cells, for one fill. Here the same is estimated for several strata, a stratum being one kind of masks
-with one fill, and brought together (:mod:`relax.estimation.mixture`; ``make quality`` has what each of the steps gives).
+with one fill, and brought together (:mod:`relax.estimation.mixture`; ``make quality`` has what each step gives).
 With fewer masks than a round has (1280 for a photograph) only the first strata, from coarse to fine, are tried.
 """
 

@@ -123,8 +123,8 @@ class RelaxGradient(Method):
     def run(self, problem: Problem) -> Maps:
         if problem.signed:
             raise ArgumentError(
-                "method 'relax-gradient' does not tell parts that raise the score from those that lower it, which a map "
-                "against a reference is about; use method='relax-fine'"
+                "method 'relax-gradient' does not tell parts that raise the score from those that lower it, which a "
+                "map against a reference is about; use method='relax-fine'"
             )
         sensed = self.opened(problem)
         done = self._sense(problem, sensed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -90,9 +91,7 @@ class Repeat(Method):
         """``(K, *shape)`` maps and the masks that they cost."""
         base = self.repeated
         if self._from_one_run:
-            estimator = Bootstrap(problem.seed, self.repeats)
-            for estimator in _Shared(self.repeats).estimates(problem):
-                pass
+            (estimator,) = deque(_Shared(self.repeats).estimates(problem), maxlen=1)
             return estimator.resampled().cpu().numpy(), estimator.n_masks
         seeds = np.random.SeedSequence(problem.seed).generate_state(self.repeats).tolist()
         runs = [base.run(replace(problem, seed=seed)) for seed in seeds]

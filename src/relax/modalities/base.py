@@ -28,26 +28,61 @@ if TYPE_CHECKING:
 class Shown(Protocol):
     """What a modality needs to draw an explanation."""
 
-    importance: np.ndarray
-    uncertainty: np.ndarray | None
-    standard_error: np.ndarray | None
-    n_masks: int
-    reliability: float
-    score: float
-    presentation: Any
-    measures: dict[str, str]
-    signed: bool
-    neutral: float
-    settings: dict[str, Any]
-    inputs: dict[str, np.ndarray]
+    @property
+    def importance(self) -> np.ndarray:
+        """The map."""
 
     @property
-    def labels(self) -> tuple[str, ...] | None:
-        """Names of the units."""
+    def uncertainty(self) -> np.ndarray | None:
+        """Spread of the score, where the method has one."""
+
+    @property
+    def standard_error(self) -> np.ndarray | None:
+        """Monte-Carlo error of the importance, where it is known."""
 
     @property
     def effect(self) -> np.ndarray:
         """Importance less its neutral value."""
+
+    @property
+    def n_masks(self) -> int:
+        """Masks that were tried."""
+
+    @property
+    def reliability(self) -> float:
+        """Estimated correlation with the converged map."""
+
+    @property
+    def score(self) -> float:
+        """Of the unmasked input."""
+
+    @property
+    def inputs(self) -> dict[str, np.ndarray]:
+        """Model-ready tensors by name."""
+
+    @property
+    def presentation(self) -> Any:
+        """What a person is shown."""
+
+    @property
+    def measures(self) -> dict[str, str]:
+        """What each map measures."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether there is a neutral value."""
+
+    @property
+    def neutral(self) -> float:
+        """That value."""
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """What each unit is called."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Provenance."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +107,8 @@ Run = Callable[..., Any]
 class Modality(ABC):
     """A kind of input that encoders take, with an encoder's own preprocessing.
 
-    Subclass it, say :meth:`prepare` and :meth:`show`, and register it by ``relax.register("modality", NAME, CLASS)``; the
-    encoder names it: ``relax.Encoder(model, modality=NAME)``.
+    Subclass it, say :meth:`prepare` and :meth:`show`, and register it by ``relax.register("modality", NAME, CLASS)``;
+    the encoder names it: ``relax.Encoder(model, modality=NAME)``.
 
     Args:
         transform: the encoder's preprocessing, as given to :class:`relax.Encoder`.

@@ -77,7 +77,7 @@ class Fill(ABC):
         key = shapes({name: value[None] for name, value in prepared.inputs.items()}) if _tensors(prepared) else ()
         return session.run(len(block), key, lambda rows: session(self.apply(prepared, units, block[rows])))
 
-    def check(self, masks: Masks, encoder: Any) -> None:
+    def check(self, masks: Masks, encoder: Any) -> None:  # noqa: B027
         """Raise unless the fill goes with these masks and this encoder; here it goes with any."""
 
     @property

@@ -118,7 +118,7 @@ class ViewMasks(Masks):
     """A recipe for each view.
 
     Args:
-        recipes: Masks or their name: one for all views, or a mapping of views to them. A grid means columns for vectors.
+        recipes: Masks or their name: one for all views, or a mapping. For vectors a grid means columns.
         patch: side of the encoder's patches, where it has patches.
 
     Raises:

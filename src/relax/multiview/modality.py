@@ -85,7 +85,9 @@ class Views(Modality):
 
     def collate(self, inputs: Any) -> Batch:
         batch = super().collate(inputs)
-        return batch if isinstance(batch, Mapping) else {next(iter(inputs[0].inputs)): batch}
+        if isinstance(batch, Tensor):  # an object of one view
+            return {next(iter(inputs[0].inputs)): batch}
+        return batch
 
     def masks(self, recipe: Any) -> Masks:
         return recipe if isinstance(recipe, ViewMasks) else ViewMasks(recipe, self.patch)
@@ -185,14 +187,15 @@ class OneView(Image):
 def _apart(e: Explanation, prepared: PreparedViews, group: tuple[Key, ...], views: str) -> dict[Key, Explanation]:
     """An explanation for each view that was masked, from the one with all their maps end to end."""
     shapes = {key: _map_shape(prepared.parts[key]) for key in group}
-    maps = {name: _pieces(values, shapes) for name in MAPS if (values := getattr(e, name)) is not None}
+    maps: dict[str, Any] = {name: _pieces(values, shapes) for name in MAPS if (values := getattr(e, name)) is not None}
     found = {}
     for key in group:
         part = prepared.parts[key]
         modality = modality_of(part)
+        own: dict[str, Any] = {name: values[key] for name, values in maps.items()}
         found[key] = replace(
             e,
-            **{name: values[key] for name, values in maps.items()},
+            **own,
             inputs={modality.name: part.tensor.float().cpu().numpy()},
             presentation=modality.kept(part.presentation),
             settings={

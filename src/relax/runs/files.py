@@ -14,8 +14,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from relax.errors import ArgumentError
-from relax.explainer import Explainer, Failed
-from relax.explanation import Explanation
+from relax.explainer import Explainer
+from relax.explanation import Explanation, Failed
 from relax.runs.naming import Target
 
 EXISTING = ("refuse", "overwrite", "skip")

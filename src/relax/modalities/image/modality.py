@@ -51,8 +51,8 @@ LEAST_CELL = 4
 class Image(Modality):
     """Pictures, and model-ready ``(C, H, W)`` tensors.
 
-    A path, PIL image or numpy array is a picture: turned upright, made RGB, put through the encoder's transform. A torch
-    tensor is taken as it is.
+    A path, PIL image or numpy array is a picture: turned upright, made RGB, put through the encoder's transform. A
+    torch tensor is taken as it is.
     """
 
     name = "image"

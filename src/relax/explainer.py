@@ -49,15 +49,14 @@ class Explainer:
             U-RELAX, REPEAT; others have options of their own, such as ``n_samples=``); ``"relax-fine"`` tries its kinds
             of masks and fills in turn, from coarse to fine, a photograph's all from 1280 masks on. ``None``: as many as
             it takes for the reliability to reach ``reliability``, at most ``max_masks``.
-        max_masks: limit of an adaptive run, but for its first block. ``"relax-fine"`` mostly ends there: few
-            photographs are 0.98 reliable at its resolution with 3000 masks; ``e.reliability`` says how far it came.
+        max_masks: limit of an adaptive run, but for its first block; ``"relax-fine"`` mostly ends there.
         reliability: target of an adaptive run: estimated correlation with the fully converged map, in (0, 1).
         seed: of the masks; the same seed gives the same masks for any batch size, device and number of inputs.
-        masks: ``"grid"`` (7x7, keep 0.5), ``"patches"`` (those of the encoder), or Masks; several of them for
-            ``"relax-fine"``, which has its own unless they are given. All others have the grid, or the modality's own.
-        fill: what stands in for what is removed, also called the baseline: ``"mean"``, ``"black"``, ``"blur"``,
-            ``"noise"``, a colour, another input, or a Fill; a list of names for ``"relax-fine"``, which has blur and
-            mean unless it is given. All others have the mean.
+        masks: ``"grid"`` (7x7, keep 0.5), ``"patches"`` (those of the encoder), or Masks; several for
+            ``"relax-fine"``, which has its own. All others have the grid, or the modality's own.
+        fill: what stands in for what is removed, also called the baseline: ``"mean"``, ``"zero"``, ``"black"``,
+            ``"blur"``, ``"noise"``, a colour, another input, or a Fill; a list of them for ``"relax-fine"``, which has
+            blur and mean. All others have the mean.
         similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``;
             by default the reference's own, else cosine, and the dot product for gradient methods.
         design: ``"foldover"``, ``"independent"``, or a design.
@@ -123,10 +122,8 @@ class Explainer:
             return  # of views, which are known with the first object
         configuration = self._configured(self.encoder)
         if n_masks is not None and not configuration.method.takes_masks:
-            own = ", ".join(configuration.method.options()) or "it has none"
-            _warn(
-                f"method {configuration.method.name!r} does not take n_masks; its own options say how much it does: {own}"
-            )
+            name, own = configuration.method.name, ", ".join(configuration.method.options()) or "it has none"
+            _warn(f"method {name!r} does not take n_masks; its own options say how much work it does: {own}")
         self._check_against(configuration.method, configuration.against)
 
     @property

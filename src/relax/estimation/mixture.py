@@ -11,7 +11,8 @@ For the strata k, each estimated by ratio of moments:
   proportions w, standard error ``√(Σ (w_k g_k SE_k)²)``.
 
 With one stratum and without contrast it is RELAX. Importance is a mean similarity moved by the contrast, so that a
-value may leave the range of the similarity. The standard error is of the strata that were tried, their weights as they are.
+value may leave the range of the similarity. The standard error is of the strata that were tried, their weights as they
+are.
 """
 
 from __future__ import annotations

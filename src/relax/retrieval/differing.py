@@ -75,7 +75,7 @@ def difference(encoder: Any, a: Any, b: Any, **arguments: Any) -> Difference:
         >>> b = a.clone()
         >>> b[:, :8, :8] = 0
         >>> found = relax.difference(encoder, a, b, n_masks=512)
-        >>> found.explanation.effect[:6, :6].mean() < found.explanation.effect.mean()
+        >>> bool(found.explanation.effect[:6, :6].mean() < found.explanation.effect.mean())
         True
     """
     encoder = ensure(encoder)

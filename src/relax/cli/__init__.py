@@ -35,6 +35,10 @@ class _Reporting(TyperGroup):
         except RelaxError as error:
             say(f"error: {error}")
             raise typer.Exit(Exit.BAD_INPUT) from error
+        except OSError as error:  # such as of a disk that is full
+            place = f"{error.filename}: " if error.filename else ""
+            say(f"error: {place}{error.strerror or error}")
+            raise typer.Exit(Exit.BAD_INPUT) from error
 
 
 app = typer.Typer(

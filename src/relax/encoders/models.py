@@ -48,9 +48,10 @@ def in_eval_mode(model: Callable[..., Any]) -> Iterator[None]:
     state = _state(model)
     with state.lock:
         if state.users == 0:
-            state.modes = [(module, module.training) for module in model.modules()]
+            # frozen and exported modules have no mode: they are what they were made in
+            state.modes = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
             if any(training for _, training in state.modes):
-                model.eval()
+                _to_eval_mode(model)
         state.users += 1
     try:
         yield
@@ -59,7 +60,8 @@ def in_eval_mode(model: Callable[..., Any]) -> Iterator[None]:
             state.users -= 1
             if state.users == 0:
                 for module, training in state.modes:
-                    module.training = training
+                    if module.training != training:
+                        module.training = training
                 state.modes = []
 
 
@@ -94,6 +96,13 @@ def placed_on(model: Callable[..., Any], target: torch.device, home: torch.devic
             state.placed -= 1
             if state.placed == 0 and state.home is not None and state.home != target:
                 model.to(state.home)
+
+
+def _to_eval_mode(model: nn.Module) -> None:
+    try:
+        model.eval()
+    except NotImplementedError:  # exported: dropout and batch norm are what they were when it was exported
+        return
 
 
 def _state(model: Callable[..., Any]) -> _State:

@@ -2,7 +2,8 @@
 
 The rule of ``pool="auto"``, in this order:
 
-1. A mapping (dict, transformers ``ModelOutput``): the first of ``KEYS`` that it has, else its only tensor.
+1. A mapping (dict, transformers ``ModelOutput``) or a dataclass: the first of ``KEYS`` that it has, else its only
+   tensor.
 2. A tuple or list: its first tensor.
 3. ``(N, D)``: taken as it is.
 4. ``(N, C, H, W)``: the mean over ``H, W``.
@@ -11,6 +12,7 @@ The rule of ``pool="auto"``, in this order:
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,6 +56,10 @@ class Pooling:
         if not isinstance(self.rule, str):
             output = self.rule(output)
         tensor = self._select(output)
+        if tensor.layout != torch.strided:
+            tensor = tensor.to_dense()
+        if n_rows == 1 and tensor.ndim == 1 and len(tensor) > 1:
+            tensor = tensor[None]  # of a model that takes one input at a time
         if tensor.ndim == 0 or tensor.shape[0] != n_rows:
             raise EncoderError(
                 f"expected one representation for each of {n_rows} inputs, got an output of shape "
@@ -78,13 +84,15 @@ class Pooling:
             return torch.from_numpy(output)
         if isinstance(output, Mapping):
             return self._from_mapping(output)
+        if dataclasses.is_dataclass(output) and not isinstance(output, type):
+            return self._from_mapping({item.name: getattr(output, item.name) for item in dataclasses.fields(output)})
         if isinstance(output, (tuple, list)):
             for item in output:
                 if isinstance(item, Tensor):
                     return item
         raise EncoderError(
-            f"expected the encoder to return a tensor, tuple, dict or ModelOutput, got {type(output).__name__}; "
-            "give `pool=` a callable that returns (N, D)"
+            f"expected the encoder to return a tensor, tuple, dict, dataclass or ModelOutput, got "
+            f"{type(output).__name__}; give `pool=` a callable that returns (N, D)"
         )
 
     def _from_mapping(self, output: Mapping[str, Any]) -> Tensor:

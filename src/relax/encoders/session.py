@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor
 
 from relax.encoders.batching import BatchSizer
+from relax.encoders.failures import described, failure_of
 from relax.encoders.models import in_eval_mode, lock_of, placed_on
 from relax.encoders.pooling import Pooling
 from relax.encoders.precision import PRECISIONS, TOLERANCE, error_to_spread, fast_precision
-from relax.errors import EncoderError, InputError, RelaxError, first_line
+from relax.errors import EncoderError, InputError, RelaxError, RelaxWarning
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take, to_device
 
@@ -58,7 +60,11 @@ class Setup:
         self.batch_size = batch_size
         self.sizers: dict[tuple[Any, ...], BatchSizer] = {}
         self.settling = threading.Lock()
+        self.one_by_one = False
+        self.needs_gradients = False
         BatchSizer(batch_size, device)  # refuses a wrong size at once
+        if device.type == "meta":
+            raise EncoderError(f"encoder {encoder.name!r} is on the meta device and has no weights; load them first")
 
     @contextmanager
     def placed(self) -> Iterator[None]:
@@ -128,7 +134,7 @@ class Session:
             fast = fast_precision(self.device)
             if fast != "float32":
                 rows = probe(PROBES)
-                exact, quick = (self._forward(copied(rows), precision) for precision in ("float32", fast))
+                exact, quick = (self._encoded(copied(rows), precision) for precision in ("float32", fast))
                 self.probes += 2 * n_rows(rows)
                 if error_to_spread(exact, quick) > TOLERANCE:
                     fast = "float32"
@@ -161,7 +167,7 @@ class Session:
 
     def __call__(self, batch: Batch) -> Tensor:
         """One forward: a batch to ``(N, D)`` float32; rows that are not finite are counted, not looked at."""
-        representations = self._forward(batch, self.precision)
+        representations = self._encoded(batch, self.precision)
         n, tensor = n_rows(batch), first_tensor(batch)
         self.forwards += n
         self.backwards += n if tensor is not None and tensor.requires_grad else 0
@@ -184,31 +190,63 @@ class Session:
                 + ("" if self.precision == "float32" else ", or try precision='float32'")
             )
 
+    def _encoded(self, batch: Batch, precision: str) -> Tensor:
+        """All rows at once, or one by one where the encoder takes no more than one."""
+        if self.setup.one_by_one:
+            return self._rows(batch, precision)
+        try:
+            return self._forward(batch, precision)
+        except (InputError, EncoderError):
+            if n_rows(batch) < 2:
+                raise
+            try:
+                representations = self._rows(batch, precision)
+            except (InputError, EncoderError):
+                representations = None
+            if representations is None or len(representations) != n_rows(batch):
+                raise
+        self.setup.one_by_one = True
+        warnings.warn(
+            f"encoder {self.encoder.name!r} takes one input at a time, not a batch; it is called once an input",
+            RelaxWarning,
+            stacklevel=2,
+        )
+        return representations
+
+    def _rows(self, batch: Batch, precision: str) -> Tensor:
+        """Each row by itself."""
+        rows = range(n_rows(batch))
+        return torch.cat([self._forward(take(batch, slice(k, k + 1)), precision) for k in rows])
+
     def _forward(self, batch: Batch, precision: str) -> Tensor:
         batch = to_device(batch, self.device, self.encoder.dtype)
-        if isinstance(batch, Tensor) and batch.ndim == 4:
-            batch = batch.contiguous(memory_format=torch.channels_last)
+        if isinstance(batch, Tensor):
+            if batch.ndim == 4:
+                batch = batch.contiguous(memory_format=torch.channels_last)
+            if batch.requires_grad:
+                batch = batch.clone()  # no leaf, so that the encoder may work in place
         with self._autocast(precision), lock_of(self.encoder.model):
-            try:
-                output = self.encoder.modality.call(self.encoder.model, batch)
-            except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as error:
-                if isinstance(error, (torch.OutOfMemoryError, RelaxError)):
-                    raise
-                raise InputError(
-                    f"encoder {self.encoder.name!r} cannot encode an input of {_described(batch)}: "
-                    f"{first_line(error)}; give it inputs of the size and type that it was made for"
-                ) from error
-        return self.encoder.pooling(output, n_rows(batch)).to(self.device, torch.float32)
+            output = self._called(batch)
+        representations = self.encoder.pooling(output, n_rows(batch)).to(self.device, torch.float32)
+        return representations if torch.is_grad_enabled() else representations.detach()
+
+    def _called(self, batch: Batch) -> Any:
+        """The model's output; what goes wrong inside is one line that says what the model said."""
+        try:
+            if not self.setup.needs_gradients:
+                return self.encoder.modality.call(self.encoder.model, batch)
+            with torch.enable_grad():
+                return self.encoder.modality.call(self.encoder.model, batch)
+        except (torch.OutOfMemoryError, RelaxError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if "does not require grad" in str(error) and not (self.setup.needs_gradients or torch.is_grad_enabled()):
+                self.setup.needs_gradients = True  # it differentiates inside
+                return self._called(batch)
+            raise failure_of(self.encoder.name, described(batch), error) from error
 
     def _autocast(self, precision: str) -> AbstractContextManager[None]:
         dtype = PRECISIONS["float32" if precision == "auto" else precision]
         if dtype is None:
             return torch.autocast(self.device.type, enabled=False)
         return torch.autocast(self.device.type, dtype=dtype)
-
-
-def _described(batch: Batch) -> str:
-    """The shape of one input, for messages."""
-    if isinstance(batch, Tensor):
-        return f"shape {tuple(batch.shape[1:])}"
-    return ", ".join(map(str, shapes(batch)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from relax.encoders import Session
-from relax.errors import EncoderError, NothingSeenError
+from relax.errors import EncoderError, NothingSeenError, RelaxWarning
 from relax.estimation.estimators import Estimator
 from relax.estimation.stopping import Stopping
 from relax.estimation.strata import Perturbed, Tried, sums_on
@@ -88,6 +89,8 @@ class Loop:
                 unseen = error
                 continue
             kept.append(perturbed)
+            if len(kept) == 1 and estimator.n_masks > self.stopping.most:
+                _warn_of_limit(int(self.stopping.most), estimator.n_masks)
             done = self._done(estimator, kept, rounds=0)
             yield estimator
             if done:
@@ -140,6 +143,14 @@ class Loop:
                 expected = min(expected, int(self.stopping.most // size * size))
             self.on_block(Progress(estimator.n_masks, max(expected, estimator.n_masks), reliability))
         return done
+
+
+def _warn_of_limit(most: int, n_masks: int) -> None:
+    warnings.warn(
+        f"max_masks={most} is less than the first blocks of masks take: {n_masks} were tried; give n_masks= for fewer",
+        RelaxWarning,
+        stacklevel=2,
+    )
 
 
 def scores_of(session: Session, perturbed: Perturbed, reference: Reference, block: Block) -> Tensor:

@@ -7,7 +7,8 @@ For the strata k, each estimated by ratio of moments:
   score by more, do not drown the small ones; the ``w_k`` sum to one;
 * ``g_k = (|x − b_k| / mean |x − b_k|)^½``: masks cannot tell the pixels of a cell apart, but one that equals its fill
   cannot matter, and one that differs much is removed more;
-* importance ``R = Σ w_k (E[s_k] + g_k a_k)``, uncertainty the spread of the score over the masks of all strata, in the
+* importance ``R = Σ v_k E[s_k] + Σ w_k g_k a_k``, with the strata's own weights v for the level, which is thus not
+  moved by weights that are estimated; uncertainty the spread of the score over the masks of all strata, in the
   proportions w, standard error ``√(Σ (w_k g_k SE_k)²)``.
 
 With one stratum and without contrast it is RELAX. Importance is a mean similarity moved by the contrast, so that a
@@ -100,16 +101,21 @@ class Mixture:
         return [value / sum(raw) for value in raw]
 
     def neutral(self) -> float:
-        """The weighted mean score: importance of a pixel that makes no difference."""
-        return sum(w * part.moments.mean_score() for w, part in zip(self.weights(), self.parts, strict=True))
+        """The mean score over strata by their own weights: importance of a pixel that makes no difference."""
+        return sum(v * part.moments.mean_score() for v, part in zip(self._shares(), self.parts, strict=True))
+
+    def _shares(self) -> list[float]:
+        """The strata's own weights, summing to one; they are not estimated, so that the level does not move with them."""
+        total = sum(part.weight for part in self.parts)
+        return [part.weight / total for part in self.parts]
 
     def importance(self) -> Tensor:
         """``(H, W)`` float64."""
         terms = [
-            w * (part.moments.mean_score() + part.contrast**self.exponent * part.moments.effect())
+            w * part.contrast**self.exponent * part.moments.effect()
             for w, part in zip(self.weights(), self.parts, strict=True)
         ]
-        return torch.stack(terms).sum(0)
+        return self.neutral() + torch.stack(terms).sum(0)
 
     def uncertainty(self) -> Tensor:
         """``(H, W)`` float64: spread of the score over the masks of all strata."""
@@ -125,8 +131,9 @@ class Mixture:
     def variance(self, level: bool = True) -> Tensor:
         """``(H, W)``: squared standard error, as that of :class:`relax.estimation.moments.Moments`."""
         terms = []
-        for w, part in zip(self.weights(), self.parts, strict=True):
-            terms.append((w * part.contrast**self.exponent).square() * part.moments.variance(level))
+        for w, v, part in zip(self.weights(), self._shares(), self.parts, strict=True):
+            pattern = (w * part.contrast**self.exponent).square() * part.moments.variance(level=False)
+            terms.append(pattern + v**2 * part.moments.level_variance() if level else pattern)
         return torch.stack(terms).sum(0)
 
     def reliability(self) -> float:

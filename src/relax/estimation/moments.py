@@ -144,6 +144,10 @@ class Moments:
         variance = self._error_variance()
         return self._map(variance) if level else (self._map(variance) - variance[-1]).clamp_min(0)
 
+    def level_variance(self) -> float:
+        """Squared standard error of the map's mean, the error that all pixels share."""
+        return float(self._error_variance()[-1])
+
     def mean_score(self) -> float:
         """Over all masks: the importance of a pixel whose visibility makes no difference."""
         return float(self._scores) / max(self.n_masks, 1)

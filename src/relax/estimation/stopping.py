@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol
 
 from relax.errors import ArgumentError
@@ -82,8 +83,9 @@ class UntilReliable:
     min_blocks: int = 4
 
     def __post_init__(self) -> None:
-        if isinstance(self.target, bool) or not isinstance(self.target, (int, float)) or not 0.0 < self.target < 1.0:
+        if isinstance(self.target, bool) or not isinstance(self.target, Real) or not 0.0 < self.target < 1.0:
             raise ArgumentError(f"expected `reliability` between 0 and 1 (both excluded), got {self.target!r}")
+        object.__setattr__(self, "target", float(self.target))
         _check_count("max_masks", self.max_masks)
 
     @property

@@ -96,12 +96,7 @@ def _gradients(problem: Problem, stages: list[nn.Module]) -> Iterator[tuple[Tens
 
 def _stages(problem: Problem, method: str, layer: str | None) -> list[nn.Module]:
     """The modules whose outputs are spatial (or tokens of a grid), in the order in which they are called."""
-    model = problem.encoder.model
-    if not isinstance(model, nn.Module):
-        raise ArgumentError(
-            f"method {method!r} needs an nn.Module, whose activations it can read; {problem.encoder.name!r} is "
-            f"a {type(model).__name__}; {forwards_only()}"
-        )
+    model = problem.module(method, forwards_only())
     if layer is not None:
         modules = dict(model.named_modules())
         if layer not in modules:

@@ -35,7 +35,8 @@ class AttentionRollout(Method):
     def run(self, problem: Problem) -> Maps:
         encoder = problem.encoder
         attentions: list[Tensor] = []
-        with problem.session.alone(), _watched(encoder.model, attentions):
+        model = problem.module(self.name, forwards_only())
+        with problem.session.alone(), _watched(model, attentions):
             problem.session(problem.whole())
         if not attentions or encoder.patch is None:
             raise ArgumentError(

@@ -9,6 +9,9 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
+import torch
+from torch import nn
+
 from relax._support.arguments import check_number
 from relax.encoders import Encoder, Session
 from relax.errors import ArgumentError
@@ -77,6 +80,28 @@ class Problem:
         stratum.fill.check(stratum.masks, self.encoder)
         fill = stratum.fill.bind(self.prepared, self.modality, self.seed)
         return Perturbed(self.prepared, stratum, self.design, fill)
+
+    def module(self, method: str, instead: str) -> nn.Module:
+        """The encoder's model, for methods that look inside it.
+
+        Args:
+            method: name, for messages.
+            instead: what to do where it cannot be looked into.
+
+        Raises:
+            ArgumentError: the model is no plain ``nn.Module``.
+        """
+        model, name = self.encoder.model, self.encoder.name
+        if not isinstance(model, nn.Module):
+            raise ArgumentError(
+                f"method {method!r} needs an nn.Module, {name!r} is a {type(model).__name__}; {instead}"
+            )
+        if isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
+            raise ArgumentError(
+                f"method {method!r} looks inside the model, which a scripted or compiled one hides; give the module as "
+                f"it was before, or: {instead}"
+            )
+        return model
 
     def whole(self) -> Batch:
         """The unmasked input as a batch of one, a copy."""

@@ -14,6 +14,8 @@ from relax.estimation.maps import Maps
 from relax.methods.base import Problem
 from relax.methods.gradients import CRABBE, PER_INPUT, Gradient, attribute
 
+INSTEAD = "saliency, smoothgrad and integrated-gradients work with any callable that has gradients"
+
 
 @dataclass(frozen=True)
 class GuidedBackprop(Gradient):
@@ -24,7 +26,7 @@ class GuidedBackprop(Gradient):
     source = f"Springenberg et al., 2015; {CRABBE}"
 
     def run(self, problem: Problem) -> Maps:
-        model = _module(problem, self.name)
+        model = problem.module(self.name, INSTEAD)
         with problem.session.alone(), _activations(model, nn.ReLU6, _CappedReLU):
             if not any(isinstance(module, nn.ReLU) for module in model.modules()):
                 raise ArgumentError(
@@ -45,7 +47,7 @@ class DeepLift(Gradient):
     source = f"Shrikumar et al., 2017; {CRABBE}"
 
     def run(self, problem: Problem) -> Maps:
-        model = _module(problem, self.name)
+        model = problem.module(self.name, INSTEAD)
         baseline = problem.perturbed.background[None]
 
         def propagate(captum: Any, scorer: Any, x: Tensor) -> Tensor:
@@ -56,16 +58,6 @@ class DeepLift(Gradient):
             _check_modules_used_once(problem, model)
             with _activations(model, nn.ReLU6, _TwoReLUs):
                 return Maps(problem.modality.to_map(attribute(problem, propagate)).numpy(), signed=True)
-
-
-def _module(problem: Problem, method: str) -> nn.Module:
-    model = problem.encoder.model
-    if not isinstance(model, nn.Module):
-        raise ArgumentError(
-            f"method {method!r} needs an nn.Module, {problem.encoder.name!r} is a {type(model).__name__}; "
-            "saliency, smoothgrad and integrated-gradients work with any callable that has gradients"
-        )
-    return model
 
 
 class _CappedReLU(nn.ReLU):

@@ -22,10 +22,13 @@ def read_pictures(encoder: Encoder, chunk: list[Path]) -> tuple[Read, dict[str, 
     failed: dict[str, str] = {}
     for path in chunk:
         try:
+            str(path).encode()  # the store holds text
             stamp = stamp_of(path)
             read[path] = (encoder.prepare(path).tensor, stamp)
         except InputError as error:
             failed[str(path)] = str(error)
+        except UnicodeEncodeError:
+            failed[str(path)] = f"{path}: its name is not UTF-8, which an index cannot hold; rename the file"
         except FileNotFoundError:
             failed[str(path)] = f"{path}: is not there any more"
     return read, failed

@@ -67,12 +67,12 @@ def targets_of(sources: Sequence[Path], out: Path) -> list[Target]:
     Raises:
         ArgumentError: an input would be overwritten.
     """
-    inputs = {source.resolve() for source in sources}
+    inputs = {_real(source) for source in sources}
     names = _names(sources)
     targets = [Target(source, out / name) for source, name in zip(sources, names, strict=True)]
     for target in targets:
         for file in target.files:
-            if file.resolve() in inputs:
+            if _real(file) in inputs:
                 raise ArgumentError(f"{file} is an input and would be overwritten; choose another --out")
     return targets
 
@@ -92,10 +92,18 @@ def usable(folder: Path) -> Path:
     return folder
 
 
+def _real(path: Path) -> Path:
+    """Where a path leads; a link to itself leads nowhere, and reading it will say so."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
+
+
 def _names(sources: Sequence[Path]) -> list[str]:
     """File names without endings; equal ones keep as much of their folders as tells them apart, or their ending."""
     depth = [1] * len(sources)
-    parts = [(*source.resolve().parent.parts[1:], source.stem) for source in sources]
+    parts = [(*source.absolute().parent.parts[1:], source.stem) for source in sources]
     while True:
         names = ["/".join(part[-n:]) for part, n in zip(parts, depth, strict=True)]
         twice = [k for k, name in enumerate(names) if names.count(name) > 1 and depth[k] < len(parts[k])]

@@ -42,6 +42,9 @@ def from_hf(
         raise EncoderError(
             f"hf:{name} reads configuration and weights together; save them to a folder and give hf:FOLDER"
         )
+    missing = [file for file in ("config.json", "preprocessor_config.json") if not (Path(name) / file).is_file()]
+    if Path(name).is_dir() and missing:
+        raise EncoderError(f"hf:{name}: {missing[0]} is missing in this folder; save the model and its processor there")
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(name)
         model, info = transformers.AutoModel.from_pretrained(name, output_loading_info=True, trust_remote_code=False)

@@ -31,6 +31,11 @@ def from_torchvision(
         pool: see :class:`Encoder`.
     """
     models = require("torchvision", extra="torchvision").models
+    if name in models.list_models() and name not in models.list_models(module=models):
+        raise EncoderError(
+            f"torchvision:{name} is no classification model, and its backbone would be downloaded; build the model and "
+            "give relax.Encoder(model, pool=...)"
+        )
     if name not in models.list_models():
         raise EncoderError(f"torchvision has no model {name!r}; torchvision.models.list_models() lists those there are")
     default = models.get_model_weights(name).DEFAULT

@@ -12,7 +12,7 @@ import torch
 from PIL import Image as Pillow
 from torch import Tensor
 
-from relax.errors import InputError
+from relax.errors import InputError, RelaxError, first_line
 from relax.modalities.base import Modality, Scale, Shown
 from relax.modalities.image.geometry import at_picture
 from relax.modalities.image.grid import GridMasks
@@ -69,7 +69,7 @@ class Image(Modality):
                 "the encoder has no transform for pictures; give relax.Encoder(model, transform=...) one, or explain a "
                 "model-ready tensor"
             )
-        tensor = self.transform(picture)
+        tensor = self._transformed(picture, describe(source))
         if not isinstance(tensor, Tensor) or tensor.ndim != 3:
             got = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
             raise InputError(f"expected the transform to return a (C, H, W) tensor, got {got}")
@@ -82,6 +82,15 @@ class Image(Modality):
             "box": list(box),
         }
         return Prepared({"image": tensor}, picture, box, source=about)
+
+    def _transformed(self, picture: Pillow.Image, name: str) -> Any:
+        try:
+            return self.transform(picture)
+        except RelaxError:
+            raise
+        except Exception as error:
+            said = first_line(error)[:200]
+            raise InputError(f"{name}: the encoder's transform failed: {type(error).__name__}: {said}") from error
 
     def split(self, inputs: Any) -> list[Any] | None:
         """Also the rows of an ``(N, C, H, W)`` tensor or an ``(N, H, W, C)`` array."""

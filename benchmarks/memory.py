@@ -14,7 +14,7 @@ SIZES = (4, 8, 16)
 
 CODE = """
 import json, resource, sys, torch, relax
-from benchmarks.__main__ import rate
+from benchmarks.timing import rate
 kept, threads, name = sys.argv[1] == "True", int(sys.argv[2]), sys.argv[3]
 if kept:
     relax.keep_memory()

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 
 from benchmarks.multiview.clusterings import comvc
 from benchmarks.multiview.explanations import LEVELS, explained, members, of
+from relax._support.figures import save_figure
 from relax.datasets.fashion import CLASSES
 from relax.evaluation import interval
+from relax.modalities.image.showing import bare
 from relax.multiview.data import fashion_edges
-from relax.modalities.image.showing import bare, save_figure
 
 PER_ROW = 5
 """Clusters in a row of the picture of members."""

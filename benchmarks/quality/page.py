@@ -10,8 +10,8 @@ from benchmarks.quality.pictures import plot_cost, plot_scenes
 from benchmarks.quality.runs import AUGNET, HALVES, LITE0, METRICS, OF_FINE, OF_GRADIENT, SCENES, VIT, Run
 from benchmarks.quality.variants import FINE, GRADIENT, HALF, QUICK, QUICK_GRADIENT
 from benchmarks.study.page import compared, table
+from relax._support.figures import save_figure
 from relax.evaluation import Evaluation, interval, summary
-from relax.modalities.image.showing import save_figure
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 FOLDER = DOCS / "quality"
@@ -214,7 +214,7 @@ of {threads} thread(s) on a CPU with a second run beside it: read forwards. A ba
 `E[s M] / E[M]`, on grids of 7, 14 and 28 cells and superpixels of three sizes, with two fills (blur and mean colour), at
 most 3000 masks. Each part's map is its mean score plus the *effect* of showing a pixel; effects are brought to one scale
 and multiplied by the square root of how much removing the pixel changes it. The mathematics stands in
-`relax.methods.fine`; uncertainty and standard error go with it. `relax-gradient` needs gradients: 96 masks of one grid,
+`relax.estimation.mixture`; uncertainty and standard error go with it. `relax-gradient` needs gradients: 96 masks of one grid,
 each with a forward and a backward, about 290 forwards, two thirds of them with blur; its map is the effect and, twice as
 strong, the root of how much the score would move with a pixel. `relax-fine:64` and `relax-gradient:18` are the same with so
 many masks, which for relax-fine are those of its coarsest part. `method="relax"` is the paper's: one 7x7 grid, mean colour.

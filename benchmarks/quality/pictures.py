@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 import relax
 from benchmarks.quality.runs import HALVES, LITE0, OPTIONS, SCENES, Run
 from benchmarks.quality.variants import FINE, GRADIENT
+from relax._support.figures import save_figure
 from relax.datasets import open_dataset
 from relax.evaluation import Evaluation, summary
-from relax.modalities.image.showing import save_figure
 
 if TYPE_CHECKING:
     from relax.datasets import Sample
@@ -74,7 +74,7 @@ def _scene(encoder: relax.Encoder, sample: Sample, values: pd.Series) -> Figure:
         e = relax.explain(encoder, sample.picture, method=method, **OPTIONS.get(method, {}))
         low, high = np.quantile(e.importance, (0.01, 0.995))
         shown = axis.imshow(e.importance, cmap="viridis", vmin=low, vmax=high)
-        figure.colorbar(shown, ax=axis, shrink=0.8, label=e.units["importance"])
+        figure.colorbar(shown, ax=axis, shrink=0.8, label=e.measures["importance"])
         axis.set_title(f"{method}: {values[method]:.2f}")
         axis.contour(np.asarray(sample.mask, dtype=float), levels=[0.5], colors="white", linewidths=0.8)
     for axis in axes:

@@ -25,6 +25,7 @@ from benchmarks.quality.variants import (
     SMOOTH_CONTRAST,
     SMOOTHED,
     TWICE_BLUR,
+    with_masks,
 )
 from relax.cli.messages import counted, say
 from relax.evaluation import Evaluation, evaluate
@@ -55,7 +56,11 @@ LEFT_OUT = (
 
 @dataclass(frozen=True)
 class Run:
-    """Arguments of ``relax.evaluate`` under a name."""
+    """Arguments of ``relax.evaluate`` under a name.
+
+    Attributes:
+        options: of each method, by its name; also ``n_masks``.
+    """
 
     name: str
     dataset: str
@@ -104,14 +109,16 @@ def carry_out(run: Run, threads: int) -> Evaluation:
     """Do what is not done yet, with a progress bar."""
     torch.set_num_threads(threads)
     say(run.name)
+    fixed = {name: with_masks(name, own["n_masks"]) for name, own in run.options.items() if "n_masks" in own}
+    options = {name: own for name, own in run.options.items() if name not in fixed}
     with counted("maps", quiet=False) as on_job:
         return evaluate(
             run.dataset,
             run.encoders,
-            run.methods,
+            [fixed.get(name, name) for name in run.methods],
             run.metrics,
             n=run.n,
             out=RUNS / run.name,
-            options=run.options,
+            options=options,
             on_job=on_job,
         )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from relax.modalities.masks import GridMasks, SuperpixelMasks
-from relax.methods import METHODS, Maps, Method, Problem
-from relax.methods.fine import CONTRAST, Part, Parts, tried
+import relax
+from relax.estimation.mixture import Mixture, Part
 from relax.estimation.stopping import FixedNumber
+from relax.methods import METHODS, Maps, Method, Problem
+from relax.methods.fine import RelaxFine
+from relax.methods.fine_gradient import RelaxGradient
+from relax.methods.gradients import SmoothGrad
+from relax.modalities.image.fills import Blur
+from relax.modalities.masks import GridMasks, SuperpixelMasks
 
 FINE, GRADIENT, QUICK, HALF = "relax-fine", "relax-gradient", "relax-fine:64", "relax-fine:1280"
 QUICK_GRADIENT = "relax-gradient:18"
@@ -30,11 +35,11 @@ FULL = 2560
 ABLATIONS: dict[str, Callable[[Part], bool]] = {
     "blur alone": lambda part: _blurred(part),
     "mean colour alone": lambda part: not _blurred(part),
-    "grids alone": lambda part: isinstance(part.masked.masks, GridMasks),
-    "superpixels alone": lambda part: isinstance(part.masked.masks, SuperpixelMasks),
-    "7x7 grid alone": lambda part: part.masked.masks == GridMasks(7),
-    "without the 28x28 grid": lambda part: part.masked.masks != GridMasks(28),
-    "without the 7x7 grid": lambda part: part.masked.masks != GridMasks(7),
+    "grids alone": lambda part: isinstance(part.perturbed.stratum.masks, GridMasks),
+    "superpixels alone": lambda part: isinstance(part.perturbed.stratum.masks, SuperpixelMasks),
+    "7x7 grid alone": lambda part: part.perturbed.stratum.masks == GridMasks(7),
+    "without the 28x28 grid": lambda part: part.perturbed.stratum.masks != GridMasks(28),
+    "without the 7x7 grid": lambda part: part.perturbed.stratum.masks != GridMasks(7),
 }
 NO_CONTRAST = "without contrast"
 SMOOTH_CONTRAST = "contrast, smoothed"
@@ -45,91 +50,149 @@ LINEAR = "contrast, exponent 1"
 SLOPES = {"the derivative alone": 1e6, "derivative and effect alike": 1.0, "without the derivative": 0.0}
 ONE_FILL = {"blur alone": 0, "mean colour alone": 1}
 
-_last: tuple[str, Parts] | None = None
+Run = Callable[[Problem], Maps]
+
+_last: tuple[str, Mixture] | None = None
 
 
 def _blurred(part: Part) -> bool:
-    return bool(part.masked.background.abs().max() > 0)
+    return isinstance(part.perturbed.stratum.fill, Blur)
 
 
-def _tried(problem: Problem) -> Parts:
+def _fixed(problem: Problem, n_masks: int) -> Problem:
+    """The problem with a number of masks of its own."""
+    return replace(problem, stopping=FixedNumber(n_masks))
+
+
+def _tried(problem: Problem) -> Mixture:
     """The masks of one input, tried once for all that is made of them."""
     global _last
-    key = hashlib.sha256(problem.masked.tensor.cpu().numpy().tobytes()).hexdigest()
-    key = f"{key} {problem.seed} {problem.session.encoder.name}"
+    key = hashlib.sha256(problem.prepared.tensor.cpu().numpy().tobytes()).hexdigest()
+    key = f"{key} {problem.seed} {problem.encoder.name}"
     if _last is None or _last[0] != key:
-        _last = key, tried(replace(problem, stopping=FixedNumber(FULL)))
+        *_, mixture = RelaxFine().estimates(_fixed(problem, FULL))
+        assert isinstance(mixture, Mixture)
+        _last = key, mixture
     return _last[1]
 
 
-def _only(keep: Callable[[Part], bool]) -> Callable[[Problem], Maps]:
-    def run(problem: Problem) -> Maps:
-        parts = _tried(problem)
-        return Parts([part for part in parts.parts if keep(part)], parts.exponent).maps(problem.signed)
+def _mixed(problem: Problem, parts: list[Part], exponent: float | None = None) -> Maps:
+    """Maps of some of the parts, or of parts that were changed; by the default's exponent if none is given."""
+    mixture = Mixture(problem.modality, RelaxFine().contrast if exponent is None else exponent)
+    mixture.parts = parts
+    return mixture.maps(problem.signed)
 
-    return run
+
+def _only(keep: Callable[[Part], bool]) -> Run:
+    return lambda problem: _mixed(problem, [part for part in _tried(problem).parts if keep(part)])
 
 
-def _exponent(value: float) -> Callable[[Problem], Maps]:
-    return lambda problem: Parts(_tried(problem).parts, value).maps(problem.signed)
+def _exponent(value: float) -> Run:
+    return lambda problem: _mixed(problem, _tried(problem).parts, value)
 
 
 def _smooth_contrast(problem: Problem) -> Maps:
     parts = [replace(part) for part in _tried(problem).parts]
     for part in parts:
-        part.contrast = torch.from_numpy(gaussian_filter(part.contrast.numpy(), CONTRAST_SIGMA))
-    return Parts(parts, CONTRAST).maps(problem.signed)
+        part.contrast = torch.from_numpy(gaussian_filter(part.contrast.cpu().numpy(), CONTRAST_SIGMA)).to(part.contrast)
+    return _mixed(problem, parts)
 
 
 def _twice_blur(problem: Problem) -> Maps:
-    parts = [replace(part, share=part.share * (1 + _blurred(part))) for part in _tried(problem).parts]
-    return Parts(parts, CONTRAST).maps(problem.signed)
+    parts = [_heavier(part) if _blurred(part) else part for part in _tried(problem).parts]
+    return _mixed(problem, parts)
 
 
-def _with_slope(slope: float) -> Callable[[Problem], Maps]:
-    return lambda problem: METHODS[GRADIENT].run(problem, slope=slope)
+def _heavier(part: Part) -> Part:
+    """The part with twice its weight."""
+    stratum = part.perturbed.stratum
+    return replace(part, perturbed=replace(part.perturbed, stratum=replace(stratum, weight=2 * stratum.weight)))
 
 
-def _one_fill(number: int) -> Callable[[Problem], Maps]:
-    return lambda problem: METHODS[GRADIENT].run(replace(problem, masked=problem.filled[number], others=()))
+def _with_slope(slope: float) -> Run:
+    return lambda problem: RelaxGradient(slope=slope).run(problem)
 
 
-def _stopped(n_masks: int) -> Callable[[Problem], Maps]:
-    return lambda problem: METHODS[FINE].run(replace(problem, stopping=FixedNumber(n_masks)))
+def _one_fill(number: int) -> Run:
+    return lambda problem: RelaxGradient().run(replace(problem, fills=(problem.fills[number],)))
+
+
+def _stopped(n_masks: int) -> Run:
+    return lambda problem: RelaxFine().run(_fixed(problem, n_masks))
 
 
 def _smoothed(problem: Problem) -> Maps:
-    maps = METHODS["smoothgrad"].run(problem, n_samples=96)
+    maps = SmoothGrad(n_samples=96).run(problem)
     return replace(maps, importance=gaussian_filter(np.asarray(maps.importance), SIGMA))
 
 
 def _contrasted(problem: Problem) -> Maps:
     """A rival with what relax-fine multiplies its effects by, from blur."""
-    blurred = next(masked for masked in problem.filled if bool(masked.background.abs().max() > 0))
-    difference = (problem.masked.tensor - blurred.background).abs().mean(0).double().cpu().numpy()
-    maps = METHODS["smoothgrad"].run(problem, n_samples=96)
-    return replace(maps, importance=np.asarray(maps.importance) * difference**CONTRAST)
+    difference = (problem.prepared.tensor - problem.perturbed.background).abs().mean(0).double().cpu().numpy()
+    maps = SmoothGrad(n_samples=96).run(problem)
+    return replace(maps, importance=np.asarray(maps.importance) * difference ** RelaxFine().contrast)
+
+
+class Contrasted(SmoothGrad):
+    """SmoothGrad with blur as fill, by which its contrast is taken."""
+
+    fills = ("blur",)
+
+
+def _variant(kind: type[Method], called: str, own: Run) -> type[Method]:
+    """A kind of method under another name, that runs otherwise."""
+
+    class Variant(kind):  # type: ignore[misc, valid-type]
+        name = called
+        takes_masks = False
+        samples = None
+
+        def run(self, problem: Problem) -> Maps:
+            return own(problem)
+
+    return Variant
+
+
+def with_masks(name: str, n: int) -> Method:
+    """The method of that name, and under it, with a number of masks of its own."""
+
+    @dataclass(frozen=True)
+    class Fixed(METHODS[name]):  # type: ignore[misc]
+        n_masks: int = n
+
+        takes_masks = False
+
+        def run(self, problem: Problem) -> Maps:
+            maps: Maps = super().run(_fixed(problem, self.n_masks))
+            return maps
+
+    return Fixed()
 
 
 def register() -> None:
     """Give the variants names that ``relax.evaluate`` finds."""
-    fine = METHODS[FINE]
-    runs: dict[str, tuple[Method, Callable[..., Maps]]] = {
-        HALF: (fine, _stopped(1280)),
-        QUICK: (fine, _stopped(64)),
-        QUICK_GRADIENT: (METHODS[GRADIENT], lambda problem: METHODS[GRADIENT].run(problem, n_samples=18)),
-        SMOOTHED: (METHODS["smoothgrad"], _smoothed),
-        CONTRASTED: (replace(METHODS["smoothgrad"], fills=("blur",)), _contrasted),
-        PLAIN: (fine, lambda problem: fine.run(replace(problem, stopping=FixedNumber(256)), contrast=0.0)),
-        f"{FINE}:whole": (fine, lambda problem: _tried(problem).maps(problem.signed)),
-        f"{FINE}:{NO_CONTRAST}": (fine, _exponent(0.0)),
-        f"{FINE}:{LINEAR}": (fine, _exponent(1.0)),
-        f"{FINE}:{SMOOTH_CONTRAST}": (fine, _smooth_contrast),
-        f"{FINE}:{TWICE_BLUR}": (fine, _twice_blur),
-        **{f"{FINE}:{name}": (fine, _only(keep)) for name, keep in ABLATIONS.items()},
-        **{f"{GRADIENT}:{name}": (METHODS[GRADIENT], _with_slope(slope)) for name, slope in SLOPES.items()},
-        **{f"{GRADIENT}:{name}": (METHODS[GRADIENT], _one_fill(number)) for name, number in ONE_FILL.items()},
+    of_fine: dict[str, Run] = {
+        HALF: _stopped(FULL // 2),
+        QUICK: _stopped(64),
+        PLAIN: lambda problem: RelaxFine(contrast=0.0).run(_fixed(problem, 256)),
+        f"{FINE}:whole": lambda problem: _tried(problem).maps(problem.signed),
+        f"{FINE}:{NO_CONTRAST}": _exponent(0.0),
+        f"{FINE}:{LINEAR}": _exponent(1.0),
+        f"{FINE}:{SMOOTH_CONTRAST}": _smooth_contrast,
+        f"{FINE}:{TWICE_BLUR}": _twice_blur,
+        **{f"{FINE}:{name}": _only(keep) for name, keep in ABLATIONS.items()},
     }
-    for name, (method, run) in runs.items():
-        if name not in METHODS:
-            METHODS.add(name, replace(method, name=name, run=run, budget=None))
+    of_gradient: dict[str, Run] = {
+        QUICK_GRADIENT: lambda problem: RelaxGradient(n_samples=18).run(problem),
+        **{f"{GRADIENT}:{name}": _with_slope(slope) for name, slope in SLOPES.items()},
+        **{f"{GRADIENT}:{name}": _one_fill(number) for name, number in ONE_FILL.items()},
+    }
+    for kind, runs in (
+        (RelaxFine, of_fine),
+        (RelaxGradient, of_gradient),
+        (SmoothGrad, {SMOOTHED: _smoothed}),
+        (Contrasted, {CONTRASTED: _contrasted}),
+    ):
+        for name, run in runs.items():
+            if name not in METHODS:
+                relax.register("method", name, _variant(kind, name, run))

@@ -10,10 +10,10 @@ from safetensors import safe_open
 import relax
 from benchmarks.study.pictures import plot_ablations, plot_agreement, plot_disagreement, plot_robustness
 from benchmarks.study.runs import LITE0, SMALL, UNLABELLED, Run
+from relax._support.figures import save_figure
+from relax.encoders.training.fitting import probe
 from relax.encoders.zoo.small import WEIGHTS
 from relax.evaluation import METRICS, Evaluation, interval, ood_table, summary
-from relax.modalities.image.showing import save_figure
-from relax.encoders.training.fitting import probe
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 FOLDER = DOCS / "study"

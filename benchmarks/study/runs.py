@@ -14,7 +14,6 @@ import torch
 from scipy.stats import spearmanr
 
 import relax
-from relax._support.atomic import atomic_write
 from relax.cli.messages import counted, say
 from relax.datasets import chosen, open_dataset
 from relax.encoders.zoo.small import WAYS
@@ -190,6 +189,7 @@ def agreement(n: int, threads: int) -> pd.DataFrame:
             value = float(spearmanr(a, b).statistic)
             rows.append({"input": dataset.id(index), "one": one, "other": other, "spearman": value})
     RUNS.mkdir(exist_ok=True)
-    with atomic_write(file) as target:
-        target.write(json.dumps(rows).encode())
+    unfinished = file.with_suffix(".part")
+    unfinished.write_text(json.dumps(rows))
+    unfinished.replace(file)  # whole or not at all
     return pd.DataFrame(rows)

@@ -97,6 +97,11 @@ class Encoder:
     def transform(self, transform: Any) -> None:
         self.modality.transform = transform
 
+    @property
+    def normalises(self) -> bool:
+        """Whether zero is known to be the mean of the data in the encoder's input space."""
+        return self.modality.normalises
+
     def prepare(self, source: Any) -> Prepared:
         """One input as the encoder sees it; for images see :class:`relax.modalities.image.modality.Image`.
 

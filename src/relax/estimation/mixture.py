@@ -105,7 +105,7 @@ class Mixture:
         return sum(v * part.moments.mean_score() for v, part in zip(self._shares(), self.parts, strict=True))
 
     def _shares(self) -> list[float]:
-        """The strata's own weights, summing to one; they are not estimated, so that the level does not move with them."""
+        """The strata's own weights, summing to one: not estimated, so that the level does not move with them."""
         total = sum(part.weight for part in self.parts)
         return [part.weight / total for part in self.parts]
 

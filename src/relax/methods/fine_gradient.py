@@ -80,15 +80,15 @@ class Sensed:
         """``(H, W)``: what stands out from the mean score."""
         return (self.moments.effect() + self.slope * self.ratio() * self.magnitude().sqrt()) / (1 + self.slope)
 
-    def variance(self, level: bool) -> Tensor:
-        """Of the relief, from the spread of blocks, that of a root being ``Var(m) / 4m``."""
+    def variance(self) -> Tensor:
+        """Of the relief, but for the level, from the spread of blocks, that of a root being ``Var(m) / 4m``."""
         n = self.moments.n_blocks
         if n < 2:
             return torch.full_like(self.total, nan)
         mean = self.total / n
         of_mean = (self.squares / n - mean.square()).clamp_min(0) / (n - 1)
         of_root = (of_mean / (4 * mean.clamp_min(1e-30))) / (self.moments.n_masks / n)
-        return (self.moments.variance(level) + (self.slope * self.ratio()) ** 2 * of_root) / (1 + self.slope) ** 2
+        return (self.moments.variance(level=False) + (self.slope * self.ratio()) ** 2 * of_root) / (1 + self.slope) ** 2
 
 
 @dataclass(frozen=True)
@@ -185,12 +185,15 @@ def _maps(sensed: list[Sensed], problem: Problem) -> Maps:
     weights = np.array([one.share / max(float(one.relief().std()), 1e-12) for one in sensed])
     weights /= weights.sum()
     pairs = list(zip(weights.tolist(), sensed, strict=True))
-    neutral = sum(w * one.moments.mean_score() for w, one in pairs)
+    shares = np.array([one.share for one in sensed], dtype=float)
+    levels = list(zip((shares / shares.sum()).tolist(), sensed, strict=True))  # no estimated weights in the level
+    neutral = sum(v * one.moments.mean_score() for v, one in levels)
     importance = neutral + sum(w * one.relief() for w, one in pairs)
     middle = sum(w * one.moments.importance() for w, one in pairs)
     spread = sum(w * (one.moments.uncertainty() + (one.moments.importance() - middle).square()) for w, one in pairs)
-    error = sum(w**2 * one.variance(level=True) for w, one in pairs)
-    noise = float(sum(w**2 * one.variance(level=False) for w, one in pairs).mean())
+    pattern = sum(w**2 * one.variance() for w, one in pairs)
+    noise = float(pattern.mean())
+    error = pattern + sum(v**2 * one.moments.level_variance() for v, one in levels)
     return Maps(
         importance=importance.cpu().numpy(),
         uncertainty=spread.cpu().numpy(),

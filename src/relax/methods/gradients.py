@@ -127,7 +127,14 @@ class SmoothGrad(Noisy):
         mean, spread = self.moments(problem)
         error = torch.from_numpy(_map(problem, spread / self.n_samples)).sqrt().numpy()
         measures = {"importance": PER_INPUT, "uncertainty": "variance of the gradient", "standard_error": PER_INPUT}
-        return Maps(_map(problem, mean.abs()), _map(problem, spread), error, measures, n_masks=self.n_samples)
+        return Maps(
+            _map(problem, mean.abs()),
+            _map(problem, spread),
+            error,
+            measures,
+            n_masks=self.n_samples,
+            degrees_of_freedom=self.n_samples - 1,
+        )
 
 
 @dataclass(frozen=True)

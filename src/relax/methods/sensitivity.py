@@ -62,7 +62,13 @@ class Sobol(Method):
         share = "share of the score's variance"
         measures = {"importance": share, "standard_error": share}
         n_masks = self.n_designs * (units.n_units + 2)
-        return Maps(importance, standard_error=standard_error, measures=measures, n_masks=n_masks)
+        return Maps(
+            importance,
+            standard_error=standard_error,
+            measures=measures,
+            n_masks=n_masks,
+            degrees_of_freedom=self.n_designs - 1,
+        )
 
     def affordable(self, forwards: int, n_units: int) -> int:
         return 1 << max(1, (forwards // (n_units + 2)).bit_length() - 1)

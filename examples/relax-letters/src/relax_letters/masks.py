@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import relax
 import torch
 from torch import Tensor
+
+import relax
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import relax
 import torch
+
+import relax
 
 
 @dataclass(frozen=True)

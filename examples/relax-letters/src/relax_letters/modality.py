@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import relax
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
+
+import relax
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 WORD = re.compile(r"[A-Za-z][A-Za-z']*")

@@ -1,0 +1,72 @@
+"""Files are there whole or not at all, wherever their path leads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import relax
+from relax._support.atomic import atomic_write
+
+
+def write(path, content=b"new"):
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def test_a_link_stays_a_link_and_its_target_is_replaced(tmp_path):
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / "file"
+    target.write_bytes(b"old")
+    (tmp_path / "link").symlink_to(target)
+    write(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+def test_a_pipe_is_written_through(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
+    write(tmp_path / "pipe")
+    assert reader.communicate(timeout=10)[0] == b"new"
+
+
+def test_a_device_is_left_a_device():
+    write("/dev/null")
+    assert not os.path.isfile("/dev/null")  # noqa: PTH113
+
+
+def test_folders_and_links_to_themselves_are_refused(tmp_path):
+    with pytest.raises(relax.ArgumentError, match="got a folder"):
+        write(tmp_path)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(relax.ArgumentError, match="leads to itself"):
+        write(tmp_path / "loop")
+
+
+def test_leftovers_of_processes_that_are_gone_are_removed(tmp_path):
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    gone = int(done.stdout)
+    mine, other = tmp_path / f".file.{gone}.tmp", tmp_path / f".other.{gone}.tmp"
+    living = tmp_path / f".file.{os.getppid()}.tmp"
+    for path in (mine, other, living):
+        path.write_bytes(b"half")
+    write(tmp_path / "file")
+    assert not mine.exists()
+    assert other.exists()  # of another file
+    assert living.exists()  # its process may still be at it
+
+
+def test_an_error_leaves_the_file_as_it_was(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(RuntimeError), atomic_write(tmp_path / "file") as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(FileNotFoundError) as caught:
+        write(tmp_path / "nowhere" / "file")
+    assert caught.value.filename == str(tmp_path / "nowhere" / "file")

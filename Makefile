@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench encoders match methods study multiview quality clean
+.PHONY: help env demo test lint bench encoders match methods study multiview quality reliability clean
 
 help:  ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(VENV)/.made  ## the environment, in .venv
 
@@ -56,6 +56,9 @@ study: env  ## docs/study.md: the paper's questions on real data; resumes if it 
 quality: env  ## docs/quality.md: how good the default explanation is; resumes if it was cut off
 	$(BIN)/relax data
 	$(BIN)/python -m benchmarks.quality
+
+reliability: env  ## docs/reliability.md: what must never break, tried often; about a quarter of an hour
+	$(BIN)/python -m benchmarks.reliability
 
 clean:  ## remove what was made
 	rm -rf $(VENV) relax-out .pytest_cache .mypy_cache .ruff_cache

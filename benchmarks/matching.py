@@ -32,6 +32,9 @@ TURNS = 7
 INDEXED = {"efficientnet-lite0": 512, "augnet-resnet50": 64}
 """Pictures that each encoder indexes in a turn."""
 
+SETTLING = 512
+"""Pictures that are indexed before, by which a batch size is found."""
+
 
 def portrait(sample: Any, number: int, size: int = 224) -> Image.Image:
     """One object of a scene alone, mirrored, large on grey: no pixel is where it was."""
@@ -130,7 +133,7 @@ def indexing(threads: int) -> dict[str, Any]:
                 index.add(encoder, some(n), precision="float32")
                 return n / (time.perf_counter() - began)
 
-            add(256, -1)  # settles the batch size
+            add(SETTLING, -1)  # settles the batch size
             size = next(iter(encoder.batch_sizes.values()))
             batch = torch.stack([encoder.prepare(file).tensor for file in files[:size]])
             batch = batch.contiguous(memory_format=torch.channels_last)

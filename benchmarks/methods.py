@@ -164,7 +164,7 @@ def page(rows: list[Row], drop: str) -> str:
     for row in rows:
         lines += ["", f"## {row.method}", "", SENTENCES[row.method]]
         if row.forwards is None:
-            lines += ["", f"Here it is not possible: {row.note}."]
+            lines += ["", f"Not possible for {row.encoder}: {row.note}."]
         else:
             lines += ["", f"![{row.method} of {row.encoder} on a cat's face](methods/{row.method}.png)"]
     return "\n".join(lines) + "\n"

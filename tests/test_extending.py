@@ -139,11 +139,6 @@ def test_methods_by_name_agree_on_a_linear_encoder(sentences, method, scale):
     np.testing.assert_allclose(e.effect, scale * contributions(TEXT), atol=1e-5)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=relax.ArgumentError,
-    reason='methods/gradients.py names modalities ("image", "vector"), so that no modality from outside has gradients',
-)
 def test_a_modality_from_outside_has_gradients(sentences):
     e = relax.explain(sentences, TEXT, method="input-x-gradient", similarity="dot", fill="zero")
     np.testing.assert_allclose(e.importance, contributions(TEXT), atol=1e-5)
@@ -192,22 +187,12 @@ def test_the_modality_draws_its_explanations(sentences, tmp_path):
     assert (tmp_path / "e.png").stat().st_size > 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="modalities/base.py: Modality.masks takes masks of any modality; the map then has another shape than the "
-    "labels, and the saved file cannot be read",
-)
 def test_masks_of_pictures_are_refused_by_other_modalities(sentences):
     long = " ".join(VOCABULARY * 2)
     with pytest.raises(relax.ArgumentError, match="grid"):
         relax.explain(sentences, long, masks=relax.GridMasks(3), n_masks=64)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=relax.UnknownNameError,
-    reason="explanation.py: Explanation.modality looks for the class by name, although the encoder took the class",
-)
 def test_a_modality_that_is_given_as_a_class_draws_too(sentences):
     class Unregistered(Sentences):
         name = "unregistered"
@@ -216,11 +201,6 @@ def test_a_modality_that_is_given_as_a_class_draws_too(sentences):
     assert isinstance(e.plot(), Figure)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AttributeError,
-    reason="cli/listing.py needs family.summary, although load_encoder() takes any callable",
-)
 def test_a_function_as_encoder_family_is_listed():
     from relax.cli.listing import _catalogue
 
@@ -321,11 +301,6 @@ def test_the_example_package_works_by_names_only(tmp_path):
     assert (tmp_path / "e.png").stat().st_size > 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=relax.ArgumentError,
-    reason="cli/listing.py loads every entry: one package that cannot be imported ends the list with an error",
-)
 def test_a_list_survives_a_package_that_cannot_be_imported():
     from relax.cli.listing import _catalogue
 
@@ -334,11 +309,6 @@ def test_a_list_survives_a_package_that_cannot_be_imported():
     assert {"grid", "after"} <= set(dict(_catalogue("masks")))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=relax.ArgumentError,
-    reason="estimation/designs.py: name_of() loads every design to find the name of one that has none",
-)
 def test_a_design_that_cannot_be_imported_stops_no_other(sentences):
     class Own(relax.designs.Independent):
         def sized(self, size):

@@ -27,6 +27,7 @@ from .explanation import Failed as Failed
 from .integrations import captum as captum
 from .integrations import gradcam as gradcam
 from .integrations import quantus as quantus
+from .methods import Masking as Masking
 from .methods import Method as Method
 from .methods import Problem as Problem
 from .modalities import Modality as Modality

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ from relax.methods import Method
 from relax.methods.configuration import Configuration, fills_of, kinds_of, method_of, stopping_of
 from relax.methods.opening import Opened
 from relax.modalities import Prepared
+from relax.modalities.showing import called
 from relax.references import Against
 from relax.references import similarity as similarity_
 from relax.references.similarity import Similarity
@@ -242,8 +242,7 @@ class Explainer:
         watch: Sequence[Watch] = (),
     ) -> Explanation:
         """One run over one input."""
-        name = Path(str(prepared.source.get("source", "input"))).name
-        with configuration.setup.session() as session, progress_bar(self.progress, name) as on_block:
+        with configuration.setup.session() as session, progress_bar(self.progress, called(prepared.source)) as on_block:
             opened = self._opened(configuration, session, prepared, against, seed, watch, on_block)
             return opened.explanation(configuration.method.run(opened.problem))
 

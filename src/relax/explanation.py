@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ class Explanation:
             attributions.
         labels: what each unit is called, such as a word; ``None`` where units have no names.
         spans: where each of these units stands in the source, ``(start, stop)``.
+        kind: the modality, for one that has no registered name; not saved.
     """
 
     importance: np.ndarray
@@ -70,6 +71,7 @@ class Explanation:
     neutral: float = 0.0
     labels: tuple[str, ...] | None = None
     spans: tuple[tuple[int, int], ...] | None = None
+    kind: type[Modality] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name in MAPS:
@@ -100,7 +102,8 @@ class Explanation:
     @property
     def modality(self) -> type[Modality]:
         """The kind of input, which knows how to show it."""
-        return MODALITIES[self.settings.get("modality", "image" if self.importance.ndim == 2 else "vector")]
+        name = self.settings.get("modality", "image" if self.importance.ndim == 2 else "vector")
+        return self.kind or MODALITIES[name]
 
     def u_relax(self, threshold: Threshold = "median") -> np.ndarray:
         """Importance where the uncertainty is at most the threshold, 0 elsewhere.

@@ -176,7 +176,7 @@ def test_views_that_cannot_be_are_said(views, change, words):
 
 def test_arguments_that_do_not_go_with_views_are_said(views):
     for more, words in (
-        ({"method": "saliency", "n_masks": None}, "explains image and vector inputs, not views"),
+        ({"method": "saliency", "n_masks": None}, "expected an input of one floating-point tensor, got image, vector"),
         ({"views": "some"}, "'joint' or 'one-at-a-time'"),
         ({"masks": {"image": GRID}}, "none for 'vector'"),
         ({"masks": {"image": GRID, "vector": relax.ColumnMasks(keep=0.3)}}, "one keep probability"),
@@ -221,7 +221,7 @@ def test_a_view_that_makes_no_difference_is_named(views):
 
 @pytest.mark.parametrize("more", [{"fill": "blur"}, {"fill": "black"}, {"fill": "noise"}, {"masks": "superpixels"}])
 def test_what_is_for_pictures_is_refused_for_vectors(views, more):
-    with pytest.raises(relax.ArgumentError, match="view 'vector': the input is a vector"):
+    with pytest.raises(relax.ArgumentError, match="view 'vector': the input is of modality vector"):
         relax.explain(TwoViews(), views, **more)
 
 

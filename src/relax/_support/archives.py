@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -21,6 +22,12 @@ MOST_BYTES = 2**30
 
 MOST_TEXT = 2**24
 """Bytes that the JSON part may take."""
+
+_DAMAGED = (
+    *(OSError, ValueError, EOFError, NotImplementedError, RuntimeError, SyntaxError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+"""What zipfile and NumPy raise on files that are damaged."""
 
 MOST_MEMBERS = 64
 MOST_DEPTH = 32
@@ -50,7 +57,7 @@ def read_archive(path: str | PathLike[str], what: str) -> tuple[dict[str, np.nda
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise InputError(f"{path}: expected {what}, got a folder") from None
-    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGED as error:
         raise InputError(f"{path}: not {what}: {_reason(error)}") from error
     return arrays, _described(path, what, arrays.pop("about"))
 

@@ -26,6 +26,15 @@ HOMES = {
 }
 """What can be registered, and the table that holds it."""
 
+BASES = {
+    "method": "relax.methods.base:Method",
+    "masks": "relax.modalities.units:Masks",
+    "fill": "relax.modalities.fills:Fill",
+    "reference": "relax.references.base:Against",
+    "modality": "relax.modalities.base:Modality",
+}
+"""What classes that are registered derive from."""
+
 
 class Registry(Generic[T]):
     """Maps names to things of one kind, which are imported when they are first asked for.
@@ -74,6 +83,10 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())
 
+    def name_of(self, thing: object) -> str | None:
+        """The name of a thing that was registered or has been asked for; imports nothing."""
+        return next((name for name, known in self._things.items() if known is thing), None)
+
     def items(self) -> Iterator[tuple[str, T]]:
         """Names and things, in the order in which they were registered; imports all of them."""
         return ((name, self[name]) for name in list(self))
@@ -113,6 +126,21 @@ def registry_of(kind: str) -> Registry[Any]:
     return Registry[Registry[Any]]("kind of thing", HOMES)[kind]
 
 
+def _check(kind: str, name: str, thing: Any) -> None:
+    """Raise unless a thing is of the kind, and of the name, that it is registered as."""
+    if not isinstance(name, str) or not name:
+        raise ArgumentError(f"expected a name for a {kind}, got {name!r}")
+    if kind not in BASES:
+        return
+    base = resolved(BASES[kind])
+    if not isinstance(thing, type) or not issubclass(thing, base):
+        got = thing.__name__ if isinstance(thing, type) else type(thing).__name__
+        raise ArgumentError(f"expected a subclass of {base.__name__} as {kind}, got {got}")
+    own = getattr(thing, "name", name)
+    if own != name and kind in ("method", "modality"):
+        raise ArgumentError(f"expected {thing.__name__}.name to be {name!r}, got {own!r}; they must be the same")
+
+
 def register(kind: str, name: str, thing: Any = None) -> Any:
     """Make something of your own available by name, wherever the package's own things are.
 
@@ -129,6 +157,7 @@ def register(kind: str, name: str, thing: Any = None) -> Any:
 
     Raises:
         UnknownNameError: no such kind.
+        ArgumentError: the thing is not of that kind.
 
     Example:
         >>> import relax
@@ -141,6 +170,7 @@ def register(kind: str, name: str, thing: Any = None) -> Any:
     table = registry_of(kind)
 
     def add(one: Any) -> Any:
+        _check(kind, name, one)
         table.add(name, one)
         return one
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from relax.cli.messages import output
-from relax.errors import UnknownNameError
+from relax.errors import ArgumentError, UnknownNameError
 
 
 def list_(
@@ -36,15 +36,15 @@ def _catalogue(what: str) -> Iterator[tuple[str, str]]:
     from relax.references.similarity import SIMILARITIES
 
     tables: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
-        "encoders": lambda: ((name, family.summary) for name, family in ENCODERS.items()),
-        "methods": lambda: ((name, _method(kind)) for name, kind in METHODS.items()),
+        "encoders": lambda: _rows(ENCODERS, lambda family: getattr(family, "summary", None) or _first_line(family)),
+        "methods": lambda: _rows(METHODS, _method),
         "masks": lambda: _documented(MASKS),
         "fills": lambda: _documented(FILLS),
         "modalities": lambda: _documented(MODALITIES),
         "references": lambda: _documented(REFERENCES),
         "similarities": lambda: _documented(SIMILARITIES),
-        "designs": lambda: ((name, _first_line(type(design))) for name, design in DESIGNS.items()),
-        "datasets": lambda: ((name, source.summary) for name, source in DATASETS.items()),
+        "designs": lambda: _rows(DESIGNS, lambda design: _first_line(type(design))),
+        "datasets": lambda: _rows(DATASETS, lambda source: source.summary),
         "metrics": _metrics,
     }
     if what not in tables:
@@ -58,7 +58,16 @@ def _method(kind: Any) -> str:
 
 
 def _documented(table: Any) -> Iterator[tuple[str, str]]:
-    return ((name, _first_line(thing)) for name, thing in table.items())
+    return _rows(table, _first_line)
+
+
+def _rows(table: Any, about: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
+    """A row for each name; one that cannot be imported says why in its place."""
+    for name in table:
+        try:
+            yield name, about(table[name])
+        except ArgumentError as error:
+            yield name, f"({error})"
 
 
 def _metrics() -> Iterator[tuple[str, str]]:
@@ -69,4 +78,4 @@ def _metrics() -> Iterator[tuple[str, str]]:
 
 
 def _first_line(thing: Any) -> str:
-    return (thing.__doc__ or "").strip().splitlines()[0].replace("``", "").rstrip(".")
+    return (thing.__doc__ or "").strip().partition("\n")[0].replace("``", "").rstrip(".")

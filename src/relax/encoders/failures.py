@@ -11,7 +11,8 @@ from relax.errors import EncoderError, InputError, RelaxError, first_line
 from relax.modalities.batches import Batch, shapes
 
 OF_INPUT = re.compile(
-    r"shape|size|channel|dimension|mat1|expected input|dtype|scalar type|out of bounds|out of range|too (small|short)",
+    r"shape|size|channel|dimension|mat1|expected input|dtype|scalar type|out of bounds|out of range|too (small|short)|"
+    r"invalid combination of arguments|positional argument|unexpected keyword",
     re.IGNORECASE,
 )
 """Words of models that were given an input of another kind than they were made for."""

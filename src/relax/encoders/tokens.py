@@ -81,6 +81,8 @@ class Drop(Background):
     less as there are fewer tokens.
     """
 
+    modalities = ("image",)
+
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
         return torch.zeros_like(tensor)
 

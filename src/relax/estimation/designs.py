@@ -143,10 +143,7 @@ def ensure(design: str | Design) -> Design:
 
 def name_of(design: Design) -> str:
     """The name that a design is registered under, or that of its class."""
-    for name, known in DESIGNS.items():
-        if known is design:
-            return name
-    return type(design).__name__
+    return DESIGNS.name_of(design) or type(design).__name__
 
 
 def _order(n_units: int) -> int:

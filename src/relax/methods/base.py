@@ -127,7 +127,7 @@ class Method(ABC):
         takes_several: whether it takes several kinds of masks and several fills.
         observable: whether its masks are blocks of one stratum, so that regions and shares come from the same forwards.
         modalities: names of those that it supports; ``None`` for any that has units.
-        fills: what it removes units with, unless a fill is asked for.
+        fills: what it removes units with, unless a fill is asked for; ``None`` for the modality's own.
         samples: the field that says how many samples it takes, for budgets; ``None`` where it has none.
         sample_cost: forwards a sample, a backward counted as two.
     """
@@ -143,7 +143,7 @@ class Method(ABC):
     takes_several: ClassVar[bool] = False
     observable: ClassVar[bool] = False
     modalities: ClassVar[tuple[str, ...] | None] = None
-    fills: ClassVar[tuple[str, ...]] = ("mean",)
+    fills: ClassVar[tuple[str, ...] | None] = None
     samples: ClassVar[str | None] = None
     sample_cost: ClassVar[float] = 1.0
 

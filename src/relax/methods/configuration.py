@@ -85,7 +85,7 @@ def kinds_of(masks: Any, method: Method, modality: Modality) -> tuple[Masks, ...
 def fills_of(fill: Any, method: Method, modality: Modality) -> tuple[Fill, ...]:
     """One fill, several, or those of the method; a list of three numbers is a colour."""
     if fill is None:
-        return tuple(modality.fill(name) for name in method.fills)
+        return tuple(modality.fill(name) for name in method.fills or (None,))
     if isinstance(fill, (list, tuple)) and not fill:
         raise ArgumentError("expected at least one fill, got an empty list; leave fill= out for the method's own")
     if isinstance(fill, (list, tuple)) and not all(isinstance(item, int) for item in fill):

@@ -40,7 +40,6 @@ class Gradient(Method):
     needs: ClassVar[str] = "gradients"
     cost: ClassVar[str] = "2 + 1 backward"
     similarity: ClassVar[str] = "dot"
-    modalities: ClassVar[tuple[str, ...] | None] = ("image", "vector")
     sample_cost: ClassVar[float] = 3.0
 
 

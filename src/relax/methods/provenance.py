@@ -49,6 +49,7 @@ def explanation_of(
         neutral=maps.neutral,
         labels=prepared.labels,
         spans=prepared.spans,
+        kind=type(problem.modality),
         settings=settings,
     )
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from relax._support.registry import registry_of
-from relax.errors import InputError
+from relax.errors import ArgumentError, InputError
 from relax.modalities import fills as fills_
 from relax.modalities import masks as masks_
 from relax.modalities.batches import Batch
@@ -117,11 +117,14 @@ class Modality(ABC):
     Attributes:
         name: what users call it.
         method: the method by which its inputs are explained unless another is asked for.
+        default_masks: name of the masks, unless others are asked for.
+        default_fill: name of the fill, unless another is asked for or the method has its own.
     """
 
     name: ClassVar[str]
     method: ClassVar[str] = "relax"
     default_masks: ClassVar[str] = "grid"
+    default_fill: ClassVar[str] = "mean"
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
         self.transform = transform
@@ -178,15 +181,24 @@ class Modality(ABC):
         Raises:
             ArgumentError: no such masks, or not for this kind of input.
         """
-        return masks_.ensure(self.default_masks if recipe is None else recipe, self.patch)
+        made = masks_.ensure(self.default_masks if recipe is None else recipe, self.patch)
+        self._check(f"masks {made.settings().get('name')!r}", made.modalities, f"masks={self.default_masks!r}")
+        return made
 
     def fill(self, fill: Any) -> Fill:
-        """A fill from what a user gives: ``None`` for the default, a name, a Fill or another input.
+        """A fill from what a user gives: ``None`` for the modality's own, a name, a Fill or another input.
 
         Raises:
             ArgumentError: no such fill, or not for this kind of input.
         """
-        return fills_.ensure("mean" if fill is None else fill)
+        made = fills_.ensure(self.default_fill if fill is None else fill)
+        self._check(f"fill {made.settings().get('name')!r}", made.modalities, f"fill={self.default_fill!r}")
+        return made
+
+    def _check(self, what: str, modalities: tuple[str, ...] | None, instead: str) -> None:
+        if modalities is not None and self.name not in modalities:
+            fits = " and ".join(modalities)
+            raise ArgumentError(f"the input is of modality {self.name}, and {what} is for {fits}; use {instead}")
 
     def scales(self, prepared: Prepared, masks: Sequence[Masks] | None = None) -> tuple[Scale, ...]:
         """Masks from coarse to fine for an input, for methods that take several sizes.

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from PIL import ImageColor
@@ -46,7 +46,13 @@ class Runs(Protocol):
 
 
 class Fill(ABC):
-    """What stands in for removed units; frozen, and described by its settings."""
+    """What stands in for removed units; frozen, and described by its settings.
+
+    Attributes:
+        modalities: names of those that the fill is for; ``None`` for any.
+    """
+
+    modalities: ClassVar[tuple[str, ...] | None] = None
 
     def bind(self, prepared: Prepared, by: Prepares | None = None, seed: int = 0) -> Fill:
         """The fill made ready for one input.

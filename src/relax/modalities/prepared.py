@@ -24,9 +24,10 @@ class Prepared:
             tensor.
         geometry: where in the presentation the encoder's input lies, in the modality's own terms: for images the box
             ``(left, top, right, bottom)`` in pixels of the picture.
-        labels: what each unit of the finest masks is called, such as its word; ``None`` where units have no names.
-        spans: where each of these units stands in the source, ``(start, stop)`` in characters or samples.
-        source: JSON-able provenance, with a short name under ``"source"``.
+        labels: what each element of a map is called, such as its word, one along the map's first dimension; ``None``
+            where they have no names.
+        spans: where each of these stands in the source, ``(start, stop)`` in characters or samples.
+        source: JSON-able provenance: under ``"source"`` where the input came from, under ``"name"`` what to call it.
     """
 
     inputs: Mapping[Any, Any]
@@ -44,9 +45,11 @@ class Prepared:
             ArgumentError: it is called with several, or with something else.
         """
         values = list(self.inputs.values())
-        if len(values) != 1 or not isinstance(values[0], Tensor):
+        if len(values) != 1 or not isinstance(values[0], Tensor) or not values[0].is_floating_point():
             names = ", ".join(map(str, self.inputs))
-            raise ArgumentError(f"expected an input of one tensor, got {names}; this method or fill needs one tensor")
+            raise ArgumentError(
+                f"expected an input of one floating-point tensor, got {names}; use another method or fill"
+            )
         return values[0]
 
     def to(self, device: torch.device) -> Prepared:

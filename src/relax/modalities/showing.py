@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from relax._support.figures import literal
 from relax.modalities.base import Shown
 
+LONGEST = 60
+"""Letters of a name."""
+
+
+def called(source: Mapping[str, Any]) -> str:
+    """What to call an input, from its provenance: a file's own name, the first words of a text."""
+    name = str(source.get("name") or source.get("source", "input"))
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+
 
 def title_of(explanation: Shown) -> str:
     """Input, method, encoder, reference, cost and reliability, in one line."""
     settings = explanation.settings
-    name = Path(str(settings["input"]["source"])).name
+    name = called(settings["input"])
     name = f"{name} ({settings['view']})" if "view" in settings else name
     parts = [name, f"{settings['method']} of {settings['encoder'].get('name')}"]
     if settings["against"] is not None:

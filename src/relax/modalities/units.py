@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -113,9 +113,11 @@ class Masks(ABC):
 
     Attributes:
         keep: probability that a unit is kept, in (0, 1).
+        modalities: names of those that the masks are for; ``None`` for any.
     """
 
     keep: float
+    modalities: ClassVar[tuple[str, ...] | None] = None
 
     @abstractmethod
     def over(self, prepared: Prepared | Tensor) -> Units:

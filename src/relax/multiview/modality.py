@@ -192,7 +192,7 @@ def _apart(e: Explanation, prepared: PreparedViews, group: tuple[Key, ...], view
     for key in group:
         part = prepared.parts[key]
         modality = modality_of(part)
-        own: dict[str, Any] = {name: values[key] for name, values in maps.items()}
+        own: dict[str, Any] = {"kind": type(modality), **{name: values[key] for name, values in maps.items()}}
         found[key] = replace(
             e,
             **own,

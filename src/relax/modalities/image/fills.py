@@ -25,6 +25,8 @@ class Solid(Background):
 
     color: str | tuple[int, int, int] = "black"
 
+    modalities = ("image",)
+
     def __post_init__(self) -> None:
         try:
             rgb = ImageColor.getrgb(self.color)[:3] if isinstance(self.color, str) else tuple(self.color)
@@ -55,6 +57,8 @@ class Blur(Background):
 
     sigma: float | None = None
 
+    modalities = ("image",)
+
     def __post_init__(self) -> None:
         if self.sigma is not None and not self.sigma > 0:
             raise ArgumentError(f"expected `sigma` to be positive, got {self.sigma!r}")
@@ -72,6 +76,8 @@ class Blur(Background):
 @dataclass(frozen=True)
 class Noise(Background):
     """Gaussian noise with the input's own mean and standard deviation in each channel; one draw an input."""
+
+    modalities = ("image",)
 
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
         noise = np.random.default_rng([seed, 0x6E6F]).standard_normal(tuple(tensor.shape))

@@ -44,6 +44,8 @@ class GridMasks(Masks):
     keep: float = 0.5
     offsets: str = "cell"
 
+    modalities = ("image", "vector")
+
     def __post_init__(self) -> None:
         pair = isinstance(self.cells, (tuple, list))
         sides = tuple(self.cells) if pair else (self.cells, self.cells)  # type: ignore[arg-type]

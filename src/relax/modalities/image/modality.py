@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +78,7 @@ class Image(Modality):
             box = self.transform.box(picture.size)
         about = {
             "source": describe(source),
+            "name": PurePath(describe(source)).name,
             "picture_size": list(picture.size),
             "box": list(box),
         }

@@ -55,6 +55,8 @@ class MultiScaleMasks(Masks):
     cells: tuple[int, ...] = (7, 14)
     keep: float = 0.5
 
+    modalities = ("image",)
+
     def __post_init__(self) -> None:
         if len(self.cells) < 2:
             raise ArgumentError(f"expected `cells` to name at least two grids, got {self.cells!r}; GridMasks has one")

@@ -28,6 +28,8 @@ class PatchMasks(Masks):
     keep: float = 0.5
     group: int = 1
 
+    modalities = ("image",)
+
     def __post_init__(self) -> None:
         for name in ("patch", "group"):
             value = getattr(self, name)

@@ -33,6 +33,8 @@ class SuperpixelMasks(Masks):
     scale: float = 200.0
     keep: float = 0.5
 
+    modalities = ("image",)
+
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
             raise ArgumentError(f"expected `algorithm` to be one of {', '.join(ALGORITHMS)}, got {self.algorithm!r}")

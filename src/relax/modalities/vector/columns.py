@@ -25,6 +25,8 @@ class ColumnMasks(Masks):
     group: int = 1
     keep: float = 0.5
 
+    modalities = ("vector",)
+
     def __post_init__(self) -> None:
         if isinstance(self.group, bool) or not isinstance(self.group, int) or self.group < 1:
             raise ArgumentError(f"expected `group` to be a positive integer, got {self.group!r}")

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relax.errors import ArgumentError, InputError
+from relax.errors import InputError
 from relax.modalities.base import Modality, Shown
-from relax.modalities.fills import Fill
 from relax.modalities.image.grid import GridMasks
 from relax.modalities.prepared import Prepared
 from relax.modalities.units import Masks
@@ -18,9 +17,6 @@ from relax.modalities.vector.columns import ColumnMasks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-OF_PICTURES = ("solid", "blur", "noise", "drop")
-"""Fills that a vector does not have."""
 
 
 class Vector(Modality):
@@ -57,21 +53,7 @@ class Vector(Modality):
     def masks(self, recipe: Any) -> Masks:
         """Columns; a grid means columns too."""
         masks = super().masks(recipe)
-        if isinstance(masks, GridMasks):
-            return ColumnMasks(keep=masks.keep)
-        if masks.settings().get("name") in ("patches", "superpixels", "multiscale"):
-            raise ArgumentError(
-                f"the input is a vector, which masks {masks.settings()['name']!r} do not fit; use 'columns'"
-            )
-        return masks
-
-    def fill(self, fill: Any) -> Fill:
-        made = super().fill(fill)
-        if made.settings().get("name") in OF_PICTURES:
-            raise ArgumentError(
-                f"the input is a vector, which fill {made.settings()['name']!r} does not fit; use 'mean' (zero)"
-            )
-        return made
+        return ColumnMasks(keep=masks.keep) if isinstance(masks, GridMasks) else masks
 
     @staticmethod
     def show(explanation: Shown) -> Figure:

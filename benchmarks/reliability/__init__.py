@@ -1,0 +1,1 @@
+"""What must never break, tried often: how many were tried and how many held."""

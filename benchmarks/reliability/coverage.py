@@ -1,0 +1,78 @@
+"""Do intervals hold the converged map, and is the reliability the correlation with it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from skimage import data
+from torch import nn
+from tqdm.auto import tqdm
+
+import relax
+from benchmarks.reliability.held import Held
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "relax, fold-over, 512 masks": ({"method": "relax", "n_masks": 512}, {"n_masks": 30_000}),
+    "relax, fold-over, 4,096 masks": ({"method": "relax", "n_masks": 4096}, {"n_masks": 60_000}),
+    "relax, independent, 512 masks": (
+        {"method": "relax", "n_masks": 512, "design": "independent"},
+        {"n_masks": 60_000},
+    ),
+    "relax-fine, 128 masks": ({"method": "relax-fine", "n_masks": 128}, {"n_masks": 30_000}),
+    "relax-fine, 512 masks": ({"method": "relax-fine", "n_masks": 512}, {"n_masks": 30_000}),
+    "relax-gradient, 96 masks": ({"method": "relax-gradient"}, {"n_samples": 4000}),
+    "smoothgrad, 32 samples": ({"method": "smoothgrad"}, {"n_samples": 4000}),
+    "sobol, 64 designs": ({"method": "sobol", "n_designs": 64}, {"n_designs": 1024}),
+}
+
+TRAINED = ("relax, fold-over, 512 masks", "relax-fine, 512 masks", "smoothgrad, 32 samples")
+
+
+class Tiny(nn.Module):
+    """Two convolutions with random weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 12, 3, stride=2), nn.ReLU()
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x).mean((2, 3))
+
+
+def coverage(runs: int) -> Iterator[Held]:
+    """A line for each case on the tiny encoder, and for some on a small trained one."""
+    generator = torch.Generator().manual_seed(1)
+    x = 0.3 * torch.rand(3, 28, 28, generator=generator)
+    x[:, 4:14, 6:16] += 2.0
+    for name, (how, many) in CASES.items():
+        yield _case(f"{name}, tiny encoder", relax.Encoder(Tiny()), x, how, many, runs)
+    small = relax.load_encoder("fashion:simclr", device="cpu")
+    picture = data.chelsea()[:300, 60:360]
+    for name in TRAINED:
+        how, many = CASES[name]
+        reduced = {key: min(value, 12_000) for key, value in many.items()}
+        yield _case(f"{name}, trained encoder", small, picture, how, reduced, max(runs // 4, 4))
+
+
+def _case(name: str, encoder: relax.Encoder, x: Any, how: dict[str, Any], many: dict[str, Any], runs: int) -> Held:
+    common: dict[str, Any] = {"precision": "float32", "batch_size": 64}
+    truth = relax.explain(encoder, x, seed=10_000, **common, **{**how, **many})
+    explainer = relax.Explainer(encoder, **common, **how)
+    held, stated, true = [], [], []
+    for seed in tqdm(range(runs), desc=name, leave=False):
+        e = explainer(x, seed=seed)
+        low, high = e.confidence_interval(0.95)
+        held.append(float(np.mean((low <= truth.importance) & (truth.importance <= high))))
+        stated.append(e.reliability)
+        true.append(np.corrcoef(e.importance.ravel(), truth.importance.ravel())[0, 1])
+    share, half = np.mean(held), 1.96 * np.std(held, ddof=1) / np.sqrt(runs)
+    words = f"95 % intervals hold {share:.1%} ± {half:.1%} of pixels"
+    if np.isfinite(stated).all():
+        words += f"; reliability {np.mean(stated):.3f} stated, {np.mean(true):.3f} true"
+    return Held(f"coverage: {name}", runs, sum(share_of_run >= 0.8 for share_of_run in held), words)

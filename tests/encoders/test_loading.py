@@ -178,9 +178,18 @@ def test_the_image_tower_of_clip(tmp_path):
 
 def test_a_folder_that_is_no_model_is_said_in_one_line(tmp_path):
     pytest.importorskip("transformers")
-    with pytest.raises(relax.EncoderError, match="cannot be loaded") as caught:
+    with pytest.raises(relax.EncoderError, match=r"config\.json is missing") as caught:
         relax.load_encoder(f"hf:{tmp_path}")
     assert "\n" not in str(caught.value)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(relax.EncoderError, match=r"preprocessor_config\.json is missing"):
+        relax.load_encoder(f"hf:{tmp_path}")
+
+
+def test_a_detection_model_is_refused_without_downloading_its_backbone():
+    pytest.importorskip("torchvision")
+    with pytest.raises(relax.EncoderError, match="is no classification model"):
+        relax.load_encoder("torchvision:fasterrcnn_resnet50_fpn", pretrained=False)
 
 
 def test_a_missing_extra_is_named(monkeypatch):

@@ -63,7 +63,7 @@ def test_hooks_are_removed_even_after_an_error(image, method):
                 raise RuntimeError("no")
             return out
 
-    for model, error in ((Stages(), None), (Fails(), relax.InputError)):
+    for model, error in ((Stages(), None), (Fails(), relax.EncoderError)):
         if error is None:
             relax.explain(model, image, method=method)
         else:

@@ -44,13 +44,13 @@ class Explainer:
             :class:`Direction` or a :class:`Dimension`.
         method: a name from ``relax list methods``, or a method with its parameters, such as
             ``SmoothGrad(n_samples=16)``. ``None``: the modality's own (``"relax-fine"`` for images, ``"relax"`` for
-            others), and ``"relax"`` where ``masks=`` names one kind. The paper's own setting is ``"relax"``.
+            others), and ``"relax"``, the paper's, where ``masks=`` names one kind.
         n_masks: at least that many masks, rounded up to whole blocks, for methods that take a number of masks (RELAX,
             U-RELAX, REPEAT; others have options of their own, such as ``n_samples=``); ``"relax-fine"`` tries its kinds
             of masks and fills in turn, from coarse to fine, a photograph's all from 1280 masks on. ``None``: as many as
             it takes for the reliability to reach ``reliability``, at most ``max_masks``.
         max_masks: limit of an adaptive run, but for its first block; ``"relax-fine"`` mostly ends there.
-        reliability: target of an adaptive run: estimated correlation with the fully converged map, in (0, 1).
+        reliability: target of an adaptive run, in (0, 1): estimated correlation with the fully converged map.
         seed: of the masks; the same seed gives the same masks for any batch size, device and number of inputs.
         masks: ``"grid"`` (7x7, keep 0.5), ``"patches"`` (those of the encoder), or Masks; several for
             ``"relax-fine"``, which has its own. All others have the grid, or the modality's own.
@@ -61,12 +61,11 @@ class Explainer:
             by default the reference's own, else cosine, and the dot product for gradient methods.
         design: ``"foldover"``, ``"independent"``, or a design.
         batch_size: rows in a forward; ``"auto"`` measures on a CPU and halves on a GPU that runs out of memory.
-        precision: ``"auto"`` (bfloat16 where there are instructions for it and representations agree with float32),
-            ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+        precision: ``"auto"`` (bfloat16 where it is fast and agrees with float32), ``"float32"``, ``"bfloat16"`` or
+            ``"float16"``.
         device: ``"auto"`` for where the encoder is.
         progress: show a progress bar on stderr.
-        views: of an object of several views: ``"joint"`` masks all of them at once, ``"one-at-a-time"`` one while the
-            others are whole.
+        views: of an object of several views: mask them ``"joint"``, or ``"one-at-a-time"`` while the others are whole.
         options: of a method that is given by name, such as ``threshold=`` of ``"u-relax"``.
 
     Raises:
@@ -128,7 +127,7 @@ class Explainer:
 
     @property
     def method(self) -> Method:
-        """The method, as the encoder's own modality understands the arguments."""
+        """The method for inputs of the encoder's own modality."""
         return self._configured(self.encoder).method
 
     def __call__(self, source: Any, against: Any = None, *, seed: int | None = None) -> Any:

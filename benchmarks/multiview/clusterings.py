@@ -35,10 +35,6 @@ DATA: dict[str, Callable[[], Views]] = {
     "uci-digits": uci_digits,
 }
 
-EPOCHS = {"fashion-edges": 10, "fashion-noise": 10, "uci-digits": 100}
-N_INIT = 3
-"""Trainings, of which the one with the lowest loss is kept."""
-
 
 def accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     """Share of objects in the right cluster under the best matching of clusters to classes (Hungarian)."""
@@ -59,7 +55,7 @@ def comvc(data: str, contrastive: bool, seed: int, views: Views) -> tuple[CoMVC,
     folder = RUNS / f"{data}-{'comvc' if contrastive else 'simvc'}-{seed}"
     if (folder / "seconds.txt").exists():
         return CoMVC.load(folder), float((folder / "seconds.txt").read_text())
-    made = CoMVC(CLUSTERS, contrastive, random_state=seed, epochs=EPOCHS[data], n_init=N_INIT)
+    made = CoMVC(CLUSTERS, contrastive, random_state=seed)
     began = time.perf_counter()
     made.fit(views.views)
     seconds = time.perf_counter() - began

@@ -132,6 +132,9 @@ def test_clone_keeps_parameters():
         (lambda v: v, {"delta": -1}, "`delta` to be a number of at least 0"),
         (lambda v: v, {"contrastive": "no"}, "`contrastive` to be True or False"),
         (lambda v: v, {"batch_size": 1}, "`batch_size` of at least 2"),
+        (lambda v: v, {"steps": 5}, "`epochs` or `steps`, got both"),
+        (lambda v: v, {"pretrain": -1}, "`pretrain` to be an integer of at least 0"),
+        (lambda v: v, {"limit": 0}, "`limit` to be a positive number"),
         (lambda v: {(1, 2): v["sound"]}, {}, "strings as the views' names"),
     ],
 )

@@ -78,11 +78,15 @@ def contrastive_loss(views: list[Tensor], assignments: Tensor, temperature: floa
     cluster = assignments.detach().argmax(1)
     other = cluster[:, None] != cluster[None]
     directions = [F.normalize(view, dim=1) for view in views]
+
+    def negatives(similarities: Tensor) -> Tensor:
+        return torch.where(other, similarities, similarities.new_full((), -torch.inf)).logsumexp(1)
+
+    own = [negatives(v @ v.T / temperature) for v in directions]
     losses = []
-    for v, u in combinations(directions, 2):
-        together = (v * u).sum(1) / temperature
+    for i, j in combinations(range(len(directions)), 2):
+        across = directions[i] @ directions[j].T / temperature
         # i's view v with v and u of the others, and i's view u with them
-        apart = torch.cat([v @ v.T, v @ u.T, u @ v.T, u @ u.T], dim=1) / temperature
-        negatives = torch.where(other.repeat(1, 4), apart, apart.new_full((), -torch.inf)).logsumexp(1)
-        losses.append(torch.where(other.any(1), negatives - together, together.new_zeros(())))
+        apart = torch.stack([own[i], negatives(across), negatives(across.T), own[j]]).logsumexp(0)
+        losses.append(torch.where(other.any(1), apart - across.diagonal(), across.new_zeros(())))
     return torch.stack(losses).mean()

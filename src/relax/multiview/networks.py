@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 
 class ViewScale(nn.Module):
-    """Standardises a view: vectors column by column, pictures as a whole."""
+    """Standardises a view: vectors column by column, pictures as a whole.
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    Args:
+        shape: of an object.
+        limit: standard deviations beyond which a vector's values are cut off, so that columns which are nearly always
+            the same do not outweigh all others; ``None`` for no limit.
+    """
+
+    def __init__(self, shape: tuple[int, ...], limit: float | None = None) -> None:
         super().__init__()
+        self.limit = limit if len(shape) == 1 else None
         size = shape if len(shape) == 1 else (1,) * len(shape)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("std", torch.ones(size))
@@ -26,17 +34,18 @@ class ViewScale(nn.Module):
         self.std.copy_(view.std(dims).clamp_min(1e-6).view_as(self.std))
 
     def forward(self, view: Tensor) -> Tensor:
-        return (view - self.mean) / self.std
+        scaled = (view - self.mean) / self.std
+        return scaled if self.limit is None else scaled.clamp(-self.limit, self.limit)
 
 
-def view_encoder(shape: tuple[int, ...], dimensions: int) -> nn.Sequential:
-    """Three strided convolutions for a picture ``(C, H, W)``, two layers for a vector."""
+def view_encoder(shape: tuple[int, ...], dimensions: int, width: int = 256) -> nn.Sequential:
+    """Three strided convolutions for a picture ``(C, H, W)``, two layers, ``width`` units between, for a vector."""
     if len(shape) == 1:
         return nn.Sequential(
-            nn.Linear(shape[0], 256),
-            nn.BatchNorm1d(256),
+            nn.Linear(shape[0], width),
+            nn.BatchNorm1d(width),
             nn.ReLU(),
-            nn.Linear(256, dimensions),
+            nn.Linear(width, dimensions),
             nn.BatchNorm1d(dimensions),
         )
     layers: list[nn.Module] = []
@@ -73,12 +82,26 @@ class MultiViewNetwork(nn.Module):
         n_clusters: clusters.
         dimensions: of the representations.
         hidden: units of the layer before the assignments.
+        widths: units of each view's first layer, where it is a vector; ``None`` for 256.
+        limit: of :class:`ViewScale`.
     """
 
-    def __init__(self, shapes: list[tuple[int, ...]], n_clusters: int, dimensions: int, hidden: int) -> None:
+    def __init__(
+        self,
+        shapes: list[tuple[int, ...]],
+        n_clusters: int,
+        dimensions: int,
+        hidden: int,
+        widths: Sequence[int] | None = None,
+        limit: float | None = None,
+    ) -> None:
         super().__init__()
-        self.scales = nn.ModuleList(ViewScale(shape) for shape in shapes)
-        self.encoders = nn.ModuleList(view_encoder(shape, dimensions) for shape in shapes)
+        widths = [256] * len(shapes) if widths is None else list(widths)
+        self.sizes = {"dimensions": dimensions, "hidden": hidden, "widths": widths, "limit": limit}
+        self.scales = nn.ModuleList(ViewScale(shape, limit) for shape in shapes)
+        self.encoders = nn.ModuleList(
+            view_encoder(shape, dimensions, width) for shape, width in zip(shapes, widths, strict=True)
+        )
         self.fusion = Fusion(len(shapes))
         self.hidden = nn.Sequential(nn.Linear(dimensions, hidden), nn.ReLU(), nn.BatchNorm1d(hidden))
         self.head = nn.Sequential(nn.Linear(hidden, n_clusters), nn.Softmax(dim=1))

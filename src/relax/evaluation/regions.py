@@ -1,0 +1,288 @@
+"""Metrics on regions: maps are pooled to common regions before anything is ranked, so that edges alone win nothing.
+
+Pixel curves reward a map for outlining what a blur removes, whatever the encoder sees. Here every map is averaged over
+the cells of two grids and over superpixels, and regions are removed whole:
+
+* *symmetric relevance gain* (Blücher et al., TMLR 2024, arXiv 2401.06654): the area between the curve of removing the
+  least important regions first and that of removing the most important first. It is 0 for a random map, changes its
+  sign with the map, and ranks methods alike over many ways to remove;
+* *single-deletion correlation* (after IDSDS, NeurIPS 2024): Spearman's rank correlation between the fall of the
+  similarity when one region is removed and the region's mean attribution.
+
+Both use the cosine similarity to the representation of the whole picture, scaled so that the filled picture is 0 and
+the whole one is 1. What replaces a region is a fill; a map that was made with a fill may be favoured by it, so that
+each comes with several: blur, the mean colour, noisy linear imputation (ROAD, Rong et al., ICML 2022, arXiv 2202.00449) and
+another picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import nan
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import mean as mean_over
+from scipy.sparse import coo_matrix, identity
+from scipy.sparse.linalg import spsolve
+from scipy.stats import spearmanr
+from skimage import data
+from torch import Tensor
+
+from relax.encoders import Session
+from relax.evaluation.base import Metric
+from relax.evaluation.curves import LEAST, filled
+from relax.evaluation.subject import Subject
+from relax.modalities.image.superpixels import SuperpixelMasks
+from relax.references import Vectors
+from relax.references.similarity import SIMILARITIES
+
+FILLS = ("blur", "mean", "road", "other")
+SINGLE_FILLS = ("blur", "mean")
+
+STEPS = 6
+"""Shares of the regions that are removed: 1/7, 2/7, ..., 6/7."""
+
+ROAD_SIDE = 56
+"""Pixels of the shorter side at which pixels are imputed; the result is enlarged."""
+
+ROAD_NOISE = 0.1
+"""Standard deviation of the imputation's noise, in those of the input."""
+
+Remove = Callable[[Tensor], Tensor]
+"""From ``(B, H, W)`` masks, 1 where the input is kept, to a batch of inputs."""
+
+_scales: WeakKeyDictionary[Subject, dict[str, Any]] = WeakKeyDictionary()
+
+
+def partitions(subject: Subject) -> dict[str, np.ndarray]:
+    """``(H, W)`` integer labels of 7x7 cells, of 14x14 cells and of about 180 superpixels of the input."""
+    known = _scales.setdefault(subject, {})
+    if "partitions" not in known:
+        x = subject.tensor
+        height, width = x.shape[-2:]
+        found = {f"{n}x{n}": _cells(height, width, n) for n in (7, 14) if min(height, width) >= n}
+        found["slic"] = SuperpixelMasks(n_segments=180).over(x).labels.cpu().numpy()
+        known["partitions"] = found
+    return known["partitions"]  # type: ignore[no-any-return]
+
+
+def pooled(importance: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean of a map over each region, ``(R,)``.
+
+    Args:
+        importance: ``(H, W)``.
+        labels: ``(H, W)`` integers from 0 to R - 1.
+    """
+    return np.asarray(mean_over(importance.astype(np.float64), labels, np.arange(labels.max() + 1)))
+
+
+def relevance_gain(subject: Subject, fill: str) -> float:
+    """Symmetric relevance gain, mean over the partitions.
+
+    Args:
+        subject: the explanation.
+        fill: one of ``FILLS``.
+
+    Returns:
+        In [-1, 1]; NaN where the fill costs the picture next to nothing.
+    """
+    found = _scales.setdefault(subject, {})
+    if fill not in found:
+        with subject.encoder.session(precision="float32") as session:
+            scale = _Scale(subject, session, fill)
+            gains = [_gain(subject, scale, labels) for labels in partitions(subject).values()]
+            session.check_finite()
+        found[fill] = float(np.mean(gains)) if scale.usable else nan
+    return float(found[fill])
+
+
+def mean_relevance_gain(subject: Subject) -> float:
+    """Symmetric relevance gain, mean over fills and partitions."""
+    return float(np.mean([relevance_gain(subject, fill) for fill in FILLS]))
+
+
+def single_deletion(subject: Subject, fills: Sequence[str] = SINGLE_FILLS) -> float:
+    """Rank correlation of 7x7 cells' attributions with what removing each alone costs; mean over fills, in [-1, 1]."""
+    labels = partitions(subject).get("7x7")
+    if labels is None:
+        return nan
+    attribution = pooled(subject.explanation.importance, labels)
+    found = []
+    with subject.encoder.session(precision="float32") as session:
+        for fill in fills:
+            scale = _Scale(subject, session, fill)
+            without = np.stack([labels != region for region in range(int(labels.max()) + 1)])
+            falls = 1 - scale.scores(torch.from_numpy(without))
+            flat = np.ptp(attribution) == 0 or np.ptp(falls) == 0 or not scale.usable
+            found.append(nan if flat else float(spearmanr(attribution, falls).statistic))
+        session.check_finite()
+    return float(np.mean(found))
+
+
+class _Scale:
+    """Similarities between the filled picture, 0, and the whole one, 1.
+
+    Args:
+        subject: the explanation.
+        session: its encoder at work.
+        fill: what replaces removed regions.
+    """
+
+    def __init__(self, subject: Subject, session: Session, fill: str) -> None:
+        self.session = session
+        self.x = subject.tensor.to(session.device)
+        self.remove: Remove = _road(subject) if fill == "road" else _blend(subject, fill, session)
+        own = session.encode(self.x[None].clone())
+        self.score = Vectors(own, SIMILARITIES["cosine"]).score
+        nothing = torch.zeros(1, *self.x.shape[-2:], dtype=torch.bool)
+        self.high = float(self.score(own)[0])
+        self.low = float(self.score(session.encode(self.remove(nothing)))[0])
+
+    @property
+    def usable(self) -> bool:
+        """Whether the fill costs the picture more than noise."""
+        return self.high - self.low > LEAST
+
+    def scores(self, kept: Tensor) -> np.ndarray:
+        """``(B,)`` for masks ``(B, H, W)`` that are true where the picture is kept."""
+        key = tuple(self.x.shape)
+        found = self.session.run(len(kept), key, lambda rows: self.session(self.remove(kept[rows])))
+        return np.asarray((self.score(found).cpu().numpy() - self.low) / max(self.high - self.low, 1e-12))
+
+
+def _gain(subject: Subject, scale: _Scale, labels: np.ndarray) -> float:
+    """Mean over the steps of similarity without the least important regions less that without the most important."""
+    order = _order(pooled(subject.explanation.importance, labels), subject.seed)
+    place = np.empty(len(order), dtype=int)
+    place[order] = np.arange(len(order))
+    numbers = [round(k * len(order) / (STEPS + 1)) for k in range(1, STEPS + 1)]
+    rank = place[labels]  # of each pixel's region, the most important first
+    without_most = np.stack([rank >= n for n in numbers])
+    without_least = np.stack([rank < len(order) - n for n in numbers])
+    scores = scale.scores(torch.from_numpy(np.concatenate([without_least, without_most])))
+    return float(scores[:STEPS].mean() - scores[STEPS:].mean())
+
+
+def _order(values: np.ndarray, seed: int) -> np.ndarray:
+    """Indices of regions, the most important first, equal ones in random order."""
+    shuffled = np.random.default_rng([seed, 0x726567]).permutation(len(values))
+    return np.asarray(shuffled[np.argsort(-values[shuffled], kind="stable")])
+
+
+def _cells(height: int, width: int, n: int) -> np.ndarray:
+    rows, columns = (np.arange(size) * n // size for size in (height, width))
+    return np.asarray(rows[:, None] * n + columns[None])
+
+
+def _blend(subject: Subject, fill: str, session: Session) -> Remove:
+    x = subject.tensor.to(session.device)
+    background = (_another(subject) if fill == "other" else filled(subject, fill)).to(session.device)
+    return lambda kept: torch.where(kept[:, None].to(x.device), x, background)
+
+
+def _another(subject: Subject) -> Tensor:
+    """A photograph, as the encoder sees it; upside down where the encoder takes tensors only."""
+    if subject.encoder.transform is None:
+        return subject.tensor.flip(-2)
+    return subject.encoder.prepare(data.astronaut()).tensor.to(subject.tensor)
+
+
+def _road(subject: Subject) -> Remove:
+    """Removed pixels become the weighted mean of their neighbours, removed ones included, with a little noise."""
+    x = subject.tensor
+    height, width = x.shape[-2:]
+    factor = max(min(height, width) // ROAD_SIDE, 1)
+    small = F.interpolate(x[None], scale_factor=1 / factor, mode="area")[0] if factor > 1 else x
+    noise = torch.from_numpy(np.random.default_rng([subject.seed, 0x726F]).standard_normal(tuple(x.shape))).to(x)
+    noise = ROAD_NOISE * x.std() * noise
+
+    def remove(kept: Tensor) -> Tensor:
+        rows = []
+        for mask in kept.cpu():
+            coarse = F.interpolate(mask[None, None].float(), size=tuple(small.shape[-2:]), mode="area")[0, 0] > 0.5
+            smooth = torch.from_numpy(imputed(small.cpu().numpy(), coarse.numpy())).to(x)
+            large = F.interpolate(smooth[None], size=(height, width), mode="bilinear", align_corners=False)[0]
+            rows.append(torch.where(mask.to(x.device), x, large + noise))
+        return torch.stack(rows)
+
+    return remove
+
+
+def imputed(values: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Noisy linear imputation without the noise: each removed pixel is the weighted mean of its eight neighbours.
+
+    Neighbours beside a pixel weigh 1/6, those across a corner 1/12, renormalised at the border (Rong et al., 2022).
+
+    Args:
+        values: ``(C, H, W)``.
+        kept: ``(H, W)`` bool; with no kept pixel the mean stands everywhere.
+
+    Returns:
+        ``(C, H, W)``, the same where pixels are kept.
+    """
+    if not kept.any():
+        return np.broadcast_to(values.mean((1, 2), keepdims=True), values.shape).copy()
+    removed = np.flatnonzero(~kept)
+    if not len(removed):
+        return values.copy()
+    height, width = kept.shape
+    number = np.full(kept.size, -1)
+    number[removed] = np.arange(len(removed))
+    flat, known = values.reshape(len(values), -1).astype(np.float64), np.zeros((len(values), len(removed)))
+    weights_of_all = np.zeros(len(removed))
+    entries = []
+    y, x = np.divmod(removed, width)
+    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)):
+        weight = 1 / 12 if dy and dx else 1 / 6
+        inside = (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        here, there = np.flatnonzero(inside), ((y + dy) * width + x + dx)[inside]
+        weights_of_all[here] += weight
+        among = number[there] >= 0
+        entries.append((here[among], number[there[among]], np.full(among.sum(), weight)))
+        known[:, here[~among]] += weight * flat[:, there[~among]]
+    rows, columns, weights = (np.concatenate(part) for part in zip(*entries, strict=True))
+    between = coo_matrix((weights / weights_of_all[rows], (rows, columns)), shape=(len(removed),) * 2)
+    system = (identity(len(removed)) - between).tocsc()
+    flat[:, removed] = np.atleast_2d(spsolve(system, (known / weights_of_all).T).T).reshape(len(values), -1)
+    return flat.reshape(values.shape).astype(values.dtype)
+
+
+def _metrics() -> tuple[Metric, ...]:
+    source = "Blücher et al., TMLR 2024, arXiv 2401.06654"
+    by_fill = [
+        Metric(
+            f"relevance-gain:{fill}",
+            f"symmetric relevance gain on regions, fill {fill}; 0 for a random map, in [-1, 1]",
+            "higher",
+            "forwards",
+            source,
+            lambda subject, fill=fill: relevance_gain(subject, fill),  # type: ignore[misc]
+        )
+        for fill in FILLS
+    ]
+    return (
+        Metric(
+            "relevance-gain",
+            f"symmetric relevance gain on regions, mean over the fills {', '.join(FILLS)}; 0 for a random map",
+            "higher",
+            "forwards",
+            source,
+            mean_relevance_gain,
+        ),
+        *by_fill,
+        Metric(
+            "single-deletion",
+            "rank correlation of a region's attribution with the similarity lost without it, in [-1, 1]",
+            "higher",
+            "forwards",
+            "after IDSDS, NeurIPS 2024",
+            single_deletion,
+        ),
+    )
+
+
+REGION_METRICS = _metrics()

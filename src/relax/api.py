@@ -1,4 +1,4 @@
-"""explain(): the explainer for one call."""
+"""The one-call interface: :func:`explain` builds an :class:`Explainer` and applies it once."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from relax.explainer import Explainer
 
 
 def explain(encoder: Any, inputs: Any, against: Any = None, **arguments: Any) -> Any:
-    """Explain what an encoder's representation of an input is made of.
+    """Attribute an encoder's representation of an input to the parts of that input.
 
     Args:
         encoder: an :class:`Encoder`, a name for :func:`load_encoder`, an ``nn.Module`` or any callable.
-        inputs: one input or several. For images a path, PIL image or ``(H, W, C)`` numpy array (uint8, or float in
-            [0, 1]) is a picture and goes through the encoder's transform; a ``(C, H, W)`` tensor is model-ready. A
-            list, or one more dimension in front, is several. A mapping is one object of several views, each a
-            picture or a vector; for an encoder made with ``views=`` a tuple is one too.
-        against: what masked representations are compared with, instead of the input's own: another input, a
-            :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a :class:`Point`, a
-            :class:`Direction` or a :class:`Dimension`.
-        arguments: of :class:`Explainer`, which describes them all: ``method=``, ``n_masks=``, ``seed=``, ``masks=``,
-            ``fill=``, ``similarity=``, ..., and the options of a method that is given by name.
+        inputs: one input or several. An image given as a path, a PIL image or an ``(H, W, C)`` numpy array (uint8, or
+            float in [0, 1]) goes through the encoder's transform; a ``(C, H, W)`` tensor is taken as model-ready. A
+            list, or an array or tensor with a leading batch dimension, is several inputs. A mapping is one object of
+            several views, each a picture or a vector; so is a tuple for an encoder built with ``views=``.
+        against: what to compare masked representations with, instead of the input's own representation: another
+            input, a :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a
+            :class:`Point`, a :class:`Direction` or a :class:`Dimension`.
+        arguments: keyword arguments of :class:`Explainer` (``method=``, ``n_masks=``, ``seed=``, ``masks=``,
+            ``fill=``, ``similarity=``, ...), and the options of a method given by name.
 
     Returns:
-        An :class:`Explanation`, or a list of them for several inputs, each equal to its single result. For an object
-        of several views a mapping of them, :class:`relax.multiview.ViewExplanations`.
+        An :class:`Explanation`, or a list of them for several inputs; batching does not change any result. An object
+        of several views yields a :class:`relax.multiview.ViewExplanations` mapping.
 
     Raises:
         InputError: an input cannot be read or encoded.
-        EncoderError: the encoder returned something that is not one finite representation an input.
-        ArgumentError: an argument is out of range, or unknown by name.
+        EncoderError: the encoder did not return one finite representation per input.
+        ArgumentError: an argument is out of range, or a name is unknown.
 
     Example:
         >>> import torch, relax
@@ -41,18 +41,18 @@ def explain(encoder: Any, inputs: Any, against: Any = None, **arguments: Any) ->
         ((28, 28), 512)
     """
     explainer = Explainer(encoder, against, **arguments)
-    several = explainer.encoder.for_inputs(inputs).split(inputs)
-    if several is None:
+    items = explainer.encoder.for_inputs(inputs).split(inputs)
+    if items is None:
         return explainer(inputs)
-    if not several:
+    if not items:
         raise InputError("expected at least one input, got an empty list")
-    return list(explainer.stream(several))
+    return list(explainer.stream(items))
 
 
-_own, _all = inspect.signature(explain), inspect.signature(Explainer)
-explain.__signature__ = _own.replace(  # type: ignore[attr-defined]
+_explain_signature, _explainer_signature = inspect.signature(explain), inspect.signature(Explainer)
+explain.__signature__ = _explain_signature.replace(  # type: ignore[attr-defined]
     parameters=[
-        *(p for p in _own.parameters.values() if p.kind is not p.VAR_KEYWORD),
-        *(p for name, p in _all.parameters.items() if name not in _own.parameters),
+        *(p for p in _explain_signature.parameters.values() if p.kind is not p.VAR_KEYWORD),
+        *(p for name, p in _explainer_signature.parameters.items() if name not in _explain_signature.parameters),
     ]
 )

@@ -1,43 +1,46 @@
-"""The errors and the warning of the package: one line each: what was expected, what came, what to do."""
+"""Errors and warnings of the package.
+
+Every message is one line: what was expected, what was given, what to do about it.
+"""
 
 from __future__ import annotations
 
 
 class RelaxError(Exception):
-    """Base class of every error that the package raises on purpose."""
+    """Base class of all errors that the package raises deliberately."""
 
 
 class InputError(RelaxError, ValueError):
-    """An input cannot be read or is not something that can be explained."""
+    """An input cannot be read, or cannot be explained."""
 
 
 class EncoderError(RelaxError, RuntimeError):
-    """An encoder cannot be loaded, or returned something that is not a batch of representations."""
+    """An encoder cannot be loaded, or did not return a batch of finite representations."""
 
 
 class NothingSeenError(EncoderError):
-    """All masked inputs have the same score: masking changes nothing that the encoder sees."""
+    """All masked inputs have the same score: masking does not change the representation."""
 
 
 class ArgumentError(RelaxError, ValueError):
-    """An argument is out of range or does not go with another one."""
+    """An argument is out of range, or incompatible with another one."""
 
 
 class UnknownNameError(ArgumentError, KeyError):
-    """A name is not among those that are registered; the message lists the ones there are."""
+    """A name is not registered; the message lists the available names."""
 
-    __str__ = Exception.__str__  # KeyError would print the repr
+    __str__ = Exception.__str__  # KeyError prints the repr of its message
 
 
 class MissingExtraError(RelaxError, ImportError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """An optional dependency is not installed; the message names the extra that provides it."""
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of somebody else's error, to be put into one of ours."""
+    """The first line of a third-party error, for use in a one-line message; its type's name if it has no message."""
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 class RelaxWarning(UserWarning):
-    """Something was done to an input that its owner may want to know (composited, first frame only, ...)."""
+    """An input or argument was handled in a way the user may want to know (alpha composited, first frame only, ...)."""

@@ -1,4 +1,4 @@
-"""The explainer: all arguments checked once, the encoder held ready, applied to any number of inputs."""
+"""The explainer: validates its arguments once, then explains any number of inputs with one encoder."""
 
 from __future__ import annotations
 
@@ -32,44 +32,43 @@ VIEWS = ("joint", "one-at-a-time")
 
 
 class Explainer:
-    """Explains what an encoder's representations of inputs are made of.
+    """Attributes an encoder's representations of inputs to the parts of those inputs.
 
-    Built once from the arguments that :func:`relax.explain` takes, which are all checked then; device, precision and
-    batch size are settled with the first input and kept. May be shared by threads.
+    Takes the same arguments as :func:`relax.explain` and validates them up front. Chooses device, precision and batch
+    size with the first input and keeps them. Threads may share one explainer.
 
     Args:
         encoder: an :class:`Encoder`, a name for :func:`load_encoder`, an ``nn.Module`` or any callable.
-        against: what masked representations are compared with, instead of the input's own: another input, a
-            :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a :class:`Point`, a
-            :class:`Direction` or a :class:`Dimension`.
-        method: a name from ``relax list methods``, or a method with its parameters, such as
-            ``SmoothGrad(n_samples=16)``. ``None``: the modality's own (``"relax-fine"`` for images, ``"relax"`` for
-            others), and ``"relax"``, the paper's, where ``masks=`` names one kind.
-        n_masks: at least that many masks, rounded up to whole blocks, for methods that take a number of masks (RELAX,
-            U-RELAX, REPEAT; others have options of their own, such as ``n_samples=``); ``"relax-fine"`` tries its kinds
-            of masks and fills in turn, from coarse to fine, a photograph's all from 1280 masks on. ``None``: as many as
-            it takes for the reliability to reach ``reliability``, at most ``max_masks``.
-        max_masks: limit of an adaptive run, but for its first block; ``"relax-fine"`` mostly ends there.
+        against: what to compare masked representations with, instead of the input's own representation: another
+            input, a :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a
+            :class:`Point`, a :class:`Direction` or a :class:`Dimension`.
+        method: a name from ``relax list methods``, or a configured method such as ``SmoothGrad(n_samples=16)``.
+            ``None``: the modality's default (``"relax-fine"`` for images, else ``"relax"``), or ``"relax"`` when
+            ``masks=`` names one kind of masks.
+        n_masks: minimum number of masks, rounded up to whole blocks, for methods that take one (RELAX, U-RELAX,
+            REPEAT; others have their own options, such as ``n_samples=``). ``"relax-fine"`` goes through its masks and
+            fills from coarse to fine and needs 1280 masks to use all of them on a photograph. ``None``: as many masks
+            as it takes to reach ``reliability``, at most ``max_masks``.
+        max_masks: limit of an adaptive run; the first block may exceed it. ``"relax-fine"`` usually runs to this limit.
         reliability: target of an adaptive run, in (0, 1): estimated correlation with the fully converged map.
-        seed: of the masks; the same seed gives the same masks for any batch size, device and number of inputs.
-        masks: ``"grid"`` (7x7, keep 0.5), ``"patches"`` (those of the encoder), or Masks; several for
-            ``"relax-fine"``, which has its own. All others have the grid, or the modality's own.
-        fill: what stands in for what is removed, also called the baseline: ``"mean"``, ``"zero"``, ``"black"``,
-            ``"blur"``, ``"noise"``, a colour, another input, or a Fill; a list of them for ``"relax-fine"``, which has
-            blur and mean. All others have the mean.
-        similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``;
-            by default the reference's own, else cosine, and the dot product for gradient methods.
+        seed: random seed of the masks; the masks do not depend on batch size, device or number of inputs.
+        masks: ``"grid"`` (7x7 cells, keep probability 0.5), ``"patches"`` (the encoder's), or Masks; a list of them
+            for ``"relax-fine"``. Default: the method's own, else the modality's.
+        fill: what replaces removed parts, also called the baseline: ``"mean"``, ``"zero"``, ``"black"``, ``"blur"``,
+            ``"noise"``, a colour, another input, or a Fill; a list of them for ``"relax-fine"``, which defaults to
+            blur and mean. Other methods default to the mean.
+        similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``.
+            Default: the reference's own, else the dot product for gradient methods and cosine for all others.
         design: ``"foldover"``, ``"independent"``, or a design.
-        batch_size: rows in a forward; ``"auto"`` measures on a CPU and halves on a GPU that runs out of memory.
-        precision: ``"auto"`` (bfloat16 where it is fast and agrees with float32), ``"float32"``, ``"bfloat16"`` or
-            ``"float16"``.
-        device: ``"auto"`` for where the encoder is.
-        progress: show a progress bar on stderr.
-        views: of an object of several views: mask them ``"joint"``, or ``"one-at-a-time"`` while the others are whole.
-        options: of a method that is given by name, such as ``threshold=`` of ``"u-relax"``.
+        batch_size: rows per forward; ``"auto"`` measures on a CPU, and halves on a GPU that runs out of memory.
+        precision: ``"auto"`` (bfloat16 where fast and close to float32), ``"float32"``, ``"bfloat16"``, ``"float16"``.
+        device: where to run; ``"auto"`` uses the encoder's device.
+        progress: whether to show a progress bar on stderr.
+        views: how to mask an object of several views: ``"joint"``, or ``"one-at-a-time"`` with the others unmasked.
+        options: options of a method given by name, such as ``threshold=`` of ``"u-relax"``.
 
     Raises:
-        ArgumentError: an argument is out of range, or unknown by name.
+        ArgumentError: an argument is out of range, or a name is unknown.
 
     Example:
         >>> import torch, relax
@@ -113,67 +112,69 @@ class Explainer:
             similarity_.ensure(similarity)
         self.design = designs.ensure(design)
         self.progress = progress
-        self._running = (device, precision, batch_size)
-        self._setup = self.encoder.setup(*self._running)
-        self._asked = (method, masks, fill, options)
+        self._execution = (device, precision, batch_size)
+        self._setup = self.encoder.setup(*self._execution)
+        self._requested = (method, masks, fill, options)
         self._configurations: dict[Any, Configuration] = {}
         if isinstance(masks, Mapping) or isinstance(fill, Mapping):
-            return  # of views, which are known with the first object
+            return  # per view; validated with the first object
         configuration = self._configured(self.encoder)
         if n_masks is not None and not configuration.method.takes_masks:
-            name, own = configuration.method.name, ", ".join(configuration.method.options()) or "it has none"
-            _warn(f"method {name!r} does not take n_masks; its own options say how much work it does: {own}")
+            name, options_ = configuration.method.name, ", ".join(configuration.method.options()) or "none"
+            _warn(f"method {name!r} does not take n_masks; set the amount of work by its own options: {options_}")
         self._check_against(configuration.method, configuration.against)
 
     @property
     def method(self) -> Method:
-        """The method for inputs of the encoder's own modality."""
+        """The method used for inputs of the encoder's own modality."""
         return self._configured(self.encoder).method
 
     def __call__(self, source: Any, against: Any = None, *, seed: int | None = None) -> Any:
         """Explain one input.
 
         Args:
-            source: what the encoder's modality takes; see :func:`relax.explain`.
-            against: what to compare it with, instead of what the explainer was built with.
-            seed: of the masks, instead of the explainer's.
+            source: the input, as in :func:`relax.explain`.
+            against: what to compare it with; overrides the explainer's.
+            seed: random seed of the masks; overrides the explainer's.
 
         Returns:
-            An :class:`Explanation`; for an object of several views :class:`relax.multiview.ViewExplanations`.
+            An :class:`Explanation`; for an object of several views a :class:`relax.multiview.ViewExplanations`.
 
         Raises:
             InputError: the input cannot be read or encoded.
-            EncoderError: the encoder returned something that is not one finite representation an input.
+            EncoderError: the encoder did not return one finite representation per input.
         """
         return self._explained(*self.prepared(source), against, seed)
 
     def run(
         self, source: Any, against: Any = None, *, seed: int | None = None, watch: Sequence[Watch] = ()
     ) -> Explanation:
-        """As a call, for an input of one view, with every block of masks handed to whoever asks.
+        """Explain one input of one view, and pass every block of masks to callbacks.
 
         Args:
             source: the input.
-            against: what to compare it with.
-            seed: of the masks.
-            watch: called with each :class:`relax.estimation.strata.Tried`.
+            against: what to compare it with; overrides the explainer's.
+            seed: random seed of the masks; overrides the explainer's.
+            watch: callbacks, called with each :class:`relax.estimation.strata.Tried`.
+
+        Raises:
+            RelaxError: the input cannot be read or encoded.
         """
         configuration, prepared = self.prepared(source)
         return self._run(configuration, prepared, against, seed, watch=watch)
 
     def stream(self, sources: Iterable[Any], *, errors: str = "raise", ahead: int = 2) -> Iterator[Any]:
-        """Explain any number of inputs, one after the other; memory does not grow with their number.
+        """Explain any number of inputs in order, in constant memory.
 
-        The next inputs are read while one is explained. Results come in the order of the inputs.
+        Reads ahead in a background thread.
 
         Args:
-            sources: any iterable, asked for as results are taken.
-            errors: ``"raise"`` ends the stream at an input that cannot be explained, ``"return"`` yields a
-                :class:`Failed` in its place.
-            ahead: inputs that are read before their turn.
+            sources: any iterable of inputs; consumed lazily.
+            errors: for an input that cannot be explained, ``"raise"`` its error or ``"return"`` a :class:`Failed`.
+            ahead: number of inputs to read ahead.
 
         Raises:
-            RelaxError: of an input, with ``errors="raise"``.
+            RelaxError: an input cannot be explained and ``errors`` is ``"raise"``.
         """
         if errors not in ("raise", "return"):
             raise ArgumentError(f"expected `errors` to be 'raise' or 'return', got {errors!r}")
@@ -188,12 +189,12 @@ class Explainer:
                 yield result
 
     def progressive(self, source: Any, against: Any = None, *, seed: int | None = None) -> Iterator[Explanation]:
-        """Ever better explanations of one input, one after every round of masks; the last one equals a call's.
+        """Yield increasingly accurate explanations of one input of one view; the last equals that of a call.
 
         Args:
-            source: the input, of one view.
-            against: what to compare it with.
-            seed: of the masks.
+            source: the input.
+            against: what to compare it with; overrides the explainer's.
+            seed: random seed of the masks; overrides the explainer's.
         """
         configuration, prepared = self.prepared(source)
         session = Session(configuration.setup)
@@ -202,17 +203,17 @@ class Explainer:
                 opened = self._opened(configuration, session, prepared, against, seed)
                 maps = configuration.method.progressive(opened.problem)
             while True:
-                with configuration.setup.ready():  # the caller's own mode and gradients are back between two rounds
-                    better = next(maps, None)
-                if better is None:
+                with configuration.setup.ready():  # restores the model's mode before every yield
+                    current = next(maps, None)
+                if current is None:
                     return
-                yield opened.explanation(better)
+                yield opened.explanation(current)
 
     def prepared(self, source: Any) -> tuple[Configuration, Prepared]:
-        """How an input of this kind is explained, and the input as the encoder sees it.
+        """Read one input, and choose the configuration for its modality.
 
         Raises:
-            InputError: the input cannot be read, or is several.
+            InputError: the input cannot be read, or several inputs were given.
         """
         if isinstance(source, Prepared):
             return self._configured(self.encoder), source
@@ -224,7 +225,7 @@ class Explainer:
     def _explained(
         self, configuration: Configuration, prepared: Prepared, against: Any = None, seed: int | None = None
     ) -> Any:
-        """What the modality makes of one run or several."""
+        """Explain a prepared input; the modality decides how many runs that takes."""
 
         def run(prepared: Prepared, **changes: Any) -> Explanation:
             return self._run(configuration, prepared, against, seed, **changes)
@@ -240,24 +241,24 @@ class Explainer:
         *,
         watch: Sequence[Watch] = (),
     ) -> Explanation:
-        """One run over one input."""
+        """Run the method once on one input."""
         with configuration.setup.session() as session, progress_bar(self.progress, called(prepared.source)) as on_block:
             opened = self._opened(configuration, session, prepared, against, seed, watch, on_block)
             return opened.explanation(configuration.method.run(opened.problem))
 
     def _configured(self, encoder: Encoder) -> Configuration:
-        """The arguments as the encoder's modality understands them; made once."""
+        """The configuration for an encoder's modality, built on first use."""
         modality = encoder.modality
         key = (type(modality), getattr(modality, "key", None))
         if key not in self._configurations:
-            method, masks, fill, options = self._asked
-            made = method_of(method, masks, options, modality)
+            method, masks, fill, options = self._requested
+            resolved = method_of(method, masks, options, modality)
             self._configurations[key] = Configuration(
                 encoder,
-                self._setup if encoder is self.encoder else encoder.setup(*self._running),
-                made,
-                kinds_of(masks, made, modality),
-                fills_of(fill, made, modality),
+                self._setup if encoder is self.encoder else encoder.setup(*self._execution),
+                resolved,
+                kinds_of(masks, resolved, modality),
+                fills_of(fill, resolved, modality),
                 references.ensure(self.against, encoder),
                 self.design,
                 self.stopping,
@@ -275,25 +276,22 @@ class Explainer:
         watch: Sequence[Watch] = (),
         on_block: OnBlock | None = None,
     ) -> Opened:
-        """One input as methods want it."""
-        chosen = configuration.against
+        """One input bound to a configuration."""
+        resolved = configuration.against
         if against is not None:
-            chosen = references.ensure(against, configuration.encoder)
-            self._check_against(configuration.method, chosen)
+            resolved = references.ensure(against, configuration.encoder)
+            self._check_against(configuration.method, resolved)
         seed = self.seed if seed is None else seed_of(seed)
-        return Opened(configuration, session, prepared, chosen, seed, tuple(watch), on_block)
+        return Opened(configuration, session, prepared, resolved, seed, tuple(watch), on_block)
 
     def _check_against(self, method: Method, against: Against) -> None:
-        """Warn of arguments that play no part beside what the input is compared with."""
+        """Warn about arguments that have no effect."""
         if not method.compares and not against.itself:
-            _warn(
-                f"method {method.name!r} does not look at what the input is compared with: its map is the same for any "
-                "against="
-            )
+            _warn(f"method {method.name!r} does not look at what the input is compared with; against= has no effect")
         if self.similarity is not None and against.similarity not in (None, self.similarity):
             _warn(
-                f"similarity={similarity_.name_of(self.similarity)!r} plays no part: {against.settings()['source']} "
-                "has a score of its own"
+                f"similarity={similarity_.name_of(self.similarity)!r} has no effect: {against.settings()['source']} "
+                "defines its own score"
             )
 
 

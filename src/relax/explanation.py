@@ -1,4 +1,4 @@
-"""The result: maps, and everything that is needed to make them again."""
+"""The result of a run: maps, and the provenance needed to reproduce them."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What an encoder's representation of one input is made of.
+    """Attribution of an encoder's representation of one input.
 
     Attributes:
-        importance: float32 of the shape of the input's units, ``(H, W)`` at the encoder's input resolution for images:
-            the mean score of the masks that show a pixel, in units of the score. A large constant (the mean score) plus
-            the signal.
-        uncertainty: float32 of the same shape, in squared units of the score: the spread (variance) of the score while
-            a pixel is visible. It does not shrink with more masks.
-        standard_error: float32 of the same shape, in units of the score: the Monte-Carlo error of the importance, which
-            falls as one over the square root of the number of masks. NaN with fewer than two blocks of masks.
-        n_masks: masks that were tried.
+        importance: float32 of the map's shape, ``(H, W)`` at the encoder's input resolution for images: the mean score
+            over the masks that keep a pixel, in units of the score. A large constant (the mean score) plus the signal.
+        uncertainty: float32 of the map's shape, in squared units of the score: the variance of the score over the
+            masks that keep a pixel. It does not shrink with more masks.
+        standard_error: float32 of the map's shape, in units of the score: the Monte-Carlo error of the importance,
+            which falls as ``1/√n_masks``. NaN with fewer than two blocks of masks.
+        n_masks: number of masks evaluated.
         n_blocks: number of blocks the masks were drawn in.
-        degrees_of_freedom: of the standard error, one less than the parts of the masks it was estimated from.
+        degrees_of_freedom: degrees of freedom of the standard error, one less than the number of independent parts of
+            the masks.
         reliability: estimated correlation of the importance with the fully converged map, in [0, 1].
-        score: the score of the unmasked input: 1 for the cosine similarity to itself.
-        inputs: the model-ready tensors that were explained, float32 arrays by name; ``{"image": (C, H, W)}``.
-        presentation: what a person is shown: for images ``(h, w, 3)`` uint8, the upright picture, made smaller if it is
-            large; a text; ``None`` for bare tensors.
-        measures: what each map measures: ``{"importance": "cosine similarity", ...}``.
-        signed: whether the importance is to be read from its neutral value: above it a pixel pulls towards what
-            the input is compared with, below it pushes away.
-        settings: JSON-able provenance: encoder, modality, input, method, masks, fill, similarity, design, seed,
+        score: score of the unmasked input; 1 for the cosine similarity to itself.
+        inputs: model-ready input tensors as float32 arrays by name: ``{"image": (C, H, W)}``.
+        presentation: the input as shown to people: for images the upright picture, ``(h, w, 3)`` uint8, downsized if it
+            is large; a text; ``None`` for bare tensors.
+        measures: quantity that each map measures: ``{"importance": "cosine similarity", ...}``.
+        signed: whether to read the importance relative to its neutral value: a pixel above it pulls towards the
+            reference, a pixel below it pushes away.
+        settings: JSON-serialisable provenance: encoder, modality, input, method, masks, fill, similarity, design, seed,
             precision, device, cost, versions.
-        neutral: importance of a pixel that makes no difference: the mean score of all masks for RELAX, 0 for signed
+        neutral: importance of a pixel that has no effect: the mean score of all masks for RELAX, 0 for signed
             attributions.
-        labels: what each unit is called, such as a word; ``None`` where units have no names.
-        spans: where each of these units stands in the source, ``(start, stop)``.
-        kind: the modality, for one that has no registered name; not saved.
+        labels: name of each unit, such as a word; ``None`` where units have no names.
+        spans: position ``(start, stop)`` of each labelled unit in the source.
+        kind: the modality class, for modalities without a registered name; not saved.
     """
 
     importance: np.ndarray
@@ -84,24 +84,30 @@ class Explanation:
 
     @property
     def effect(self) -> np.ndarray:
-        """Float32: importance less its neutral value, what a unit's visibility does to the score."""
+        """Importance minus its neutral value, float32 of the map's shape: how much keeping a unit changes the score."""
         return self.importance - np.float32(self.neutral)
 
     @property
     def input(self) -> np.ndarray:
-        """The model-ready input where it is one tensor: ``(C, H, W)`` float32 for images."""
+        """The model-ready input tensor, float32, ``(C, H, W)`` for images.
+
+        Raises:
+            ArgumentError: the input consists of several tensors.
+        """
         if len(self.inputs) != 1:
-            raise ArgumentError(f"this input has several tensors ({', '.join(self.inputs)}); see `inputs`")
+            raise ArgumentError(
+                f"expected one input tensor, got {len(self.inputs)} ({', '.join(self.inputs)}); use `inputs`"
+            )
         return next(iter(self.inputs.values()))
 
     @property
     def picture(self) -> np.ndarray | None:
-        """``(h, w, 3)`` uint8: the picture that was explained; ``None`` for anything else."""
+        """The explained picture, ``(h, w, 3)`` uint8; ``None`` for anything else."""
         return self.presentation if isinstance(self.presentation, np.ndarray) else None
 
     @property
     def modality(self) -> type[Modality]:
-        """The kind of input, which knows how to show it."""
+        """The modality class of the input."""
         name = self.settings.get("modality", "image" if self.importance.ndim == 2 else "vector")
         return self.kind or MODALITIES[name]
 
@@ -109,19 +115,30 @@ class Explanation:
         """Importance where the uncertainty is at most the threshold, 0 elsewhere.
 
         Args:
-            threshold: ``"median"``, ``"mean"``, ``"quantile:Q"`` with Q in [0, 1], or a number in the units of
-                the uncertainty.
+            threshold: ``"median"``, ``"mean"``, ``"quantile:Q"`` with Q in [0, 1], or a number in units of the
+                uncertainty.
+
+        Returns:
+            Float32 of the map's shape: U-RELAX, ``R · 1[U ≤ γ]`` (Wickstrøm et al. 2023).
+
+        Raises:
+            ArgumentError: the method gives no uncertainty, or the threshold is invalid.
         """
         return where_certain(self.importance, self._map("uncertainty"), threshold)
 
     def confidence_interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper bounds for the converged importance, unit by unit, of the importance's shape.
+        """Pointwise Student's t interval for the converged importance.
 
-        Student's t with the degrees of freedom of the standard error. Under the fold-over design the intervals
-        of a run of few masks are too wide rather than too narrow (see :mod:`relax.estimation.moments`).
+        The intervals of a short run with the fold-over design are conservative (see :mod:`relax.estimation.moments`).
 
         Args:
             level: nominal coverage, in (0, 1).
+
+        Returns:
+            Lower and upper bounds, each of the map's shape, in units of the score.
+
+        Raises:
+            ArgumentError: ``level`` is out of range, or the method gives no standard error.
         """
         if not 0.0 < level < 1.0:
             raise ArgumentError(f"expected `level` between 0 and 1 (both excluded), got {level!r}")
@@ -129,17 +146,20 @@ class Explanation:
         return self.importance - half, self.importance + half
 
     def at_picture_size(self, values: str | np.ndarray = "importance") -> np.ndarray:
-        """A map in the geometry of what was given: at a picture's own size, ``(height, width)`` float32.
+        """Resize a map to the original input, such as the picture's own resolution.
 
         Args:
-            values: the name of a map, or an array of the maps' shape.
+            values: name of a map, or an array of the map's shape.
 
         Returns:
-            Bilinearly resized values; NaN where the encoder's transform cropped the picture away.
+            ``(height, width)`` float32 for images, resized bilinearly; NaN outside the encoder's crop.
+
+        Raises:
+            ArgumentError: there is no map of this name, or the method does not give it.
         """
         array = self._map(values) if isinstance(values, str) and values in MAPS else values
         if isinstance(array, str):
-            raise ArgumentError(f"expected the name of a map to be one of {', '.join(MAPS)}, got {array!r}")
+            raise ArgumentError(f"unknown map {array!r}; available: {', '.join(MAPS)}")
         return self.modality.at_presentation(array, self.settings["input"])
 
     def _map(self, name: str) -> np.ndarray:
@@ -149,19 +169,19 @@ class Explanation:
         return np.asarray(values)
 
     def arguments(self) -> dict[str, Any]:
-        """Keyword arguments with which ``relax.explain(encoder, tensor, **arguments)`` makes these maps again.
+        """Keyword arguments that reproduce these maps: ``relax.explain(encoder, tensor, **explanation.arguments())``.
 
-        ``tensor`` is ``torch.from_numpy(explanation.input)``, ``encoder`` the one that the settings describe. An
-        adaptive run is repeated with the number of masks that it took.
+        Here ``tensor`` is ``torch.from_numpy(explanation.input)`` and ``encoder`` is the one in ``settings``. For an
+        adaptive run, ``n_masks`` is the number of masks that it used.
 
         Raises:
-            ArgumentError: a callable, another picture or another input took part, which no file can hold.
+            ArgumentError: the run used a callable, another picture or another input, which is not saved.
         """
         settings = self.settings
         for name in ("similarity", "fill", "against", "options"):
             if not settings["reproducible"][name]:
                 raise ArgumentError(
-                    f"the {name} of this explanation is not saved with it; give it to relax.explain() yourself"
+                    f"the {name} of this explanation is not saved with it; pass it to relax.explain() yourself"
                 )
         return {
             "method": settings["method"],
@@ -176,7 +196,10 @@ class Explanation:
         }
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write maps and provenance to a ``.npz`` file, without pickle; the file is there whole or not at all.
+        """Write maps and provenance to a ``.npz`` file atomically, without pickle.
+
+        Args:
+            path: destination; an existing file is replaced.
 
         Raises:
             ArgumentError: the path is a folder.
@@ -188,29 +211,35 @@ class Explanation:
         if isinstance(self.presentation, np.ndarray):
             arrays["presentation"] = self.presentation
         numbers = {name: getattr(self, name) for name in (*NUMBERS, "labels", "spans")}
-        about = json.dumps({"schema": SCHEMA, "text": text, **numbers})
+        metadata = json.dumps({"schema": SCHEMA, "text": text, **numbers})
         with atomic_write(path) as file:
-            np.savez_compressed(file, about=np.array(about), **arrays)
+            np.savez_compressed(file, about=np.array(metadata), **arrays)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Explanation:
-        """Read what :meth:`save` wrote; everything is checked, and nothing is unpickled.
+        """Read a file written by :meth:`save`; validates its contents and unpickles nothing.
+
+        Args:
+            path: the ``.npz`` file.
 
         Raises:
-            InputError: no such file, damaged, not an explanation, or one of a later schema.
+            InputError: the file is missing, damaged, not an explanation, or of a later schema.
         """
-        arrays, about = read_archive(path, "a saved explanation")
+        arrays, metadata = read_archive(path, "a saved explanation")
         try:
-            return cls(**checked(arrays, about))
+            return cls(**checked(arrays, metadata))
         except (ValueError, KeyError, TypeError) as error:
             reason = error.args[0] if error.args else type(error).__name__
             raise InputError(f"{path}: not a saved explanation: {reason}") from error
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
-        """The input and its maps side by side, with colour bars and units, as the modality shows them.
+        """Plot the input and its maps side by side, with colour bars and units.
 
         Args:
-            path: where to write the figure (png, pdf, svg or jpg, by the name's ending); ``None`` to only return it.
+            path: file to write the figure to (``.png``, ``.pdf``, ``.svg`` or ``.jpg``); ``None`` only returns it.
+
+        Raises:
+            ArgumentError: the file extension is not supported.
         """
         figure = self.modality.show(self)
         if path is not None:
@@ -227,17 +256,17 @@ class Explanation:
 
 
 def _recreated(create: Callable[..., Any], settings: Any) -> Any:
-    """What settings describe: one thing or several."""
+    """Recreate masks or fills from their settings: one object, or a list of them."""
     return [create(**one) for one in settings] if isinstance(settings, list) else create(**settings)
 
 
 @dataclass(frozen=True, eq=False)
 class Failed:
-    """An input that could not be explained, in the place of its explanation.
+    """Result for an input that could not be explained.
 
     Attributes:
-        source: the input as it was given.
-        error: why.
+        source: the input as given.
+        error: the error that it raised.
     """
 
     source: Any

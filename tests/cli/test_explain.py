@@ -71,7 +71,7 @@ def test_pictures_are_explained_and_bad_ones_skipped(photo, tmp_path):
         (["photo.jpg", "--masks", "0"], "positive integer, got 0"),
         (["photo.jpg", "--kind", "grid", "--cells", "7x7x7"], "N or ROWSxCOLUMNS"),
         (["photo.jpg", "--cells", "7"], "name it by --kind"),
-        (["photo.jpg", "--out", "photo.jpg/x"], "cannot make this folder"),
+        (["photo.jpg", "--out", "photo.jpg/x"], "cannot create this folder"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(photo, arguments, words):
@@ -123,3 +123,33 @@ def test_interrupted_runs_keep_finished_files_and_continue(photo, tmp_path):
     assert run(*command, "--skip-existing").returncode == 0
     assert {p.stem for p in out.glob("*.npz")} == {p.stem for p in many.iterdir()}
     assert {name: (out / f"{name}.npz").stat().st_mtime_ns for name in archives} == before
+
+
+def test_results_of_views_are_refused_skipped_or_replaced(tmp_path, monkeypatch):
+    import torch
+    from typer.testing import CliRunner
+
+    from relax.cli import app
+
+    encoder = relax.Encoder(lambda views: torch.cat([views["a"], views["b"]], 1) + 1, views=["a", "b"])
+    monkeypatch.setattr("relax.encoders.load_encoder", lambda name, **options: encoder)
+    options = []
+    for key in "ab":
+        np.save(tmp_path / f"{key}.npy", np.random.default_rng(0).random(8, dtype=np.float32))
+        options += ["--view", f"{key}={tmp_path / f'{key}.npy'}"]
+    command = ["explain", *options, "--masks", "256", "--out", str(tmp_path / "out"), "--quiet", "--json"]
+    run = CliRunner().invoke
+    first = run(app, command)
+    assert first.exit_code == 0, first.output
+    file = tmp_path / "out" / "a-a.npz"
+    before = file.stat().st_mtime_ns
+    refused = run(app, command)
+    assert refused.exit_code == 2
+    assert "exists; give --overwrite or --skip-existing" in refused.output
+    skipped = run(app, [*command, "--skip-existing"])
+    assert skipped.exit_code == 0
+    assert "1 skipped: results exist" in skipped.output
+    assert file.stat().st_mtime_ns == before
+    replaced = run(app, [*command, "--overwrite"])
+    assert replaced.exit_code == 0, replaced.output
+    assert file.stat().st_mtime_ns > before

@@ -59,7 +59,7 @@ def test_timm_with_its_own_data_configuration(tmp_path):
         second.encode(PICTURE),
         relax.load_encoder(f"timm:{name}", weights=tmp_path / "vit.safetensors", device="cpu").encode(PICTURE),
     )
-    with pytest.raises(relax.EncoderError, match=r"timm:nothing cannot be made: .*list_models"):
+    with pytest.raises(relax.EncoderError, match=r"timm:nothing cannot be created: .*list_models"):
         relax.load_encoder("timm:nothing", pretrained=False)
 
 
@@ -188,7 +188,7 @@ def test_a_folder_that_is_no_model_is_said_in_one_line(tmp_path):
 
 def test_a_detection_model_is_refused_without_downloading_its_backbone():
     pytest.importorskip("torchvision")
-    with pytest.raises(relax.EncoderError, match="is no classification model"):
+    with pytest.raises(relax.EncoderError, match="is not a classification model"):
         relax.load_encoder("torchvision:fasterrcnn_resnet50_fpn", pretrained=False)
 
 

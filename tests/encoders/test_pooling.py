@@ -45,7 +45,7 @@ def test_model_outputs_of_transformers():
 @pytest.mark.parametrize(
     ("rule", "output", "words"),
     [
-        ("auto", {"a": FLAT, "b": FLAT}, r"several tensors \(a, b\); choose one by pool=NAME"),
+        ("auto", {"a": FLAT, "b": FLAT}, r"several tensors \(a, b\); choose one with pool=NAME"),
         ("c", {"a": FLAT, "b": FLAT}, "has no 'c'; it has: a, b"),
         ("auto", None, "got NoneType"),
         ("auto", (), "got tuple"),

@@ -119,7 +119,7 @@ def test_methods_that_an_encoder_cannot_serve_leave_a_note(folder, tiny, tmp_pat
     assert lafam["value"].isna().all()
     assert lafam["note"].str.len().min() > 20
     page = write_report(result)["report.html"].read_text()
-    assert "lafam left out 2 times" in page
+    assert "lafam failed on 2 inputs" in page
 
 
 def test_metrics_that_need_a_mask_say_so(folder, encoder, tmp_path):

@@ -11,7 +11,7 @@ from torch import nn
 import relax
 from conftest import problem_of
 from relax.estimation.designs import DESIGNS
-from relax.methods.repeat import _Shared, weighted_probability
+from relax.methods.repeat import _BootstrappedRelax, weighted_probability
 from relax.methods.sensitivity import hsic_of_bits
 from relax.modalities.masks import Block
 
@@ -143,7 +143,7 @@ def test_shared_repeats_spread_as_separate_runs_do(tiny, image):
     ]
     separate = np.stack([e.importance for e in runs]).std(0, ddof=1)
     with problem_of(tiny, image, 2048, design=DESIGNS["independent"]) as problem:
-        *_, estimator = _Shared(repeats=40).estimates(problem)
+        *_, estimator = _BootstrappedRelax(repeats=40).estimates(problem)
     shared = estimator.resampled().numpy().std(0, ddof=1)
     assert 0.7 < shared.mean() / separate.mean() < 1.3
 

@@ -159,7 +159,7 @@ def test_pictures_go_through_the_transform_of_their_view(views):
     [
         (lambda v: {"image": v["image"]}, "needs vector too"),
         (lambda v: {**v, "sound": v["vector"]}, "does not know sound"),
-        (lambda v: {**v, "vector": v["vector"] * float("nan")}, "view 'vector': has NaN"),
+        (lambda v: {**v, "vector": v["vector"] * float("nan")}, "view 'vector': the vector has NaN"),
         (lambda v: {**v, "vector": torch.zeros(2, 2)}, "view 'vector': expected a vector"),
         (lambda v: {**v, "vector": "nowhere.png"}, "view 'vector': nowhere.png: no such file"),
         (lambda v: {**v, "vector": torch.zeros(5)}, "cannot encode"),

@@ -185,7 +185,7 @@ def test_components_are_coordinates(linear, inputs):
     pca = decomposition.PCA(3).fit(vectors)
     e = explain(linear, inputs[0], relax.Direction.component(pca, 1))
     assert e.score == pytest.approx(pca.transform(vectors)[0, 1], rel=1e-3)
-    with pytest.raises(relax.ArgumentError, match="below 3"):
+    with pytest.raises(relax.ArgumentError, match="from -3 to 2"):
         relax.Direction.component(pca, 3)
 
 

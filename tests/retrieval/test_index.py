@@ -49,7 +49,7 @@ def small_chunks(monkeypatch):
 
 
 def paths_in(index):
-    return sorted(index._known())
+    return sorted(index._store.stamps())
 
 
 def test_neighbours_and_duplicates_are_those_of_brute_force(encoder, folder, tmp_path, small_chunks):
@@ -233,7 +233,7 @@ def test_the_commands_index_match_and_find_duplicates(folder, tmp_path):
 def test_encoders_are_checked_when_files_are_added(encoder, folder, tmp_path):
     index = relax.Index.create(tmp_path / "index", encoder)
     other = relax.Encoder(lambda batch: batch.mean((2, 3)).repeat(1, 4), TRANSFORM, name="tiny")
-    with pytest.raises(relax.ArgumentError, match=r"otherwise|different"):
+    with pytest.raises(relax.ArgumentError, match=r"no longer represents|different"):
         index.add(other, folder)
     assert len(index) == 0
 
@@ -268,3 +268,67 @@ def test_damage_and_wrong_queries_are_said_in_one_line(encoder, folder, tmp_path
     with pytest.raises(relax.InputError, match="store is damaged") as caught:
         relax.Index(tmp_path / "index")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_results_of_match_and_duplicates_are_refused_or_replaced(encoder, folder, tmp_path, monkeypatch):
+    from relax.cli import app
+
+    monkeypatch.setattr("relax.encoders.load_encoder", lambda name, **options: encoder)
+    relax.Index.create(tmp_path / "index", encoder).add(encoder, folder)
+    index, out = str(tmp_path / "index"), tmp_path / "out"
+    query, other = str(folder / "3.png"), str(folder / "4.png")
+    common = ["--explain", "--masks", "256", "--out", str(out), "--quiet"]
+    commands = {
+        "3-4.png": ["match", query, other, "--masks", "256", "--out", str(out)],
+        "3-matches.html": ["match", query, index, "-k", "1", *common],
+        "duplicates.html": ["duplicates", index, "--threshold", "0.9", "--limit", "1", *common],
+    }
+    run = CliRunner().invoke
+    for name, command in commands.items():
+        first = run(app, command)
+        assert first.exit_code == 0, first.output
+        before = {file: file.stat().st_mtime_ns for file in out.iterdir()}
+        assert out / name in before
+        refused = run(app, command)
+        assert refused.exit_code == 2
+        assert "exists; give --overwrite, or another --out" in refused.output
+        assert {file: file.stat().st_mtime_ns for file in out.iterdir()} == before
+        replaced = run(app, [*command, "--overwrite"])
+        assert replaced.exit_code == 0, replaced.output
+        assert (out / name).stat().st_mtime_ns > before[out / name]
+    # an interrupted run leaves no page, only explanations
+    for page, stem in (("3-matches.html", "3-match-1"), ("duplicates.html", "duplicate-1")):
+        (out / page).unlink()
+        refused = run(app, commands[page])
+        assert refused.exit_code == 2
+        assert stem in refused.output
+        assert not (out / page).exists()
+
+
+def test_match_and_duplicates_write_alone(encoder, folder, tmp_path, monkeypatch):
+    from relax.cli import app
+    from relax.runs.files import only_writer
+
+    monkeypatch.setattr("relax.encoders.load_encoder", lambda name, **options: encoder)
+    relax.Index.create(tmp_path / "index", encoder).add(encoder, folder)
+    out = str(tmp_path / "out")
+    query, other, index = str(folder / "3.png"), str(folder / "4.png"), str(tmp_path / "index")
+    (tmp_path / "out").mkdir()
+    with only_writer(tmp_path / "out"):
+        for command in (["match", query, other], ["match", query, index], ["duplicates", index]):
+            result = CliRunner().invoke(app, [*command, "--out", out, "--overwrite"])
+            assert result.exit_code == 2
+            assert "another process is writing" in result.output
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_only_results_with_the_numbers_that_are_written_count(tmp_path):
+    from relax.retrieval.rows import numbered_results
+
+    for name in ("a[1]-match-1.png", "a[1]-match-2-b.npz", "a[1]-match-3.png", "a1-match-1.png", "a[1]-match-1.txt"):
+        (tmp_path / name).touch()
+    assert [file.name for file in numbered_results(tmp_path, "a[1]-match", 2)] == [
+        "a[1]-match-1.png",
+        "a[1]-match-2-b.npz",
+    ]

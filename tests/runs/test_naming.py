@@ -21,6 +21,7 @@ def test_equal_names_keep_the_folders_that_tell_them_apart():
     assert stems("/x/1/cats/a.jpg", "/x/2/cats/a.jpg") == ["1/cats/a", "2/cats/a"]
     assert stems("/x/a.jpg", "/x/a.png") == ["a-jpg", "a-png"]
     assert len(set(stems("/x/a.jpg", "/x/a.jpg"))) == 2
+    assert stems("/x/a-jpg-2.png", "/x/a-jpg.png", "/x/a.jpg", "/x/a.png") == ["a-jpg-2", "a-jpg", "a-jpg-3", "a-png"]
 
 
 def test_names_do_not_depend_on_the_number_of_inputs_beside_them():

@@ -1,1 +1,1 @@
-"""Small things that everything else stands on."""
+"""Internal helpers shared by all other packages."""

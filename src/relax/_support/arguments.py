@@ -1,4 +1,4 @@
-"""Checks of arguments, one line each when they fail."""
+"""Validation of arguments, with one-line errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from relax.errors import ArgumentError
 
 
 def check_number(name: str, value: Any, default: Any) -> None:
-    """Raise if the default is a number and the value is something else."""
+    """Check that a value is a number if the default is one, and an integer if the default is one.
+
+    Args:
+        name: name of the argument, for the message.
+        value: value of the argument.
+        default: default of the argument; anything but a number skips the check.
+
+    Raises:
+        ArgumentError: the value is not such a number.
+    """
     if isinstance(default, bool) or not isinstance(default, (int, float)):
         return
     whole = isinstance(default, int)
@@ -21,7 +30,15 @@ def check_number(name: str, value: Any, default: Any) -> None:
 
 
 def integer(name: str, value: Any) -> int:
-    """An integer from anything that is one, such as a numpy integer."""
+    """Convert an integer of any type, such as numpy's, to ``int``.
+
+    Args:
+        name: name of the argument, for the message.
+        value: value of the argument; ``bool`` is rejected.
+
+    Raises:
+        ArgumentError: the value is not an integer.
+    """
     try:
         if isinstance(value, bool):
             raise TypeError
@@ -31,7 +48,15 @@ def integer(name: str, value: Any) -> int:
 
 
 def positive(name: str, value: Any) -> int:
-    """An integer of at least 1."""
+    """Convert a positive integer of any type to ``int``.
+
+    Args:
+        name: name of the argument, for the message.
+        value: value of the argument.
+
+    Raises:
+        ArgumentError: the value is not a positive integer.
+    """
     number = integer(name, value)
     if number < 1:
         raise ArgumentError(f"expected `{name}` to be a positive integer, got {value!r}")
@@ -39,7 +64,11 @@ def positive(name: str, value: Any) -> int:
 
 
 def seed_of(value: Any) -> int:
-    """A seed: an integer of at least 0."""
+    """Convert a seed, a non-negative integer of any type, to ``int``.
+
+    Raises:
+        ArgumentError: the value is not a non-negative integer.
+    """
     seed = integer("seed", value)
     if seed < 0:
         raise ArgumentError(f"expected `seed` to be a non-negative integer, got {seed}")

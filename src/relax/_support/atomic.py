@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic file writing."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from relax.errors import ArgumentError
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its place only once it is complete.
+    """Open a file for writing, and move it into place only once it is complete.
 
-    An existing file of that name is replaced; if the writing fails or is interrupted it stays as it was. A link is
-    followed, so that its target is replaced and the link stays. A device or a pipe is written to as it is. Temporary
-    files that killed processes left for the same name are removed.
+    Replaces an existing file, or leaves it untouched if writing fails or is interrupted. Follows symbolic links, and
+    writes directly to devices and pipes. Removes temporary files that killed processes left behind for the same path.
+
+    Args:
+        path: destination.
+
+    Yields:
+        The file to write to, in binary mode.
 
     Raises:
-        ArgumentError: the path is a folder, or a link that leads nowhere but to itself.
-        OSError: the file cannot be written; its ``filename`` is the path that was given.
+        ArgumentError: the path is a folder, or a symbolic link to itself.
+        OSError: the file cannot be written; its ``filename`` is ``path``.
     """
     given = Path(path)
     path = _target(given)
@@ -42,35 +47,35 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except OSError as error:
         if error.filename is not None and Path(os.fsdecode(error.filename)) != temporary:
             raise
-        raise type(error)(error.errno, error.strerror, str(given)) from None  # users know no temporary file
+        raise type(error)(error.errno, error.strerror, str(given)) from None  # name the path the user gave
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _target(path: Path) -> Path:
-    """Where a path leads, links followed."""
+    """The path with symbolic links resolved."""
     try:
         target = path.resolve() if path.is_symlink() else path
-        folder = target.is_dir()
+        is_folder = target.is_dir()
     except (OSError, RuntimeError) as error:  # a link to itself
         raise ArgumentError(f"{path}: a link that leads to itself; choose another path") from error
-    if target.is_symlink():  # resolve() gives up on loops silently in some versions
+    if target.is_symlink():  # some Python versions do not raise on loops
         raise ArgumentError(f"{path}: a link that leads to itself; choose another path")
-    if folder:
+    if is_folder:
         raise ArgumentError(f"{path}: expected the path of a file, got a folder")
     return target
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Temporary files of this name whose process is there no more."""
+    """Remove temporary files of this path whose process no longer exists."""
     pattern = re.compile(re.escape(f".{path.name}.") + r"(\d+)\.tmp")
     try:
         files = list(path.parent.iterdir())
     except OSError:
-        return  # opening the file says what is wrong
+        return  # opening the file will raise a better error
     for file in files:
-        found = pattern.fullmatch(file.name)
-        if found and int(found[1]) != os.getpid() and not _alive(int(found[1])):
+        match = pattern.fullmatch(file.name)
+        if match and int(match[1]) != os.getpid() and not _alive(int(match[1])):
             file.unlink(missing_ok=True)
 
 

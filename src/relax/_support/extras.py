@@ -1,4 +1,4 @@
-"""Optional dependencies, named by the error when they are missing."""
+"""Import of optional dependencies."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from relax.errors import MissingExtraError
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Import an optional dependency.
+    """Import a module of an optional dependency.
+
+    Args:
+        module: dotted name of the module.
+        extra: extra of this package that installs the dependency.
 
     Raises:
-        MissingExtraError: it is not installed; the message names the extra that brings it.
+        MissingExtraError: the dependency is not installed; the message names the extra.
     """
     try:
         return import_module(module)

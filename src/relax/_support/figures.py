@@ -1,4 +1,4 @@
-"""Figures to files."""
+"""Writing figures to files."""
 
 from __future__ import annotations
 
@@ -16,21 +16,26 @@ FORMATS = ("png", "pdf", "svg", "jpg")
 
 
 def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
-    """Write a figure in the format of the path's ending; the file is there whole or not at all.
+    """Write a figure atomically, in the format of the file extension.
+
+    Args:
+        figure: the figure.
+        path: destination, ending in ``.png``, ``.pdf``, ``.svg`` or ``.jpg``.
 
     Raises:
-        ArgumentError: the ending names no format.
+        ArgumentError: the file extension is not supported.
+        OSError: the file cannot be written.
     """
-    kind = Path(path).suffix.lower().lstrip(".")
-    if kind not in FORMATS:
+    extension = Path(path).suffix.lower().lstrip(".")
+    if extension not in FORMATS:
         raise ArgumentError(
             f"expected a path that ends in {', '.join('.' + name for name in FORMATS)}, got {str(path)!r}"
         )
     with atomic_write(path) as file:
-        figure.savefig(file, format=kind)
+        figure.savefig(file, format=extension)
 
 
 def literal(text: str) -> str:
-    """Words for a figure, shown as they are: no mathematics between dollars, no control characters, no half letters."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    return shown.encode("utf-8", "replace").decode().replace("$", r"\$")
+    """Escape text for matplotlib: no math mode, no control characters, no unpaired surrogates."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return printable.encode("utf-8", "replace").decode().replace("$", r"\$")

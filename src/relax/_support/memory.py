@@ -1,4 +1,4 @@
-"""Memory that is kept between layers, where the allocator can be told to."""
+"""Allocator settings that keep freed memory between layers."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """Parameters of glibc's ``mallopt``."""
 
 LARGEST = 2**30
-"""Bytes up to which a block comes from the heap, which keeps what is freed."""
+"""Maximum size in bytes of an allocation from the heap, which keeps freed memory."""
 
 
 def keep_memory() -> bool:
-    """Tell glibc's ``malloc`` to keep freed memory for this process instead of handing it back after every layer.
+    """Make glibc's ``malloc`` keep freed memory instead of returning it to the system after every layer.
 
-    A network on a CPU frees and asks for megabytes with every layer; pages that went back to the system are zeroed
-    and mapped again each time. For EfficientNet-Lite0 in batches of 16 that was half of the time
-    (``python -m benchmarks.memory``). It concerns the whole process, so that the library does not do it by itself: the
-    command line does, and scripts may. Peak memory stays what it was, but is held until the process ends.
+    A network on a CPU frees and allocates megabytes in every layer, and the system zeroes and maps returned pages anew
+    each time. This took half of the time of EfficientNet-Lite0 with a batch size of 16 (``python -m
+    benchmarks.memory``). The setting affects the whole process, so the library never applies it on its own: the command
+    line does, and scripts may. Peak memory does not change, but is held until the process ends.
 
     Returns:
-        Whether it was done: ``False`` where the C library is not glibc.
+        Whether the setting was applied; ``False`` if the C library is not glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    # without the first, the second would have every large block mapped anew
+    # the second setting alone would freeze the mmap threshold at its small default
     return bool(mallopt(MMAP_THRESHOLD, LARGEST)) and bool(mallopt(TRIM_THRESHOLD, 2**31 - 1))

@@ -1,4 +1,4 @@
-"""Import paths of earlier versions, which keep working: ``from relax.captum import Relax``."""
+"""Backward-compatible import paths, such as ``from relax.captum import Relax``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MOVED = {
     "relax.quantus": "relax.integrations.quantus",
     "relax.similarity": "relax.references.similarity",
 }
-"""Paths that were public, and where their modules are today."""
+"""Earlier public module paths, and their current ones."""
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Gives the module of today's path for one of yesterday's."""
+    """Resolves earlier module paths to current modules."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -31,14 +31,14 @@ class _Finder(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = import_module(MOVED[spec.name])
-        self._own = module.__spec__
+        self._current_spec = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._own  # the import system has put the earlier path in its place
+        module.__spec__ = self._current_spec  # the import system replaced it
 
 
 def keep_earlier_paths() -> None:
-    """Make the earlier paths importable."""
+    """Install the import hook for earlier module paths, once."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())

@@ -1,4 +1,4 @@
-"""What an explanation remembers about how it was made."""
+"""Provenance of an explanation: library versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relax._support.version import __version__
 
 
 def versions() -> dict[str, str]:
-    """Versions that can change a result."""
+    """Versions of all libraries that affect a result, by name."""
     return {
         "relax": __version__,
         "torch": torch.__version__,

@@ -1,4 +1,4 @@
-"""Reading inputs before their turn comes, in one thread, in order, and only so many of them."""
+"""Read-ahead: read a bounded number of inputs in a background thread, in order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ T = TypeVar("T")
 
 
 def read_ahead(read: Callable[[S], T], sources: Iterable[S], ahead: int) -> Iterator[tuple[S, Callable[[], T]]]:
-    """Each source with a function that gives what was read, or raises what reading it raised.
+    """Pair each source with a function that returns its content, or raises the error of reading it.
 
     Args:
-        read: from a source to what is wanted of it; called in a thread.
-        sources: asked for in the caller's thread, never more than ``ahead`` before their turn.
-        ahead: sources that are read before their turn; 0 reads each when it is wanted.
+        read: reads one source; called in a background thread.
+        sources: consumed lazily in the caller's thread, at most ``ahead`` items in advance.
+        ahead: number of sources to read in advance; 0 reads each source on demand, in the caller's thread.
+
+    Yields:
+        Source, and function without arguments that returns its content.
     """
     if ahead < 1:
         for source in sources:

@@ -1,4 +1,4 @@
-"""Tables of names, used for everything that users choose by name and that other packages may add to."""
+"""Registries of everything that users select by name and that other packages can extend."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOMES = {
     "metric": "relax.evaluation.metrics:METRICS",
     "dataset": "relax.datasets:DATASETS",
 }
-"""What can be registered, and the table that holds it."""
+"""Registry of each kind of object, as ``"module:attribute"``."""
 
 BASES = {
     "method": "relax.methods.base:Method",
@@ -33,19 +33,19 @@ BASES = {
     "reference": "relax.references.base:Against",
     "modality": "relax.modalities.base:Modality",
 }
-"""What classes that are registered derive from."""
+"""Required base class of registered classes, as ``"module:attribute"``."""
 
 
 class Registry(Generic[T]):
-    """Maps names to things of one kind, which are imported when they are first asked for.
+    """Maps names to objects of one kind, which are imported on first access.
 
-    Three sources, in this order: what was added by hand, the package's own entries, and entry points of installed
+    Looks names up among objects registered at run time, then the package's own entries, then entry points of installed
     packages in the group ``relax.KIND``, such as ``[project.entry-points."relax.method"]``.
 
     Args:
-        kind: what the things are, in the singular, for messages: ``"fill"``.
-        entries: the package's own, by name: ``"module:attribute"`` each.
-        group: the entry points; none if not given.
+        kind: kind of the objects in the singular, for messages: ``"fill"``.
+        entries: the package's own objects by name, as ``"module:attribute"``.
+        group: entry point group; ``None`` ignores entry points.
 
     Example:
         >>> fruit = Registry("fruit", {"apple": "math:pi"})
@@ -61,9 +61,14 @@ class Registry(Generic[T]):
         self._group = group
 
     def add(self, name: str, thing: T) -> None:
-        """Register ``thing`` under ``name``, replacing what had the name."""
+        """Register an object under a name, replacing an existing entry.
+
+        Args:
+            name: the name.
+            thing: the object.
+        """
         self._things[name] = thing
-        self._entries.setdefault(name, "")  # keeps the order of names
+        self._entries.setdefault(name, "")  # keep the order of names
 
     def __contains__(self, name: object) -> bool:
         return name in self._all()
@@ -73,8 +78,8 @@ class Registry(Generic[T]):
         if not isinstance(name, str):
             raise UnknownNameError(f"expected the name of a {self.kind}, got {name!r}; available: {', '.join(entries)}")
         if name not in entries:
-            close = difflib.get_close_matches(name, entries, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            matches = difflib.get_close_matches(name, entries, n=1)
+            hint = f" Did you mean {matches[0]!r}?" if matches else ""
             raise UnknownNameError(f"unknown {self.kind} {name!r}; available: {', '.join(entries)}.{hint}")
         if name not in self._things:
             self._things[name] = self._loaded(name, entries[name])
@@ -84,15 +89,15 @@ class Registry(Generic[T]):
         return iter(self._all())
 
     def name_of(self, thing: object) -> str | None:
-        """The name of a thing that was registered or has been asked for; imports nothing."""
-        return next((name for name, known in self._things.items() if known is thing), None)
+        """Name of an object that was registered or accessed before, else ``None``; imports nothing."""
+        return next((name for name, registered in self._things.items() if registered is thing), None)
 
     def items(self) -> Iterator[tuple[str, T]]:
-        """Names and things, in the order in which they were registered; imports all of them."""
+        """Names and objects in order of registration; imports all of them."""
         return ((name, self[name]) for name in list(self))
 
     def _all(self) -> dict[str, str | EntryPoint]:
-        """Every name; entry points are looked up once."""
+        """All entries by name; entry points are looked up once."""
         if self._group is not None:
             group, self._group = self._group, None
             for point in entry_points(group=group):
@@ -107,27 +112,27 @@ class Registry(Generic[T]):
         except (ImportError, AttributeError) as error:
             raise ArgumentError(
                 f"{self.kind} {name!r} of an installed package cannot be imported from {entry.value}: "
-                f"{first_line(error)}; mend or uninstall that package"
+                f"{first_line(error)}; fix or uninstall that package"
             ) from error
 
 
-def resolved(place: str) -> Any:
-    """What ``"module:attribute"`` names."""
-    module, _, attribute = place.partition(":")
+def resolved(path: str) -> Any:
+    """Import the object at ``"module:attribute"``."""
+    module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
 
 
 def registry_of(kind: str) -> Registry[Any]:
-    """The table of a kind of thing that can be registered.
+    """Look up the registry of a kind of object, such as ``"fill"``.
 
     Raises:
-        UnknownNameError: no such kind; the message lists them.
+        UnknownNameError: there is no such kind; the message lists the available kinds.
     """
     return Registry[Registry[Any]]("kind of thing", HOMES)[kind]
 
 
 def _check(kind: str, name: str, thing: Any) -> None:
-    """Raise unless a thing is of the kind, and of the name, that it is registered as."""
+    """Check that an object fits the kind and the name it is registered under."""
     if not isinstance(name, str) or not name:
         raise ArgumentError(f"expected a name for a {kind}, got {name!r}")
     if kind not in BASES:
@@ -136,28 +141,28 @@ def _check(kind: str, name: str, thing: Any) -> None:
     if not isinstance(thing, type) or not issubclass(thing, base):
         got = thing.__name__ if isinstance(thing, type) else type(thing).__name__
         raise ArgumentError(f"expected a subclass of {base.__name__} as {kind}, got {got}")
-    own = getattr(thing, "name", name)
-    if own != name and kind in ("method", "modality"):
-        raise ArgumentError(f"expected {thing.__name__}.name to be {name!r}, got {own!r}; they must be the same")
+    class_name = getattr(thing, "name", name)
+    if class_name != name and kind in ("method", "modality"):
+        raise ArgumentError(f"expected {thing.__name__}.name to be {name!r}, got {class_name!r}; make them equal")
 
 
 def register(kind: str, name: str, thing: Any = None) -> Any:
-    """Make something of your own available by name, wherever the package's own things are.
+    """Register your own object by name, next to the package's own.
 
     Args:
         kind: ``"method"``, ``"masks"``, ``"fill"``, ``"design"``, ``"reference"``, ``"similarity"``, ``"encoder"``,
             ``"modality"``, ``"metric"`` or ``"dataset"``.
-        name: what users will call it; an existing name is replaced.
-        thing: what to register: a subclass of :class:`relax.Method`, :class:`relax.Masks`, :class:`relax.Fill`,
-            :class:`relax.Modality` or :class:`relax.references.Against`; an instance of a design, similarity, metric,
-            encoder family or data source. Left out, ``register`` is a decorator.
+        name: name for users; replaces an existing entry.
+        thing: object to register: a subclass of :class:`relax.Method`, :class:`relax.Masks`, :class:`relax.Fill`,
+            :class:`relax.Modality` or :class:`relax.references.Against`; an instance for a design, similarity, metric,
+            encoder family or dataset. If omitted, ``register`` is a decorator.
 
     Returns:
         ``thing``, or the decorator.
 
     Raises:
-        UnknownNameError: no such kind.
-        ArgumentError: the thing is not of that kind.
+        UnknownNameError: there is no such kind.
+        ArgumentError: the object is not of that kind.
 
     Example:
         >>> import relax
@@ -167,11 +172,11 @@ def register(kind: str, name: str, thing: Any = None) -> Any:
         >>> "overlap" in relax.similarity.SIMILARITIES
         True
     """
-    table = registry_of(kind)
+    registry = registry_of(kind)
 
-    def add(one: Any) -> Any:
-        _check(kind, name, one)
-        table.add(name, one)
-        return one
+    def add(item: Any) -> Any:
+        _check(kind, name, item)
+        registry.add(name, item)
+        return item
 
     return add if thing is None else add(thing)

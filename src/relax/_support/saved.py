@@ -1,4 +1,4 @@
-"""The saved form of an explanation: from the parts of a file to checked values."""
+"""File format of explanations: validation and migration of a file's contents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 SCHEMA = 3
-"""Version of the saved form; a file with a higher one is refused."""
+"""Version of the file format; files of a higher version are rejected."""
 
 MAPS = ("importance", "uncertainty", "standard_error")
 
@@ -22,7 +22,7 @@ NUMBERS: dict[str, type | tuple[type, ...]] = {
     "neutral": (int, float),
     "settings": dict,
 }
-"""What a file's description holds, and its types."""
+"""Fields of a file's JSON description, and their types."""
 
 _SETTINGS: dict[str, type | tuple[type, ...]] = {
     "method": str,
@@ -34,14 +34,24 @@ _SETTINGS: dict[str, type | tuple[type, ...]] = {
 
 
 def checked(arrays: dict[str, np.ndarray], about: Any) -> dict[str, Any]:
-    """Arguments of an Explanation from the parts of a file; errors say what is wrong with them."""
+    """Validate the contents of a file, and convert them to arguments of :class:`relax.Explanation`.
+
+    Args:
+        arrays: arrays by name.
+        about: JSON description.
+
+    Raises:
+        ValueError: the contents are not those of an explanation.
+        KeyError: the settings lack an entry.
+        TypeError: an entry is of the wrong type.
+    """
     if not isinstance(about, dict):
-        raise ValueError("its description is no mapping")
+        raise ValueError("its description is not a mapping")
     schema = about.pop("schema", None)
     if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= SCHEMA:
-        raise ValueError(f"has schema {schema!r}, this version of relax reads 1 to {SCHEMA}; update relax")
+        raise ValueError(f"expected schema 1 to {SCHEMA}, got {schema!r}; update relax")
     if schema < 3:
-        arrays, about = _from_earlier(arrays, about)
+        arrays, about = _migrated(arrays, about)
     missing = ({"importance"} - set(arrays)) | (set(NUMBERS) - set(about))
     if missing:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
@@ -50,15 +60,15 @@ def checked(arrays: dict[str, np.ndarray], about: Any) -> dict[str, Any]:
     _check_types(about["settings"], _SETTINGS)
     inputs = {name.removeprefix("input "): arrays.pop(name) for name in list(arrays) if name.startswith("input ")}
     if not isinstance(text, (str, type(None))):
-        raise ValueError("its text is no text")
+        raise ValueError("its text is not a string")
     presentation = arrays.pop("presentation", text)
     shape = arrays["importance"].shape
     if unknown := set(arrays) - set(MAPS):
         raise ValueError(f"it has unknown parts: {', '.join(sorted(unknown))[:80]}")
     if any(values.shape != shape or values.dtype.kind != "f" for values in arrays.values()) or not shape:
-        raise ValueError("its maps are of different shapes, or no maps")
+        raise ValueError("expected floating-point maps of one shape")
     if labels is not None and (len(labels) != shape[0] or not all(isinstance(label, str) for label in labels)):
-        raise ValueError("its labels do not belong to its maps")
+        raise ValueError("expected one label per row of its maps")
     return {
         **dict.fromkeys(MAPS),
         **arrays,
@@ -74,13 +84,13 @@ def _check_types(values: dict[str, Any], types: dict[str, type | tuple[type, ...
     for name, kind in types.items():
         value = values.get(name)
         if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-            raise ValueError(f"its {name} is {str(value)[:40]!r}, which it should not be")
+            raise ValueError(f"its {name} has an invalid value {str(value)[:40]!r}")
     if types is NUMBERS and (unknown := set(values) - set(types)):
         raise ValueError(f"it has unknown parts: {', '.join(sorted(map(str, unknown)))[:80]}")
 
 
-def _from_earlier(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Parts of a file of schema 1 or 2 as they are called today."""
+def _migrated(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Contents of a file of schema 1 or 2, converted to schema 3."""
     if "input" not in arrays or "units" not in about or not isinstance(about.get("settings"), dict):
         raise ValueError("it lacks its input, units or settings")
     about = {"neutral": 0.0, **about, "measures": about["units"]}

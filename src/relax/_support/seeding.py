@@ -1,4 +1,4 @@
-"""Global random state, for libraries that draw from nothing else: seeded inside, put back at the end."""
+"""Random state: temporary global seeds for third-party libraries, and independent generators."""
 
 from __future__ import annotations
 
@@ -10,33 +10,37 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-_alone = threading.RLock()
+_global_state_lock = threading.RLock()
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the global generators of torch, numpy and Python for as long as the context lasts.
+    """Seed the global generators of torch, numpy and Python, and restore them on exit.
 
-    One thread at a time is inside, so that explanations in several threads do not disturb each other's draws. Whatever
-    can take a generator of its own is given one instead.
+    Holds a lock, so that threads do not disturb each other's draws. Only for libraries that cannot take a generator.
 
     Args:
-        seed: any non-negative integer; numpy takes its lowest 32 bits.
-        device: whose generator is seeded besides the CPU's.
+        seed: non-negative integer; numpy uses its lowest 32 bits.
+        device: device to seed in addition to the CPU.
     """
-    with _alone, torch.random.fork_rng([device] if device.type == "cuda" else []):
-        of_numpy, of_python = np.random.get_state(), random.getstate()
+    with _global_state_lock, torch.random.fork_rng([device] if device.type == "cuda" else []):
+        numpy_state, python_state = np.random.get_state(), random.getstate()
         torch.manual_seed(seed)
         np.random.seed(seed % 2**32)
         random.seed(seed)
         try:
             yield
         finally:
-            np.random.set_state(of_numpy)
-            random.setstate(of_python)
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)
 
 
 def generator(seed: int, *key: int) -> torch.Generator:
-    """A generator of its own on the CPU, for draws that must not depend on, or change, the global state."""
+    """A CPU generator that is independent of the global random state.
+
+    Args:
+        seed: non-negative integer.
+        key: integers that select one of several independent streams of the seed.
+    """
     words = np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))

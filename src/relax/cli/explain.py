@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relax.cli.messages import Exit, output, say, shown
+from relax.cli.messages import Exit, emit, printable, say
 from relax.cli.options import (
     DEVICE,
     JSON,
@@ -18,7 +18,7 @@ from relax.cli.options import (
     QUIET,
     SKIP_EXISTING,
     THREADS,
-    existing,
+    existing_policy,
     set_threads,
 )
 from relax.cli.parsing import cells_of, options_of, views_of, whole
@@ -35,77 +35,83 @@ def explain(
         list[Path] | None, typer.Argument(help="Pictures, or folders of pictures.", show_default=False)
     ] = None,
     view: Annotated[
-        list[str] | None, typer.Option(help="NAME=FILE of one view (.npy for a vector); repeatable, without IMAGES.")
+        list[str] | None, typer.Option(help="NAME=FILE of one view (.npy for a vector), instead of IMAGES; repeatable.")
     ] = None,
     encoder: Annotated[str, typer.Option(help="Name from `relax list encoders`.")] = "efficientnet-lite0",
-    weights: Annotated[Path | None, typer.Option(help="Local weights for the encoder.")] = None,
-    pretrained: Annotated[bool, typer.Option(help="Use the encoder's trained weights.")] = True,
-    crop: Annotated[str | None, typer.Option(help="'center' for the model's evaluation transform.")] = None,
-    against: Annotated[
-        Path | None, typer.Option(help="Compare with this picture, or those in this folder, not with the input itself.")
+    weights: Annotated[Path | None, typer.Option(help="Local weights file for the encoder.")] = None,
+    pretrained: Annotated[bool, typer.Option(help="Load the encoder's trained weights.")] = True,
+    crop: Annotated[
+        str | None,
+        typer.Option(help="'center' for the model's evaluation transform; by default the whole picture is resized."),
     ] = None,
-    foil: Annotated[Path | None, typer.Option(help="Rather than with this picture, or those in this folder.")] = None,
-    text: Annotated[str | None, typer.Option(help="Compare with this sentence (encoders with a text tower).")] = None,
-    text_foil: Annotated[list[str] | None, typer.Option(help="Rather than with this sentence; repeatable.")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Reference picture or folder (corpus); by default the input is compared with itself."),
+    ] = None,
+    foil: Annotated[
+        Path | None, typer.Option(help="Picture or folder to contrast with --against: why this rather than that.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Reference sentence (encoders with a text tower).")] = None,
+    text_foil: Annotated[list[str] | None, typer.Option(help="Sentence to contrast with --text; repeatable.")] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="Name from `relax list methods`; relax-fine for pictures if not given, relax with a --kind."),
+        typer.Option(help="Name from `relax list methods`; by default relax-fine for pictures, or relax with --kind."),
     ] = None,
-    masks: Annotated[int | None, typer.Option(help="Number of masks; as many as it takes if not given.")] = None,
-    max_masks: Annotated[int, typer.Option(help="Limit when --masks is not given.")] = 3000,
-    reliability: Annotated[float, typer.Option(help="Target when --masks is not given.")] = 0.98,
+    masks: Annotated[int | None, typer.Option(help="Number of masks; adaptive if not given.")] = None,
+    max_masks: Annotated[int, typer.Option(help="Maximum number of masks if --masks is not given.")] = 3000,
+    reliability: Annotated[float, typer.Option(help="Target reliability if --masks is not given.")] = 0.98,
     seed: Annotated[int, typer.Option(help="Seed of the masks.")] = 0,
     kind: Annotated[
-        str | None, typer.Option(help="Kind of masks, from `relax list masks`; the method's own if not given.")
+        str | None, typer.Option(help="Kind of masks from `relax list masks`; by default the method's own.")
     ] = None,
     cells: Annotated[
-        str | None, typer.Option(help="Cells a side of --kind grid, or ROWSxCOLUMNS.", metavar="N")
+        str | None, typer.Option(help="Grid cells per side for --kind grid, or ROWSxCOLUMNS.", metavar="N")
     ] = None,
-    keep: Annotated[float | None, typer.Option(help="Probability that a unit of --kind is kept; 0.5.")] = None,
+    keep: Annotated[float | None, typer.Option(help="Keep probability of the masks of --kind; default 0.5.")] = None,
     fill: Annotated[
         str | None,
-        typer.Option(help="Name from `relax list fills`, a colour, or a picture; the method's own if not given."),
+        typer.Option(help="Name from `relax list fills`, a colour, or a picture; by default the method's own."),
     ] = None,
     similarity: Annotated[
-        str | None, typer.Option(help="Name from `relax list similarities`; the method's own if not given.")
+        str | None, typer.Option(help="Name from `relax list similarities`; by default the method's own.")
     ] = None,
     design: Annotated[str, typer.Option(help="Name from `relax list designs`.")] = "foldover",
     option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="Of the method: NAME=VALUE; repeatable.")
+        list[str] | None, typer.Option("--option", "-o", help="NAME=VALUE of a method parameter; repeatable.")
     ] = None,
-    batch_size: Annotated[str, typer.Option(help="Rows in a forward, or 'auto'.")] = "auto",
+    batch_size: Annotated[str, typer.Option(help="Rows per forward pass, or 'auto'.")] = "auto",
     precision: PRECISION = "auto",
     device: DEVICE = "auto",
     threads: THREADS = None,
     out: OUT = Path("relax-out"),
-    recursive: Annotated[bool, typer.Option("--recursive", help="Also folders below those that are named.")] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Also search subfolders.")] = False,
     overwrite: OVERWRITE = False,
     skip_existing: SKIP_EXISTING = False,
     as_json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Explain pictures: NAME.png and NAME.npz for each, in the output folder."""
+    """Explain pictures; writes NAME.png and NAME.npz for each to the output folder."""
     if bool(images) == bool(view):
-        raise ArgumentError("expected pictures, or one --view NAME=FILE for each view of an object")
+        raise ArgumentError("expected pictures, or one --view NAME=FILE per view of an object")
     if view and (against or foil or text or text_foil):
         raise ArgumentError("--against, --foil, --text and --text-foil compare pictures; they do not go with --view")
     views = views_of(view or [])
-    policy = existing(overwrite, skip_existing)
+    policy = existing_policy(overwrite, skip_existing)
     from relax.encoders import load_encoder
     from relax.explainer import Explainer
     from relax.modalities import MODALITIES
-    from relax.runs.naming import inputs_of, targets_of, usable
+    from relax.runs.naming import inputs_of, targets_of, writable_folder
 
     set_threads(threads)
-    sources = inputs_of(images or [], MODALITIES["image"](), recursive)  # said before a network is loaded
-    targets = targets_of(sources, usable(out))
-    asked = {
+    sources = inputs_of(images or [], MODALITIES["image"](), recursive)  # fail before the encoder is loaded
+    targets = targets_of(sources, writable_folder(out))
+    encoder_options = {
         "crop": crop,
         "weights": None if weights is None else str(weights),
         "pretrained": None if pretrained else False,
     }
-    loaded = load_encoder(encoder, device=device, **{k: v for k, v in asked.items() if v is not None})
-    own: dict[str, Any] = dict(options_of(option or []))
+    loaded = load_encoder(encoder, device=device, **{k: v for k, v in encoder_options.items() if v is not None})
+    method_options: dict[str, Any] = dict(options_of(option or []))
     explainer = Explainer(
         loaded,
         reference_of(loaded, against, foil, text, text_foil),
@@ -121,16 +127,16 @@ def explain(
         batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
         precision=precision,
         progress=not quiet,
-        **own,
+        **method_options,
     )
     if views:
-        _explain_views(explainer, views, out, as_json)
+        _explain_views(explainer, views, out, policy, as_json)
     else:
         _explain_files(explainer, targets, out, policy, as_json)
 
 
 def demo(out: OUT = Path("relax-out")) -> None:
-    """Explain a photograph that comes with scikit-image, and say where the pictures are."""
+    """Explain a sample photograph from scikit-image and print where the results are."""
     import skimage
 
     photograph = Path(skimage.__file__).parent / "data" / "chelsea.png"
@@ -138,10 +144,10 @@ def demo(out: OUT = Path("relax-out")) -> None:
 
 
 def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | None) -> Any:
-    """The masks that the options describe; those of the encoder for patches."""
+    """Masks from the command-line options; patch masks take the encoder's patch size."""
     if kind is None:
         if cells is not None or keep is not None:
-            raise ArgumentError("--cells and --keep describe a kind of masks; name it by --kind, such as --kind grid")
+            raise ArgumentError("--cells and --keep need a kind of masks; name it by --kind, such as --kind grid")
         return None
     from relax.modalities import masks as masks_
 
@@ -154,6 +160,7 @@ def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | 
 
 
 def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, as_json: bool) -> None:
+    """Explain each input and report it; exit with an error code if any failed."""
     from relax.explanation import Failed
     from relax.runs.files import explain_files, only_writer
 
@@ -166,30 +173,39 @@ def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, a
             elif not result.row:
                 skipped += 1
             elif as_json:
-                output(json.dumps(result.row))
+                emit(json.dumps(result.row))
             else:
                 row = result.row
-                trust = "unknown" if row["reliability"] is None else f"{row['reliability']:.3f}"
-                files = ", ".join(shown(file) for file in row["files"])
-                cost = f"{row['n_masks']} masks, reliability {trust}, {row['seconds']:.1f} s"
-                say(f"{shown(row['input'])}: {cost} -> {files}")
+                reliability = "unknown" if row["reliability"] is None else f"{row['reliability']:.3f}"
+                files = ", ".join(printable(file) for file in row["files"])
+                cost = f"{row['n_masks']} masks, reliability {reliability}, {row['seconds']:.1f} s"
+                say(f"{printable(row['input'])}: {cost} -> {files}")
     if skipped:
-        say(f"{skipped} skipped: their results exist")
+        say(f"{skipped} skipped: results exist")
     if failed:
         raise typer.Exit(Exit.SOME_FAILED if len(targets) > 1 else Exit.BAD_INPUT)
 
 
-def _explain_views(explainer: Explainer, views: dict[str, str], out: Path, as_json: bool) -> None:
-    from relax.runs.files import known, only_writer
+def _explain_views(explainer: Explainer, views: dict[str, str], out: Path, policy: str, as_json: bool) -> None:
+    """Explain the views of one object and report the shares of importance."""
+    from relax.runs.files import only_writer, refuse_existing
+    from relax.runs.rows import rounded_or_none
 
-    result = explainer(views)
-    shares = result.shares
-    known_shares = {} if shares is None else {key: known(value) for key, value in shares.values.items()}
-    errors = {} if shares is None else {key: known(value) for key, value in shares.standard_errors.items()}
+    stem = out / Path(next(iter(views.values()))).stem
+    expected = [stem.with_name(f"{stem.name}-{key}{suffix}") for key in views for suffix in (".png", ".npz")]
     with only_writer(out):
-        files = [str(file) for file in result.save(out / Path(next(iter(views.values()))).stem)]
+        if policy == "refuse":
+            refuse_existing(expected, "--overwrite or --skip-existing")
+        if policy == "skip" and all(file.exists() for file in expected):
+            say("1 skipped: results exist")
+            return
+        result = explainer(views)
+        files = [str(file) for file in result.save(stem)]
+    shares = result.shares
+    values = {} if shares is None else {key: rounded_or_none(value) for key, value in shares.values.items()}
+    errors = {} if shares is None else {key: rounded_or_none(value) for key, value in shares.standard_errors.items()}
     if as_json:
-        about = {"views": views, "encoder": explainer.encoder.name, "shares": known_shares, "share_errors": errors}
-        output(json.dumps({**about, "n_masks": next(iter(result.values())).n_masks, "files": files}))
+        row = {"views": views, "encoder": explainer.encoder.name, "shares": values, "share_errors": errors}
+        emit(json.dumps({**row, "n_masks": next(iter(result.values())).n_masks, "files": files}))
     else:
-        say(f"shares of importance: {shares} -> {', '.join(map(shown, files))}")
+        say(f"shares of importance: {shares} -> {', '.join(map(printable, files))}")

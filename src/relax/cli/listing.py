@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from relax.cli.messages import output
+from relax.cli.messages import emit
 from relax.errors import ArgumentError, UnknownNameError
 
 
@@ -19,12 +19,13 @@ def list_(
         ),
     ],
 ) -> None:
-    """List the names there are."""
-    for name, about in _catalogue(what):
-        output(f"{name:<22} {about}".rstrip())
+    """List the available names."""
+    for name, description in _catalogue(what):
+        emit(f"{name:<22} {description}".rstrip())
 
 
 def _catalogue(what: str) -> Iterator[tuple[str, str]]:
+    """Names of one kind and their descriptions."""
     from relax.datasets import DATASETS
     from relax.encoders import ENCODERS
     from relax.estimation.designs import DESIGNS
@@ -53,19 +54,19 @@ def _catalogue(what: str) -> Iterator[tuple[str, str]]:
 
 
 def _method(kind: Any) -> str:
-    about = f"needs {kind.needs:<20} costs {kind.cost:<44} {kind.source}"
-    return f"{about}\n{'':<22} {kind.summary}"
+    facts = f"needs {kind.needs:<20} costs {kind.cost:<44} {kind.source}"
+    return f"{facts}\n{'':<22} {kind.summary}"
 
 
 def _documented(table: Any) -> Iterator[tuple[str, str]]:
     return _rows(table, _first_line)
 
 
-def _rows(table: Any, about: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
-    """A row for each name; one that cannot be imported says why in its place."""
+def _rows(table: Any, describe: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
+    """Each name and its description, or the reason why it cannot be imported."""
     for name in table:
         try:
-            yield name, about(table[name])
+            yield name, describe(table[name])
         except ArgumentError as error:
             yield name, f"({error})"
 
@@ -73,9 +74,9 @@ def _rows(table: Any, about: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
 def _metrics() -> Iterator[tuple[str, str]]:
     from relax.evaluation.metrics import METRICS
 
-    for name, m in METRICS.items():
-        yield name, f"{m.better:<8} needs {m.needs:<13} {m.source}\n{'':<22} {m.summary}"
+    for name, metric in METRICS.items():
+        yield name, f"{metric.better:<8} needs {metric.needs:<13} {metric.source}\n{'':<22} {metric.summary}"
 
 
-def _first_line(thing: Any) -> str:
-    return (thing.__doc__ or "").strip().partition("\n")[0].replace("``", "").rstrip(".")
+def _first_line(documented: Any) -> str:
+    return (documented.__doc__ or "").strip().partition("\n")[0].replace("``", "").rstrip(".")

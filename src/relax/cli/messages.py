@@ -1,4 +1,4 @@
-"""What goes to stdout, what to stderr, and the exit codes."""
+"""Output to stdout and stderr, and exit codes."""
 
 from __future__ import annotations
 
@@ -17,35 +17,41 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def output(line: str) -> None:
-    """To stdout: what the user asked for."""
-    sys.stdout.write(shown(line) + "\n")
+def emit(line: str) -> None:
+    """Write a result line to stdout."""
+    sys.stdout.write(printable(line) + "\n")
     sys.stdout.flush()
 
 
 def say(line: str) -> None:
-    """To stderr: everything else, one line each."""
-    sys.stderr.write(f"relax: {shown(line)}\n")
+    """Write a one-line message to stderr."""
+    sys.stderr.write(f"relax: {printable(line)}\n")
 
 
-def shown(text: str) -> str:
-    """One line that any terminal can take: control characters and bytes that are no text are escaped."""
-    line = "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape", "replace").decode() for letter in text
-    )
+def printable(text: str) -> str:
+    """Escape control characters and undecodable bytes, so that the text is one line on any terminal."""
+    line = "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in text)
     return line.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
 def counted(what: str, quiet: bool) -> Iterator[Callable[..., None]]:
-    """A progress bar on stderr; yields what is called with those done, all there are, and a few words."""
+    """Show a progress bar on stderr.
+
+    Args:
+        what: the unit that is counted, such as ``"pictures"``.
+        quiet: show nothing.
+
+    Yields:
+        A function to call with the number done, the total, and optionally a short status text.
+    """
     from tqdm.auto import tqdm
 
     with tqdm(disable=quiet, unit=f" {what}", dynamic_ncols=True, delay=0.5) as bar:
 
-        def show(done: int, total: int, words: str = "") -> None:
+        def show(done: int, total: int, status: str = "") -> None:
             bar.total = total
-            bar.set_postfix_str(words, refresh=False)
+            bar.set_postfix_str(status, refresh=False)
             bar.update(done - bar.n)
 
         yield show

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a command uses the CPU."""
+"""Options shared by several commands, and the CPU thread setting."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import typer
 
 from relax.errors import ArgumentError
 
-THREADS = Annotated[int | None, typer.Option(help="CPU threads; torch's choice if not given.")]
-ENCODER = Annotated[str | None, typer.Option(help="Name from `relax list encoders`; an index's own if not given.")]
-MASKS = Annotated[int | None, typer.Option(help="Number of masks a map; as many as it takes if not given.")]
+THREADS = Annotated[int | None, typer.Option(help="Number of CPU threads; PyTorch's default if not given.")]
+ENCODER = Annotated[str | None, typer.Option(help="Name from `relax list encoders`; by default the index's encoder.")]
+MASKS = Annotated[int | None, typer.Option(help="Number of masks per map; adaptive if not given.")]
 SEED = Annotated[int, typer.Option(help="Seed of the masks.")]
 OUT = Annotated[Path, typer.Option(help="Folder for the results.")]
 DEVICE = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")]
 PRECISION = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
-QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
-JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, and nothing else.")]
-OVERWRITE = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
+QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object per line on stdout, and nothing else.")]
+OVERWRITE = Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")]
 SKIP_EXISTING = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave out inputs whose results exist; continues a run.")
+    bool, typer.Option("--skip-existing", help="Skip inputs whose results exist, to continue an interrupted run.")
 ]
 
 
-def existing(overwrite: bool, skip_existing: bool) -> str:
-    """What to do with results that exist: ``"refuse"``, ``"overwrite"`` or ``"skip"``."""
+def existing_policy(overwrite: bool, skip_existing: bool) -> str:
+    """What to do with existing results: ``"refuse"``, ``"overwrite"`` or ``"skip"``."""
     if overwrite and skip_existing:
-        raise ArgumentError("expected --overwrite or --skip-existing, got both")
+        raise ArgumentError("expected --overwrite or --skip-existing, got both; give one of them")
     return "overwrite" if overwrite else "skip" if skip_existing else "refuse"
 
 
 def set_threads(threads: int | None) -> None:
-    """Tell torch, which is imported here, and the allocator."""
+    """Set PyTorch's thread count and configure the memory allocator; imports torch."""
     if threads is not None and threads < 1:
         raise ArgumentError(f"expected --threads to be a positive integer, got {threads}")
     import torch

@@ -1,4 +1,4 @@
-"""From the words of a command line to values."""
+"""Parse option values from the command line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from relax.errors import ArgumentError
 
 
 def cells_of(text: str) -> int | tuple[int, int]:
+    """Parse ``N`` or ``ROWSxCOLUMNS``."""
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isdigit() for side in sides):
         raise ArgumentError(f"expected --cells as N or ROWSxCOLUMNS, such as 7 or 5x7, got {text!r}")
@@ -15,6 +16,7 @@ def cells_of(text: str) -> int | tuple[int, int]:
 
 
 def whole(option: str, text: str) -> int:
+    """Parse an integer option."""
     try:
         return int(text)
     except ValueError:
@@ -22,7 +24,7 @@ def whole(option: str, text: str) -> int:
 
 
 def views_of(texts: list[str]) -> dict[str, str]:
-    """NAME=FILE."""
+    """Parse repeated ``NAME=FILE`` options."""
     views: dict[str, str] = {}
     for text in texts:
         name, equals, file = text.partition("=")
@@ -33,7 +35,7 @@ def views_of(texts: list[str]) -> dict[str, str]:
 
 
 def options_of(texts: list[str]) -> dict[str, str | int | float]:
-    """NAME=VALUE, numbers as numbers."""
+    """Parse repeated ``NAME=VALUE`` options; numeric values become numbers."""
     options: dict[str, str | int | float] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -51,8 +53,8 @@ def _number_or_name(text: str) -> str | int | float:
 
 
 def names_of(option: str, text: str) -> list[str]:
-    """Names with commas between them, each once."""
+    """Split comma-separated names and drop repeats."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
-        raise ArgumentError(f"expected {option} to be names with commas between them, got {text!r}")
+        raise ArgumentError(f"expected {option} to be comma-separated names, got {text!r}")
     return names

@@ -1,4 +1,4 @@
-"""What a command line compares inputs with."""
+"""The reference that the command line compares inputs with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 def reference_of(
     encoder: Encoder, against: Path | None, foil: Path | None, text: str | None, text_foil: list[str] | None
 ) -> Any:
-    """The ``against=`` of :func:`relax.explain` for ``--against``, ``--foil``, ``--text`` and ``--text-foil``."""
+    """Build the ``against`` argument of :func:`relax.explain` from the command line.
+
+    Args:
+        encoder: prepares pictures and encodes text.
+        against: ``--against``: a picture or a folder.
+        foil: ``--foil``: a picture or a folder to contrast with ``against``.
+        text: ``--text``.
+        text_foil: ``--text-foil``: sentences to contrast with ``text``.
+
+    Raises:
+        ArgumentError: the options do not go together.
+    """
     from relax.references import Corpus, Text
     from relax.runs.naming import inputs_of
 
@@ -23,10 +34,10 @@ def reference_of(
             raise ArgumentError("expected either --text or --against, got both")
         return Text(text, text_foil or None)
     if text_foil:
-        raise ArgumentError("--text-foil needs --text, which it is contrasted with")
+        raise ArgumentError("--text-foil needs --text to contrast with")
     if against is None:
         if foil is not None:
-            raise ArgumentError("--foil needs --against, which it is contrasted with")
+            raise ArgumentError("--foil needs --against to contrast with")
         return None
     if foil is None and not against.is_dir():
         return encoder.prepare(against)

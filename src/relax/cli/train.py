@@ -8,22 +8,22 @@ from typing import Annotated
 
 import typer
 
-from relax.cli.messages import counted, output
-from relax.cli.options import THREADS, set_threads
+from relax.cli.messages import counted, emit
+from relax.cli.options import QUIET, THREADS, set_threads
 
 
 def train(
     way: Annotated[
         str, typer.Argument(help="supervised, simclr, swav, autoencoder, pca or untrained.", show_default=False)
     ],
-    out: Annotated[Path | None, typer.Option(help="Safetensors file for the weights.")] = None,
-    steps: Annotated[int, typer.Option(help="Steps of the optimiser.")] = 600,
-    batch: Annotated[int, typer.Option(help="Pictures in a step.")] = 128,
-    seed: Annotated[int, typer.Option(help="Of weights, order and augmentations.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Safetensors file to write the weights to.")] = None,
+    steps: Annotated[int, typer.Option(help="Number of optimiser steps.")] = 600,
+    batch: Annotated[int, typer.Option(help="Pictures per step.")] = 128,
+    seed: Annotated[int, typer.Option(help="Seed for weights, data order and augmentations.")] = 0,
     threads: THREADS = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: QUIET = False,
 ) -> None:
-    """Train a small encoder on fashion-scenes; k-NN and linear-probe accuracy as JSON on stdout."""
+    """Train a small encoder on fashion-scenes; print k-NN and linear-probe accuracy as JSON."""
     from relax.encoders.training import train as train_encoder
 
     set_threads(threads)
@@ -33,4 +33,4 @@ def train(
             show(done, total, f"loss {loss:.3f}")
 
         result = train_encoder(way, out, steps=steps, batch=batch, seed=seed, on_step=on_step)
-    output(json.dumps({**result, "file": None if out is None else str(out)}))
+    emit(json.dumps({**result, "file": None if out is None else str(out)}))

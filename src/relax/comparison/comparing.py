@@ -1,4 +1,4 @@
-"""Compare encoders and methods on one input: maps side by side, and how far they agree."""
+"""Compare encoders and methods on one input: maps side by side, and their agreement."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ def compare(
     """Explain one input with every encoder and method.
 
     Args:
-        encoders: names for :func:`load_encoder`, Encoders, modules or callables; or a mapping of names to them.
+        encoders: names for :func:`relax.load_encoder`, Encoders, modules or callables; or a mapping of names to them.
         source: the input.
-        methods: names from ``relax list methods``, or methods with their parameters.
-        against: another input, as in :func:`explain`.
-        options: of each method, by its name: ``{"smoothgrad": {"n_samples": 16}}``.
-        arguments: of :class:`relax.Explainer`, for all methods.
+        methods: names from ``relax list methods``, or method instances.
+        against: the reference, as in :func:`relax.explain`.
+        options: parameters by method name, such as ``{"smoothgrad": {"n_samples": 16}}``.
+        arguments: further arguments of :class:`relax.Explainer`, for all methods.
 
     Raises:
-        ArgumentError: no encoder, no method, or none of the methods can serve any of the encoders.
+        ArgumentError: no encoder or method is given, a name or option is unknown, or no method supports any of the
+            encoders.
+        InputError: the source is not a single readable input.
     """
-    asked = [methods] if isinstance(methods, (str, Method)) else list(methods)
+    methods = [methods] if isinstance(methods, (str, Method)) else list(methods)
     encoders = [encoders] if isinstance(encoders, str) else encoders
-    if not encoders or not asked:
+    if not encoders or not methods:
         raise ArgumentError("expected at least one encoder and one method")
     options = options or {}
-    made = [ensure(method, dict(options.get(method, {})) if isinstance(method, str) else {}) for method in asked]
-    for named_method in options:
-        ensure(
-            named_method, dict(options[named_method])
-        )  # a wrong option is said before any work, and a wrong name too
+    instances = [ensure(method, dict(options.get(method, {})) if isinstance(method, str) else {}) for method in methods]
+    for method_name, parameters in options.items():  # validate names and options up front
+        ensure(method_name, dict(parameters))
     n_masks = arguments.pop("n_masks", None)
     explanations, refused = {}, {}
     for name, encoder in named(encoders).items():
         if encoder.split(source) is not None:
-            raise InputError("compare() takes one input; give a single input, not a list or a batch")
-        for method in made:
+            raise InputError("compare() takes one input, got several; give a single input, not a list or a batch")
+        for method in instances:
             try:
-                own = {**arguments, **({"n_masks": n_masks} if method.takes_masks else {})}
-                explanations[name, method.name] = Explainer(encoder, against, method=method, **own)(source)
+                supported = {**arguments, **({"n_masks": n_masks} if method.takes_masks else {})}
+                explanations[name, method.name] = Explainer(encoder, against, method=method, **supported)(source)
             except (ArgumentError, EncoderError) as error:  # such as gradients of a black box
                 refused[name, method.name] = str(error)
     if not explanations:
-        raise ArgumentError(f"none of the methods serves any of the encoders: {next(iter(refused.values()))}")
+        raise ArgumentError(f"no method supports any of the encoders: {next(iter(refused.values()))}")
     return Comparison(explanations, refused)

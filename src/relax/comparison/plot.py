@@ -1,4 +1,4 @@
-"""The picture of a comparison: encoders down, methods across, agreement below."""
+"""Figure of a comparison: encoders in rows, methods in columns, agreement below."""
 
 from __future__ import annotations
 
@@ -20,34 +20,35 @@ Explanations = Mapping[tuple[str, str], Explanation]
 Reasons = Mapping[tuple[str, str], str]
 
 CLIPPED = 0.005
-"""Share of a map's pixels at either end that may leave the colour scale."""
+"""Share of the pixels at either end that the colour scale clips."""
 
 
 def plot_comparison(explanations: Explanations, refused: Reasons, agreement: list[dict[str, Any]]) -> Figure:
-    """Maps of several encoders (down) and methods (across), and two matrices of their agreement.
+    """Plot the maps of several encoders and methods, and two matrices of their agreement.
 
-    Maps of different encoders have different levels, so that each is standardised: deviations from its mean in
-    units of its standard deviation over pixels (signed maps: from neutral, in root mean squares). Within a method all
-    encoders share that one colour scale; the range in the map's own units is written under it.
+    Maps of different encoders have different levels, so each is standardised: deviations from its mean in units of
+    its standard deviation over pixels (signed maps: from neutral, in units of the root mean square). Within a method
+    all encoders share one colour scale; the range in the map's own units is written below it.
 
     Args:
-        explanations: by ``(encoder, method)``.
-        refused: by ``(encoder, method)``, why there is none.
-        agreement: a row a pair of explanations.
+        explanations: explanations by ``(encoder, method)``.
+        refused: reasons for missing explanations, by ``(encoder, method)``.
+        agreement: one row per pair of explanations, as from :meth:`relax.comparison.Comparison.agreement`.
     """
     keys = [*explanations, *refused]
     encoders, methods = (list(dict.fromkeys(key[side] for key in keys)) for side in (0, 1))
     picture = picture_of(next(iter(explanations.values())))
-    high = min(max(picture.shape[0] / picture.shape[1], 0.4), 2.0) * 2.5 + 0.55
-    size = len(explanations)
-    below = 1.6 + 0.34 * size if size > 1 else 0.0
+    row_height = min(max(picture.shape[0] / picture.shape[1], 0.4), 2.0) * 2.5 + 0.55  # inches
+    n = len(explanations)
+    maps_height = len(encoders) * row_height + 0.4
+    matrices_height = 1.6 + 0.34 * n if n > 1 else 0.0
     columns = 1 + len(methods)
-    inches = (max(2.7 * columns + 0.8, 8.5), len(encoders) * high + 0.4 + below)
+    inches = (max(2.7 * columns + 0.8, 8.5), maps_height + matrices_height)
     figure = Figure(figsize=inches, layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
     top: Any = figure
-    if size > 1:
-        parts: Any = figure.subfigures(2, 1, height_ratios=[len(encoders) * high + 0.4, below])
+    if n > 1:
+        parts: Any = figure.subfigures(2, 1, height_ratios=[maps_height, matrices_height])
         top = parts[0]
         _matrices(parts[1], list(explanations), agreement)
     axes = top.subplots(len(encoders), columns, squeeze=False)
@@ -70,7 +71,7 @@ def _column(
     method: str,
     shape: tuple[int, ...],
 ) -> None:
-    """All encoders' maps by one method, on one colour scale."""
+    """Draw the maps of all encoders by one method, on one colour scale."""
     axes[0].set_title(method, fontsize=10)
     shown = {}
     for place, encoder in zip(axes, encoders, strict=True):
@@ -83,37 +84,39 @@ def _column(
             shown[encoder] = (place, explanation, sized(explanation, "importance", shape))
     if not shown:
         return
-    standard = {encoder: _standardised(explanation, values) for encoder, (_, explanation, values) in shown.items()}
-    every = np.concatenate([values[np.isfinite(values)] for values in standard.values()])
-    low, high = np.quantile(every, [CLIPPED, 1 - CLIPPED])
+    standardised = {encoder: _standardised(explanation, values) for encoder, (_, explanation, values) in shown.items()}
+    finite = np.concatenate([values[np.isfinite(values)] for values in standardised.values()])
+    low, high = np.quantile(finite, [CLIPPED, 1 - CLIPPED])
     signed = next(iter(shown.values()))[1].signed
     if signed:
         high = max(abs(low), abs(high))
         low = -high
     for encoder, (place, explanation, values) in shown.items():
-        image = place.imshow(standard[encoder], cmap="RdBu_r" if signed else "viridis", vmin=low, vmax=high)
+        image = place.imshow(standardised[encoder], cmap="RdBu_r" if signed else "viridis", vmin=low, vmax=high)
         outline(place, values)
         smallest, largest = range_of(values)
         place.set_xlabel(f"{smallest:.3g} to {largest:.3g}\n{explanation.measures['importance']}", fontsize=6.5)
     bar = figure.colorbar(image, ax=list(axes), location="bottom", fraction=0.02, pad=0.01, shrink=0.8)
     bar.set_label(
-        "root mean squares from neutral" if signed else "standard deviations from the map's mean", fontsize=6.5
+        "deviation from neutral (RMS units)" if signed else "standard deviations from the map's mean", fontsize=6.5
     )
     bar.ax.tick_params(labelsize=6)
 
 
 def _standardised(explanation: Explanation, values: np.ndarray) -> np.ndarray:
-    middle = explanation.neutral if explanation.signed else float(np.nanmean(values))
-    scale = float(np.sqrt(np.nanmean((values - middle) ** 2)))
-    return (values - middle) / (scale or 1.0)
+    """Deviations from the mean, or from neutral for a signed map, in units of their root mean square."""
+    center = explanation.neutral if explanation.signed else float(np.nanmean(values))
+    scale = float(np.sqrt(np.nanmean((values - center) ** 2)))
+    return (values - center) / (scale or 1.0)
 
 
 def _matrices(figure: Any, keys: list[tuple[str, str]], agreement: list[dict[str, Any]]) -> None:
+    """Draw the rank correlations and the overlaps of all pairs of maps."""
     names = [f"{encoder} · {method}" for encoder, method in keys]
     axes = figure.subplots(1, 2)
     for place, column, title, colors, low in (
         (axes[0], "spearman", "rank correlation of maps (Spearman)", "RdBu_r", -1),
-        (axes[1], "top 20 % overlap", "overlap of the top 20 % (0.2 by chance)", "viridis", 0),
+        (axes[1], "top 20 % overlap", "overlap of the top 20 % (chance: 0.2)", "viridis", 0),
     ):
         matrix = np.eye(len(keys))
         for pair in agreement:
@@ -125,6 +128,7 @@ def _matrices(figure: Any, keys: list[tuple[str, str]], agreement: list[dict[str
 
 
 def _matrix(axes: Axes, matrix: np.ndarray, names: list[str], colors: str, low: float) -> None:
+    """Draw one matrix with its values as text."""
     axes.imshow(matrix, cmap=colors, vmin=low, vmax=1)
     for i, j in np.ndindex(*matrix.shape):
         dark = abs(matrix[i, j]) > 0.7 if low < 0 else matrix[i, j] < 0.6

@@ -1,4 +1,4 @@
-"""Explanations of one input by several encoders and methods, and how far they agree."""
+"""Explanations of one input by several encoders and methods, and their agreement."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOP = 0.2
-"""Share of the pixels whose overlap is reported."""
+"""Share of the pixels, the most important ones, whose overlap is reported."""
 
 SIDE = 224
-"""Longest side at which maps of different encoders are compared."""
+"""Longest side in pixels at which maps of different encoders are compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +30,15 @@ class Comparison:
     """Explanations of one input by several encoders and methods.
 
     Attributes:
-        explanations: by ``(encoder, method)``, encoders outermost.
-        refused: by ``(encoder, method)``, why a method cannot serve an encoder.
+        explanations: explanations by ``(encoder, method)``, encoders outermost.
+        refused: reasons why a method does not support an encoder, by ``(encoder, method)``.
     """
 
     explanations: dict[tuple[str, str], Explanation]
     refused: dict[tuple[str, str], str]
 
     def table(self) -> list[dict[str, Any]]:
-        """A row an explanation: encoder, method, forwards, backwards, seconds, reliability."""
+        """One row per explanation: encoder, method, forwards, backwards, seconds, reliability."""
         rows = []
         for (encoder, method), e in self.explanations.items():
             cost = {name: e.settings["cost"][name] for name in ("forwards", "backwards", "seconds")}
@@ -46,26 +46,27 @@ class Comparison:
         return rows
 
     def agreement(self) -> list[dict[str, Any]]:
-        """A row a pair of explanations: Spearman's rank correlation over pixels, and the overlap of the top 20 %.
+        """One row per pair of explanations: Spearman's rank correlation over pixels, and the overlap of the top 20 %.
 
-        The overlap is the share of one map's most important fifth that is in the other's: 0.2 by chance, 1 at most.
+        The overlap is the share of one map's most important fifth that is also in the other's: 0.2 by chance, at
+        most 1.
         """
         maps = {key: self._at_one_size(e) for key, e in self.explanations.items()}
         rows = []
         for (first, a), (second, b) in combinations(maps.items(), 2):
-            both = np.isfinite(a) & np.isfinite(b)
-            rank = float(spearmanr(a[both], b[both]).statistic)
-            tops = [m[both] >= np.quantile(m[both], 1 - TOP) for m in (a, b)]
+            finite = np.isfinite(a) & np.isfinite(b)
+            rank = float(spearmanr(a[finite], b[finite]).statistic)
+            tops = [m[finite] >= np.quantile(m[finite], 1 - TOP) for m in (a, b)]
             overlap = float((tops[0] & tops[1]).sum() / max(min(tops[0].sum(), tops[1].sum()), 1))
             names = {"encoder": first[0], "method": first[1], "other encoder": second[0], "other method": second[1]}
             rows.append({**names, "spearman": rank, "top 20 % overlap": overlap})
         return rows
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
-        """Encoders down, methods across, one colour scale a method; agreement below.
+        """Plot the maps: encoders in rows, methods in columns, one colour scale per method; agreement below.
 
         Args:
-            path: where to write the figure (png, pdf, svg, jpg); ``None`` to only return it.
+            path: file to write (png, pdf, svg, jpg); ``None`` to only return the figure.
         """
         figure = plot_comparison(self.explanations, self.refused, self.agreement())
         if path is not None:
@@ -74,6 +75,7 @@ class Comparison:
 
     @staticmethod
     def _at_one_size(e: Explanation) -> np.ndarray:
+        """The map at picture size, resized to a longest side of ``SIDE`` pixels."""
         values = e.at_picture_size()
         scale = SIDE / max(values.shape)
         size = tuple(max(1, round(side * scale)) for side in values.shape)

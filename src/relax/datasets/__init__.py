@@ -1,4 +1,4 @@
-"""Data sets with ground truth, by name: ``relax list datasets``."""
+"""Data sets with ground-truth masks; ``relax list datasets`` lists their names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Source:
 
     Attributes:
         summary: one line for ``relax list datasets``.
-        open: from what stands behind the colon, and the seed, to a data set.
+        open: maps the part of the name after the colon, and the seed, to a data set.
     """
 
     summary: str
@@ -33,7 +33,9 @@ def _stamps(rest: str, seed: int) -> Dataset:
     words = [word for word in rest.split(":") if word]
     several, split = "several" in words, [word for word in words if word != "several"]
     if len(split) > 1:
-        raise ArgumentError(f"expected stamps, stamps:several, and development or held-out, got 'stamps:{rest}'")
+        raise ArgumentError(
+            f"expected stamps or stamps:several, optionally with :development or :held-out, got 'stamps:{rest}'"
+        )
     return Stamps(several=several, seed=seed, split=split[0] if split else "all")
 
 
@@ -55,23 +57,24 @@ DATASETS.add(
     "coco:ROOT", Source("COCO instances: ROOT/annotations, ROOT/<split> (extra: evaluate)", lambda r, _: Coco(r))
 )
 DATASETS.add(
-    "folder:ROOT", Source("pictures in ROOT or ROOT/images; masks, if any, in ROOT/masks", lambda r, _: Folder(r))
+    "folder:ROOT", Source("images in ROOT or ROOT/images; optional masks in ROOT/masks", lambda r, _: Folder(r))
 )
 
 
 def open_dataset(name: str, seed: int = 0) -> Dataset:
-    """A data set by name.
+    """Open a data set by name.
 
     Args:
-        name: from ``relax list datasets``.
-        seed: of the scenes, where the data set is made of random scenes.
+        name: a name from ``relax list datasets``.
+        seed: random seed of data sets that consist of random scenes.
 
     Raises:
-        UnknownNameError: no such data set; the message lists those there are.
-        InputError: its files are not there, or not in the expected layout.
+        UnknownNameError: no data set has this name; the message lists the available ones.
+        ArgumentError: the part after the colon is invalid.
+        InputError: the files are missing, or not in the expected layout.
     """
     prefix, _, rest = name.partition(":")
-    needs_root = next((known for known in DATASETS if rest and known == f"{prefix}:ROOT"), None)
+    needs_root = next((registered for registered in DATASETS if rest and registered == f"{prefix}:ROOT"), None)
     key = needs_root or (prefix if prefix in ("stamps", "fashion-scenes") else name)
     return DATASETS[key].open(rest, seed)
 

@@ -1,4 +1,4 @@
-"""What a data set is: pictures with, where it knows them, masks of the objects in them."""
+"""Data set interface: images with optional masks of the objects in them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from relax.errors import ArgumentError, InputError
 
 @dataclass(frozen=True, eq=False)
 class Object:
-    """One thing in a picture.
+    """One object in an image.
 
     Attributes:
-        category: what it is.
-        mask: ``(h, w)`` bool, where it is.
+        category: name of its category.
+        mask: ``(h, w)`` bool, true inside the object.
     """
 
     category: str
@@ -26,21 +26,25 @@ class Object:
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom in pixels, the last two excluded."""
+        """Bounding box as left, top, right, bottom in pixels; right and bottom are exclusive.
+
+        Raises:
+            InputError: the mask is empty.
+        """
         rows, columns = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
         if not len(rows):
-            raise InputError(f"the mask of {self.category!r} is empty: it has no box")
+            raise InputError(f"the mask of {self.category!r} is empty, so it has no box")
         return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One picture of a data set.
+    """One image of a data set.
 
     Attributes:
-        id: its name, unique in the data set.
-        picture: upright RGB.
-        objects: what is in it; empty if the data set does not say.
+        id: name, unique in the data set.
+        picture: upright RGB image.
+        objects: annotated objects; empty if there are no annotations.
     """
 
     id: str
@@ -49,34 +53,49 @@ class Sample:
 
     @property
     def mask(self) -> np.ndarray | None:
-        """``(h, w)`` bool: where any object is; ``None`` without objects."""
+        """Union of the object masks, ``(h, w)`` bool; ``None`` without objects."""
         return np.logical_or.reduce([item.mask for item in self.objects]) if self.objects else None
 
     @property
     def category(self) -> str:
-        """Of the largest object; an empty string without objects."""
+        """Category of the largest object; an empty string without objects."""
         return max(self.objects, key=lambda item: int(item.mask.sum())).category if self.objects else ""
 
 
 class Dataset(Protocol):
-    """A sequence of samples, each read when it is asked for."""
+    """A sequence of samples that are read on access."""
 
     name: str
 
     def __len__(self) -> int:
-        """How many samples there are."""
+        """Number of samples."""
 
     def id(self, index: int) -> str:
-        """The name of a sample, without reading it."""
+        """Name of a sample, without reading its image."""
 
     def __getitem__(self, index: int) -> Sample:
-        """A sample; raises :class:`relax.InputError` if its files are damaged."""
+        """Read a sample.
+
+        Raises:
+            InputError: its files are missing or damaged.
+        """
 
 
 def chosen(dataset: Dataset, n: int | None, seed: int) -> Iterator[int]:
-    """Indices of ``n`` samples, all different, in a random order that the seed fixes; all of them for ``None``.
+    """Choose samples at random, without replacement.
 
-    Fewer samples are the first of more, so that a study can be made larger.
+    The first samples do not depend on ``n``, so a study can be extended later.
+
+    Args:
+        dataset: the data set.
+        n: number of samples; ``None`` for all.
+        seed: random seed of the order.
+
+    Yields:
+        Indices of the samples.
+
+    Raises:
+        ArgumentError: ``n`` is not positive.
     """
     if n is not None and n < 1:
         raise ArgumentError(f"expected a positive number of inputs, got {n}")

@@ -1,4 +1,4 @@
-"""Data that comes in Debian's packages: fetched when asked for, kept in a cache folder, checked."""
+"""Fetch data from Debian packages on request, verify it, and keep it in a cache folder."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import platformdirs
 from relax.errors import InputError
 
 Say = Callable[[str], None]
+"""Receives one progress message."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,13 @@ class Package:
     """A Debian package that holds data.
 
     Attributes:
-        name: what ``relax data`` calls it.
-        debian: the package's name.
-        folder: where its files are inside it.
-        pattern: which files are counted, below ``folder``.
-        at_least: how many of them there must be.
-        about: size and licence.
-        elsewhere: where the files can be had on other systems.
+        name: name for ``relax data``.
+        debian: name of the Debian package.
+        folder: folder of the files inside the package.
+        pattern: glob pattern of the data files below ``folder``.
+        at_least: smallest number of files in a complete package.
+        about: download size and licence.
+        elsewhere: where to get the files on other systems.
     """
 
     name: str
@@ -62,70 +63,87 @@ PACKAGES = {package.name: package for package in (STAMPS, FASHION_MNIST)}
 
 
 def cache_folder() -> Path:
-    """Where data is kept: ``$RELAX_DATA``, or the user's cache folder."""
+    """Folder for downloaded data: ``$RELAX_DATA``, or the user's cache folder."""
     return Path(os.environ.get("RELAX_DATA") or platformdirs.user_cache_dir("relax"))
 
 
 def find(package: Package) -> Path:
-    """The folder with a package's files, in the cache or installed on the system.
+    """Find the files of a package in the cache or installed on the system.
+
+    Returns:
+        The folder of the files.
 
     Raises:
-        InputError: it is not there; the message says how to get it.
+        InputError: the files are missing; the message says how to get them.
     """
     for root in (cache_folder() / package.debian, Path("/")):
         if _count(root / package.folder, package) >= package.at_least:
             return root / package.folder
-    raise InputError(f"the data {package.name!r} ({package.about}) is not here; get it with: relax data {package.name}")
+    raise InputError(f"the data {package.name!r} ({package.about}) is missing; get it with: relax data {package.name}")
 
 
 def fetch(package: Package, say: Say) -> Path:
-    """Download and unpack a package into the cache, unless it is there; returns its folder.
+    """Download and unpack a package into the cache, unless its files are available already.
 
-    Uses ``apt-get download``, which checks the package's signature (after ``apt-get update`` if its lists are missing
-    or old), and ``dpkg-deb -x``; nothing is installed.
+    Uses ``apt-get download``, which verifies the package, and ``dpkg-deb -x``; nothing is installed.
+
+    Args:
+        package: the package.
+        say: receives progress messages.
+
+    Returns:
+        The folder of the files.
+
+    Raises:
+        InputError: a tool is missing, or the download fails or is incomplete.
     """
-    home = cache_folder() / package.debian
+    cached = cache_folder() / package.debian
     try:
         folder = find(package)
     except InputError:
-        say(f"fetching Debian's package {package.debian} ({package.about}) into {home}")
-        _download(package, home)
+        say(f"fetching the Debian package {package.debian} ({package.about}) into {cached}")
+        _download(package, cached)
         folder = find(package)
     say(f"{package.name}: {_count(folder, package)} files in {folder}")
     return folder
 
 
-def _download(package: Package, home: Path) -> None:
-    manually = f"unpack it so that its files are under {home / package.folder} (elsewhere: {package.elsewhere})"
+def _download(package: Package, cached: Path) -> None:
+    """Download a package and unpack it as the folder ``cached``."""
+    instructions = f"unpack its files to {cached / package.folder} (on other systems: {package.elsewhere})"
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
             raise InputError(
-                f"{package.name}: there is no {tool} here; get Debian's package {package.debian}, {manually}"
+                f"{package.name}: there is no {tool} here; get Debian's package {package.debian} and {instructions}"
             )
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
         _run(
             ["apt-get", "download", package.debian],
             Path(scratch),
-            "try `apt-get update` first, or get it and " + manually,
+            f"run `apt-get update` first, or download it yourself and {instructions}",
         )
         (archive,) = Path(scratch).glob("*.deb")
         _run(["dpkg-deb", "-x", str(archive), "files"], Path(scratch), "the download is damaged; try again")
         unpacked = Path(scratch) / "files"
-        found = _count(unpacked / package.folder, package)
-        if found < package.at_least:
-            raise InputError(f"{package.debian}: expected {package.at_least} files {package.pattern}, got {found}")
-        if home.exists():
-            shutil.rmtree(home)
-        unpacked.rename(home)
+        n_files = _count(unpacked / package.folder, package)
+        if n_files < package.at_least:
+            raise InputError(
+                f"{package.debian}: expected at least {package.at_least} files {package.pattern}, got {n_files}"
+            )
+        if cached.exists():
+            shutil.rmtree(cached)
+        unpacked.rename(cached)
 
 
 def _run(command: list[str], folder: Path, advice: str) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    """Run a command in a folder; an InputError with the last line of its output and the advice if it fails."""
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if process.returncode:
+        reason = (process.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise InputError(f"{' '.join(command[:2])} failed: {reason}; {advice}")
 
 
 def _count(folder: Path, package: Package) -> int:
+    """Number of data files of a package in a folder."""
     return sum(1 for _ in folder.glob(package.pattern)) if folder.is_dir() else 0

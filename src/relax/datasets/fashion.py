@@ -1,4 +1,4 @@
-"""Fashion-MNIST, and scenes made of it: one garment in a random colour on a piece of a real photograph."""
+"""Fashion-MNIST, and scenes made from it: one garment in a random colour on a crop of a real photograph."""
 
 from __future__ import annotations
 
@@ -18,24 +18,39 @@ from relax.errors import ArgumentError
 CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 TEXTURES = ("grass.png", "gravel.png", "brick.png", "coffee.png", "rocket.jpg", "chelsea.png", "hubble_deep_field.jpg")
 SPLITS = {"train": "train", "test": "t10k"}
-CLOTH = 16
-"""Grey value from which a pixel belongs to the garment."""
+GARMENT_THRESHOLD = 16
+"""Smallest grey value (0-255) of a pixel of the garment."""
 
 
 def fashion_mnist(split: str = "test") -> tuple[np.ndarray, np.ndarray]:
-    """``(N, 28, 28)`` uint8 pictures and ``(N,)`` uint8 labels of the ``"train"`` or the ``"test"`` split."""
+    """Load a split of Fashion-MNIST.
+
+    Args:
+        split: ``"train"`` or ``"test"``.
+
+    Returns:
+        ``(N, 28, 28)`` uint8 images and ``(N,)`` uint8 labels.
+
+    Raises:
+        ArgumentError: there is no such split.
+        InputError: the files are missing; the message says how to get them.
+    """
     if split not in SPLITS:
         raise ArgumentError(f"expected the split of Fashion-MNIST to be one of {', '.join(SPLITS)}, got {split!r}")
     return _read(find(FASHION_MNIST), SPLITS[split])
 
 
 class FashionScenes:
-    """Scenes of 64x64 pixels with an exact mask and one of ten categories.
+    """Scenes of one garment with an exact mask and one of ten categories.
 
     Args:
-        split: ``"test"``, or ``"train"``, which the small encoders were trained on.
-        seed: of places, sizes, colours and backgrounds.
+        split: ``"test"``, or ``"train"``, the scenes that the small encoders were trained on.
+        seed: random seed of positions, sizes, colours and backgrounds.
         size: side of a scene in pixels.
+
+    Raises:
+        ArgumentError: there is no such split.
+        InputError: Fashion-MNIST is missing; the message says how to get it.
     """
 
     def __init__(self, split: str = "test", seed: int = 0, size: int = 64) -> None:
@@ -47,6 +62,7 @@ class FashionScenes:
         return len(self.pictures)
 
     def id(self, index: int) -> str:
+        """Name of a scene, without composing it."""
         return f"{self.name}-{self.seed}-{index:05d}"
 
     def __getitem__(self, index: int) -> Sample:
@@ -57,24 +73,32 @@ class FashionScenes:
         return Sample(self.id(index), Image.fromarray(pixels), (Object(CLASSES[self.labels[index]], mask),))
 
     def scene(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """``(size, size, 3)`` uint8 and ``(size, size)`` bool."""
+        """Compose one scene.
+
+        Args:
+            index: index of the garment.
+            rng: random generator of everything else.
+
+        Returns:
+            The ``(size, size, 3)`` uint8 scene and the ``(size, size)`` bool mask of the garment.
+        """
         size = self.size
         side = int(rng.integers(size // 2, size * 3 // 4 + 1))
         small = Image.fromarray(self.pictures[index])
         garment = np.asarray(small.resize((side, side), Image.Resampling.BILINEAR), dtype=np.float32)
-        cloth = binary_fill_holes(garment >= CLOTH)
+        garment_mask = binary_fill_holes(garment >= GARMENT_THRESHOLD)
         top, left = rng.integers(0, size - side + 1, 2)
         pixels = _texture(rng, size)
         tint = rng.uniform(0.3, 1.0, 3).astype(np.float32)
-        place = pixels[top : top + side, left : left + side]
-        place[cloth] = (garment[..., None] * tint)[cloth]
+        region = pixels[top : top + side, left : left + side]
+        region[garment_mask] = (garment[..., None] * tint)[garment_mask]
         mask = np.zeros((size, size), dtype=bool)
-        mask[top : top + side, left : left + side] = cloth
+        mask[top : top + side, left : left + side] = garment_mask
         return pixels.astype(np.uint8), mask
 
 
 def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A crop of a photograph, its brightness and colour changed at random: ``(size, size, 3)`` float32 in 0-255."""
+    """A photograph crop with random brightness and colour: ``(size, size, 3)`` float32 in [0, 255]."""
     photograph = _photographs()[int(rng.integers(len(TEXTURES)))]
     top, left = (int(rng.integers(0, extent - size + 1)) for extent in photograph.shape[:2])
     crop = photograph[top : top + size, left : left + size]
@@ -94,7 +118,7 @@ def _photographs() -> list[np.ndarray]:
 
 @cache
 def _read(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """The IDX files of one split: a header of 16 or 8 bytes, then the values."""
+    """Read the IDX files of one split; the headers of images and labels take 16 and 8 bytes."""
     pictures = np.frombuffer(
         gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes()), np.uint8, offset=16
     )

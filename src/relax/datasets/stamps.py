@@ -1,7 +1,7 @@
-"""Scenes with known objects: cut-outs from Tux Paint's stamps pasted on real photographs.
+"""Scenes with known objects: Tux Paint stamps pasted on real photographs.
 
-Every scene has exact masks and categories, and its index and the seed fix it. The cut-outs and the crops of the
-photographs of the ``development`` half and those of the ``held-out`` half are different ones.
+Every scene has exact masks and categories, and is determined by its index and the seed. The ``development`` and
+``held-out`` halves share neither stamps nor photographs.
 """
 
 from __future__ import annotations
@@ -23,21 +23,26 @@ NOT_PHOTOGRAPHS = {"cartoon", "symbols"}
 PHOTOGRAPHS = ("coffee.png", "rocket.jpg", "grass.png", "gravel.png", "brick.png")
 SPLITS = ("all", "development", "held-out")
 OPAQUE = 128
-"""Alpha from which a pixel belongs to the object."""
+"""Smallest alpha value (0-255) of a pixel of the object."""
 
 MIN_PIXELS = 64
-"""Shorter side of the cut-outs that are used."""
+"""Smallest shorter side in pixels of a stamp that is used."""
 
 
 class Stamps:
-    """Scenes of one cut-out, or of several that do not overlap.
+    """Scenes of one stamp, or of several that do not overlap.
 
     Args:
-        several: two or three objects of different categories instead of one.
-        n: scenes that there are.
+        several: paste two or three objects of different categories instead of one.
+        n: number of scenes.
         size: side of a scene in pixels.
-        seed: of the scenes.
+        seed: random seed of the scenes.
         split: ``"all"``, ``"development"`` or ``"held-out"``.
+
+    Raises:
+        ArgumentError: there is no such split.
+        InputError: the stamps are missing; the message says how to get them.
+        MissingExtraError: scikit-learn, which has some of the photographs, is not installed.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Stamps:
         return self.n
 
     def id(self, index: int) -> str:
+        """Name of a scene, without composing it."""
         return f"{self.name}-{self.seed}-{index:04d}"
 
     def __getitem__(self, index: int) -> Sample:
@@ -63,20 +69,20 @@ class Stamps:
         rng = np.random.default_rng([self.seed, index, self.several, SPLITS.index(self.split)])
         scene = self._background(rng)
         objects: list[Object] = []
-        wanted = int(rng.integers(2, 4)) if self.several else 1
+        n_objects = int(rng.integers(2, 4)) if self.several else 1
         low, high = (0.25, 0.4) if self.several else (0.35, 0.6)
-        taken = np.zeros((self.size, self.size), dtype=bool)
-        while len(objects) < wanted:
+        occupied = np.zeros((self.size, self.size), dtype=bool)
+        while len(objects) < n_objects:
             path = self.stamps[int(rng.integers(len(self.stamps)))]
             category = category_of(path)
-            stamp = _fitted(_opened(path), round(self.size * rng.uniform(low, high)), mirrored=bool(rng.integers(2)))
+            stamp = _fit(_open_stamp(path), round(self.size * rng.uniform(low, high)), mirrored=bool(rng.integers(2)))
             left, top = (int(rng.integers(0, self.size - side + 1)) for side in stamp.size)
             mask = np.zeros((self.size, self.size), dtype=bool)
             mask[top : top + stamp.height, left : left + stamp.width] = np.asarray(stamp.getchannel("A")) >= OPAQUE
-            if category in {item.category for item in objects} or (mask & taken).any() or mask.sum() < 50:
+            if category in {item.category for item in objects} or (mask & occupied).any() or mask.sum() < 50:
                 continue
             scene.paste(stamp, (left, top), stamp)
-            taken |= mask
+            occupied |= mask
             objects.append(Object(category, mask))
         return Sample(self.id(index), scene, tuple(objects))
 
@@ -90,16 +96,20 @@ class Stamps:
 
 
 def cutouts(folder: Path) -> list[Path]:
-    """The stamps that are photographs or look like them, with an alpha channel."""
-    found = []
+    """Paths of the photographic stamps that have an alpha channel and are large enough.
+
+    Args:
+        folder: folder of Tux Paint's stamps.
+    """
+    paths = []
     for path in sorted(folder.glob("**/*.png")):
         if NOT_PHOTOGRAPHS.isdisjoint(path.relative_to(folder).parts) and _has_alpha(path):
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
 def category_of(path: Path) -> str:
-    """``animals/mammals/cats/cat.png`` is one of the mammals."""
+    """Category of a stamp by its folder: ``stamps/animals/mammals/cats/cat.png`` is in ``mammals``."""
     parts = path.parts[path.parts.index("stamps") + 1 : -1]
     return parts[min(1, len(parts) - 1)]
 
@@ -110,7 +120,7 @@ def _has_alpha(path: Path) -> bool:
         return (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info) and min(image.size) >= MIN_PIXELS
 
 
-def _opened(path: Path) -> Image.Image:
+def _open_stamp(path: Path) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with Image.open(path) as image:
@@ -118,8 +128,8 @@ def _opened(path: Path) -> Image.Image:
             return image.convert("RGBA")
 
 
-def _fitted(stamp: Image.Image, side: int, mirrored: bool) -> Image.Image:
-    """A stamp without its empty margins, its longer side ``side`` pixels."""
+def _fit(stamp: Image.Image, side: int, mirrored: bool) -> Image.Image:
+    """Crop the empty margins of a stamp and scale its longer side to ``side`` pixels."""
     stamp = stamp.crop(stamp.getchannel("A").getbbox())
     scale = side / max(stamp.size)
     width, height = (max(1, round(extent * scale)) for extent in stamp.size)
@@ -140,5 +150,5 @@ def _photograph(path: Path) -> Image.Image:
 
 
 def _half(name: str) -> str:
-    """Which half a file belongs to, by a checksum of its name."""
+    """Half that a file belongs to, by a checksum of its name."""
     return SPLITS[1 + sum(name.encode()) % 2]

@@ -1,4 +1,4 @@
-"""Encoders: anything that turns inputs into representations, and how to get one by name."""
+"""Encoders turn inputs into representations; :func:`load_encoder` returns one by name."""
 
 from __future__ import annotations
 

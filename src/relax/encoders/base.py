@@ -1,4 +1,4 @@
-"""The encoder: anything that turns a batch of inputs into a batch of representations."""
+"""The encoder: maps a batch of inputs to a batch of representations."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from relax import modalities
+from relax.encoders.batching import BatchSizer
+from relax.encoders.models import in_eval_mode
 from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session, Setup
@@ -18,37 +20,37 @@ from relax.errors import ArgumentError, EncoderError, InputError, first_line
 from relax.modalities import Modality, Prepared
 
 CHUNK = 64
-"""Inputs that are read before they are encoded."""
+"""Number of inputs read at a time before they are encoded."""
 
 Key = str | int
-"""Of a view."""
+"""Name or index of a view."""
 
 
 class Encoder:
-    """A model with everything that is needed to get representations out of it.
+    """A model with its preprocessing and pooling.
 
     Args:
-        model: an ``nn.Module``, or any callable from a batch to representations. It is run in eval mode and
-            without gradients, and left in the mode, device and precision in which it was found.
-        transform: the preprocessing. For images from an upright RGB PIL picture to a ``(C, H, W)`` tensor, such as a
-            torchvision transform; without one only model-ready tensors can be explained.
-        modality: what kind of input the encoder takes: a name from ``relax list modalities``, or a Modality.
-        name: what to call it in results; by default the class of the model.
-        pool: how outputs become ``(N, D)``: ``"auto"``, ``"mean"``, ``"cls"``, the key of a dict output, or a
-            callable; :mod:`relax.encoders.pooling` has the rules.
-        patch: side of a vision transformer's patch in pixels, where the model has one.
-        text: for models with a text tower: from sentences to ``(N, D)`` in the space of the inputs' representations.
-        views: for models of several views: their names, and the model is called with a mapping of batches; or their
-            number, and it is called with a tuple. ``transform`` may be a mapping with the same keys.
-        origin: JSON-able description of how the encoder was made.
+        model: an ``nn.Module``, or any callable from a batch to representations. It runs in eval mode without
+            gradients; its mode, device and precision are restored afterwards.
+        transform: the preprocessing. For images, a callable from an upright RGB PIL image to a ``(C, H, W)`` tensor,
+            such as a torchvision transform. Without one the encoder takes model-ready tensors only.
+        modality: kind of input: a name from ``relax list modalities``, or a Modality.
+        name: name in results; by default the model's ``__name__`` or class name.
+        pool: rule that turns outputs into ``(N, D)``: ``"auto"``, ``"mean"``, ``"cls"``, the key of a dict output, or
+            a callable; see :mod:`relax.encoders.pooling`.
+        patch: patch side of a vision transformer in pixels.
+        text: text tower: maps a list of ``N`` sentences to ``(N, D)`` in the representation space of the inputs.
+        views: for multi-view models, the names of the views (the model receives a mapping of batches) or their number
+            (it receives a tuple). ``transform`` may then be a mapping with the same keys.
+        origin: JSON-able description of where the encoder comes from.
 
     Attributes:
         modality: the kind of input, with the encoder's preprocessing.
-        pooling: the rule by which outputs become representations.
-        batch_sizes: the fastest batch sizes found so far, by shape of the input, device and precision.
+        pooling: the rule that turns outputs into representations.
+        batch_sizes: fastest batch sizes found so far, by input shape, device and precision.
 
     Raises:
-        ArgumentError: the model is not callable, or an argument is of the wrong kind.
+        ArgumentError: the model is not callable, or an argument has the wrong type.
 
     Example:
         >>> import torch, relax
@@ -62,7 +64,7 @@ class Encoder:
         model: nn.Module | Callable[..., Any],
         transform: Any = None,
         *,
-        modality: str | Modality | type[Modality] = "image",
+        modality: str | Modality | type[Modality] | None = None,
         name: str | None = None,
         pool: Pool = "auto",
         patch: int | None = None,
@@ -73,7 +75,7 @@ class Encoder:
         if not callable(model):
             raise ArgumentError(f"expected an nn.Module or a callable as encoder, got {type(model).__name__}")
         if transform is not None and not callable(transform) and not isinstance(transform, Mapping):
-            raise ArgumentError(f"expected `transform` to be a callable on PIL pictures, got {transform!r}")
+            raise ArgumentError(f"expected `transform` to be a callable or a mapping, got {transform!r}")
         self.model = model
         self.name: str = name or str(getattr(model, "__name__", type(model).__name__))
         self.pooling = Pooling(pool, has_class_token(model))
@@ -81,29 +83,33 @@ class Encoder:
         self.text = text
         self.origin = origin or {"name": self.name}
         self.batch_sizes: dict[tuple[Any, ...], int] = {}
+        self.searches: dict[tuple[Any, ...], BatchSizer] = {}
+        self.precisions: dict[str, str] = {}
+        self._variants: dict[Any, Encoder] = {}
         self.modality: Modality
         if views is None:
-            self.modality = modalities.ensure(modality, transform, patch)
+            self.modality = modalities.ensure(modality or _default_modality(model, transform), transform, patch)
         else:
-            kind: Any = modalities.MODALITIES["views"]
-            self.modality = kind(transform, patch=patch, keys=_keys(views))
+            views_modality: Any = modalities.MODALITIES["views"]
+            self.modality = views_modality(transform, patch=patch, keys=_keys(views))
 
     @property
     def transform(self) -> Any:
-        """The preprocessing, as the modality has it."""
+        """The preprocessing of the modality."""
         return self.modality.transform
 
     @transform.setter
     def transform(self, transform: Any) -> None:
         self.modality.transform = transform
+        self._variants.clear()
 
     @property
     def normalises(self) -> bool:
-        """Whether zero is known to be the mean of the data in the encoder's input space."""
+        """Whether the preprocessing centres the data, so that zero is their mean."""
         return self.modality.normalises
 
     def prepare(self, source: Any) -> Prepared:
-        """One input as the encoder sees it; for images see :class:`relax.modalities.image.modality.Image`.
+        """Read and preprocess one input; for images see :class:`relax.modalities.image.modality.Image`.
 
         Raises:
             InputError: the source cannot be read, or is not of the encoder's modality.
@@ -111,23 +117,27 @@ class Encoder:
         return self.modality.prepare(source)
 
     def split(self, inputs: Any) -> list[Any] | None:
-        """The single inputs where several are given at once; ``None`` for a single one."""
+        """Split several inputs into a list of single ones; ``None`` if there is only one."""
         return self.modality.split(inputs)
 
     def for_inputs(self, inputs: Any) -> Encoder:
-        """This encoder, or for objects of several views the same one with that modality."""
+        """This encoder, or a copy of it with the modality that these inputs need (such as views)."""
         modality = self.modality.for_inputs(inputs)
-        return self if modality is self.modality else self.with_modality(modality)
+        if modality is self.modality:
+            return self
+        key = (type(modality), getattr(modality, "key", None))
+        return self._variants.setdefault(key, self.with_modality(modality))
 
     def with_modality(self, modality: Modality) -> Encoder:
-        """The same model, pooling and batch sizes with another kind of input."""
-        other = copy.copy(self)
-        other.modality = modality
-        return other
+        """A copy with another modality; it shares the model, the pooling and the batch sizes."""
+        clone = copy.copy(self)
+        clone.modality = modality
+        clone._variants = {}
+        return clone
 
     @property
     def device(self) -> torch.device:
-        """Where the model's parameters (or buffers) are; the CPU if it has none."""
+        """Device of the model's parameters or buffers; the CPU if it has none."""
         if isinstance(self.model, nn.Module):
             for tensor in (*self.model.parameters(), *self.model.buffers()):
                 return tensor.device
@@ -135,7 +145,7 @@ class Encoder:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the model computes in by itself: the type of its first floating-point parameter."""
+        """Dtype of the model's first floating-point parameter; float32 if it has none."""
         if isinstance(self.model, nn.Module):
             for tensor in self.model.parameters():
                 if tensor.is_floating_point():
@@ -145,7 +155,17 @@ class Encoder:
     def setup(
         self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto"
     ) -> Setup:
-        """How the encoder is to be run; what is settled in one session holds for the next."""
+        """Settings for running the encoder, shared by all sessions opened from them.
+
+        Args:
+            device: ``"auto"`` for the model's own device.
+            precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``.
+            batch_size: inputs per forward pass, or ``"auto"``.
+
+        Raises:
+            ArgumentError: an argument is invalid, or the device is not available.
+            EncoderError: the model is on the meta device.
+        """
         target = self.device if str(device) == "auto" else as_device(device)
         return Setup(self, target, check_precision(precision), batch_size)
 
@@ -153,35 +173,47 @@ class Encoder:
     def session(
         self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto"
     ) -> Iterator[Session]:
-        """Open the encoder for many batches: eval mode, device, precision; all put back at the end."""
+        """Open a session for many batches; the model's mode and device are restored at the end.
+
+        Takes the arguments of :meth:`setup`.
+        """
         with self.setup(device, precision, batch_size).session() as session:
             yield session
 
     def encode(
         self, inputs: Any, *, device: str = "auto", precision: str = "float32", batch_size: int | str = "auto"
     ) -> Tensor:
-        """Representations of one input or several.
+        """Encode one or several inputs.
 
         Args:
-            inputs: what :func:`relax.explain` takes: one input, a list of them, or an ``(N, C, H, W)`` tensor.
-            device: ``"auto"`` for where the model is.
+            inputs: as for :func:`relax.explain`: one input, a list of inputs, or an ``(N, C, H, W)`` tensor.
+            device: ``"auto"`` for the model's own device.
             precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``.
-            batch_size: rows in a forward.
+            batch_size: inputs per forward pass, or ``"auto"``.
 
         Returns:
             ``(N, D)`` float32 on the CPU.
+
+        Raises:
+            InputError: an input cannot be read or encoded, or there are none.
+            EncoderError: the model fails, or does not return one representation per input.
         """
         sources = self.split(inputs)
         with self.session(device, precision, batch_size) as session:
             return self.encode_in(session, [inputs] if sources is None else sources).cpu()
 
     def encode_in(self, session: Session, sources: Sequence[Any]) -> Tensor:
-        """``(N, D)`` float32 on the session's device, read and encoded a chunk at a time, so that inputs need not all
-        fit into memory.
+        """Encode inputs in an open session, chunk by chunk, so that they need not all fit into memory.
 
         Args:
-            session: of this encoder.
+            session: a session of this encoder.
             sources: single inputs, at least one.
+
+        Returns:
+            ``(N, D)`` float32 on the session's device.
+
+        Raises:
+            InputError: ``sources`` is empty, or one of them cannot be read.
         """
         if not sources:
             raise InputError("expected at least one input, got an empty list")
@@ -193,49 +225,64 @@ class Encoder:
         return torch.cat(parts)
 
     def encode_text(self, sentences: list[str]) -> Tensor:
-        """Representations of sentences, ``(N, D)`` float32 on the CPU, in the space of the inputs' representations.
+        """Encode sentences with the text tower, into the representation space of the inputs.
+
+        Args:
+            sentences: ``N`` sentences.
+
+        Returns:
+            ``(N, D)`` float32 on the CPU.
 
         Raises:
             EncoderError: the encoder has no text tower.
         """
         if self.text is None:
             raise EncoderError(
-                f"encoder {self.name!r} has no text tower; hf: CLIP and SigLIP models and open_clip: models have one, "
-                "and relax.Encoder(model, text=...) takes a callable"
+                f"encoder {self.name!r} has no text tower; use hf: (CLIP, SigLIP) or open_clip: models, "
+                "or pass one as relax.Encoder(model, text=...)"
             )
-        with torch.no_grad():
-            vectors = self.text(list(sentences))
-        return self.pooling(vectors, len(sentences)).float().cpu()
+        with in_eval_mode(self.model), torch.no_grad():
+            output = self.text(list(sentences))
+        return self.pooling(output, len(sentences)).float().cpu()
 
     def settings(self) -> dict[str, Any]:
         """JSON-able description of the encoder."""
-        described: dict[str, Any] = {
-            k: v if v is None or isinstance(v, bool) else str(v) for k, v in self.origin.items()
+        settings: dict[str, Any] = {
+            key: value if value is None or isinstance(value, bool) else str(value) for key, value in self.origin.items()
         }
-        described |= self.modality.settings()
+        settings |= self.modality.settings()
         if isinstance(self.pooling.rule, str):
-            described["pool"] = self.pooling.rule
-        return described
+            settings["pool"] = self.pooling.rule
+        return settings
 
     def __repr__(self) -> str:
         return f"Encoder({self.name!r})"
 
 
+def _default_modality(model: Any, transform: Any) -> str:
+    """``"array"`` for modules that convolve in one or three dimensions and not in two, ``"image"`` for all others."""
+    if transform is not None or not isinstance(model, nn.Module):
+        return "image"
+    kinds = {type(module) for module in model.modules()}
+    return "array" if kinds & {nn.Conv1d, nn.Conv3d} and nn.Conv2d not in kinds else "image"
+
+
 def _keys(views: Sequence[str] | int) -> tuple[Key, ...]:
-    keys: tuple[Key, ...] = tuple(range(views)) if isinstance(views, int) else tuple(views)
+    keys: tuple[Key, ...] = ()
+    if not isinstance(views, bool):
+        keys = tuple(range(views)) if isinstance(views, int) else tuple(views)
     if not keys or len(set(keys)) < len(keys):
-        raise ArgumentError(f"expected `views` to be different names or a positive number, got {views!r}")
+        raise ArgumentError(f"expected `views` to be distinct names or a positive number, got {views!r}")
     return keys
 
 
 def as_device(device: str | torch.device) -> torch.device:
-    """A device that can be used here.
+    """Resolve a device and check that it is available.
 
     Raises:
-        ArgumentError: it cannot; the message says why.
+        ArgumentError: the device does not exist or cannot allocate a tensor.
     """
     try:
-        chosen = torch.device(device)
-        return torch.empty(0, device=chosen).device
+        return torch.empty(0, device=torch.device(device)).device
     except (RuntimeError, AssertionError) as error:
         raise ArgumentError(f"device {str(device)!r} cannot be used here: {first_line(error)}") from error

@@ -1,4 +1,4 @@
-"""Batch size, found by measuring while the work is done: no forward is spent on it."""
+"""Find the fastest batch size by timing the actual work, without extra forward passes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from torch import Tensor
 from relax.errors import ArgumentError
 
 CANDIDATES = (2, 4, 8, 16, 32)
-"""Sizes tried on a CPU, where small batches stay in the caches."""
+"""Sizes tried on a CPU, where small batches fit into the caches."""
 
 ACCELERATOR_BATCH = 128
-"""Size on other devices, where timing would need a synchronisation; halved when memory runs out."""
+"""Initial size on other devices, where timing would need a synchronisation; halved when out of memory."""
 
 IMAGES_TIMED = 16
-"""Images over which each candidate is timed in a pass, in two batches at least, after one that is not timed."""
+"""Inputs per candidate and pass that are timed, in at least two batches, after one warm-up batch."""
 
 PASSES = 2
-"""Times that the candidates are gone through: what is measured first is measured on a cold machine."""
+"""Passes over the candidates: the first one also warms up the machine."""
 
-GIVE_UP = 0.85
-"""No larger candidate is tried once one is slower than this share of the best."""
+MIN_RELATIVE_RATE = 0.85
+"""Stop trying larger candidates once one runs below this fraction of the best rate."""
 
 
 class BatchSizer:
-    """Runs work in batches; of the candidate sizes the fastest is kept.
+    """Runs work in batches and settles on the fastest candidate size.
 
     Args:
-        size: a number of rows, or ``"auto"``.
-        device: where the work runs.
+        size: rows per batch, or ``"auto"``.
+        device: device that the work runs on.
+
+    Raises:
+        ArgumentError: ``size`` is neither ``"auto"`` nor a positive integer.
     """
 
     def __init__(self, size: int | str, device: torch.device) -> None:
@@ -48,7 +51,7 @@ class BatchSizer:
             self._queue = []
             self.size = ACCELERATOR_BATCH
         self._lock = threading.Lock()
-        self._seconds: dict[int, float] = {}  # of the fastest batch of each size: others were disturbed
+        self._seconds: dict[int, float] = {}  # fastest batch of each size; the minimum is robust to interruptions
 
     @property
     def settled(self) -> bool:
@@ -56,12 +59,16 @@ class BatchSizer:
         return not self._queue
 
     def run(self, n: int, step: Callable[[slice], Tensor]) -> Tensor:
-        """``step`` on consecutive slices of ``range(n)``; the results concatenated."""
+        """Apply ``step`` to consecutive slices of ``range(n)`` and concatenate the results.
+
+        Raises:
+            torch.OutOfMemoryError: a batch of one row does not fit into memory.
+        """
         results, start = [], 0
         while start < n:
             size = next(iter(self._queue), self.size)
             stop = min(n, start + size)
-            began = time.perf_counter()
+            started = time.perf_counter()
             try:
                 results.append(step(slice(start, stop)))
             except torch.OutOfMemoryError:
@@ -70,15 +77,15 @@ class BatchSizer:
                 continue
             if stop - start == size:
                 with self._lock:
-                    self._timed(size, time.perf_counter() - began)
+                    self._record(size, time.perf_counter() - started)
             start = stop
         return torch.cat(results)
 
-    def _timed(self, size: int, seconds: float) -> None:
-        if not self._queue or self._queue[0] != size:  # another thread has settled it
+    def _record(self, size: int, seconds: float) -> None:
+        if not self._queue or self._queue[0] != size:  # settled by another thread
             return
         self._queue.pop(0)
-        if size not in self._seconds:  # the first batch of a size pays for its set-up
+        if size not in self._seconds:  # warm-up batch of this size
             self._seconds[size] = float("inf")
             return
         self._seconds[size] = min(seconds, self._seconds[size])
@@ -86,11 +93,11 @@ class BatchSizer:
             return
         rates = {n: n / max(fastest, 1e-9) for n, fastest in self._seconds.items()}
         self.size = max(rates, key=rates.__getitem__)
-        if rates[size] < GIVE_UP * rates[self.size]:
+        if rates[size] < MIN_RELATIVE_RATE * rates[self.size]:
             self._queue = [n for n in self._queue if n < size]
 
     def _shrink(self, size: int) -> None:
         if size == 1:
-            raise torch.OutOfMemoryError("out of memory with a single input in a batch; use a smaller input size")
+            raise torch.OutOfMemoryError("out of memory with a single input per batch; use smaller inputs")
         self._queue.clear()
         self.size = max(1, size // 2)

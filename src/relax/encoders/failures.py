@@ -1,4 +1,4 @@
-"""What a model says when it fails, in one line, with advice only where its words give reason for it."""
+"""Turn errors raised inside a model into one-line errors, with advice where the message allows it."""
 
 from __future__ import annotations
 
@@ -10,39 +10,42 @@ from torch import Tensor
 from relax.errors import EncoderError, InputError, RelaxError, first_line
 from relax.modalities.batches import Batch, shapes
 
-OF_INPUT = re.compile(
+INPUT_ERROR = re.compile(
     r"shape|size|channel|dimension|mat1|expected input|dtype|scalar type|out of bounds|out of range|too (small|short)|"
     r"invalid combination of arguments|positional argument|unexpected keyword",
     re.IGNORECASE,
 )
-"""Words of models that were given an input of another kind than they were made for."""
+"""Matches messages of models that received an input of the wrong shape or type."""
 
-OF_DEVICE = re.compile(r"CUDA|cuDNN|cuBLAS|HIP error|MPS|device-side", re.IGNORECASE)
+DEVICE_ERROR = re.compile(r"CUDA|cuDNN|cuBLAS|HIP error|MPS|device-side", re.IGNORECASE)
+"""Matches messages of failing accelerators."""
 
 
 def failure_of(name: str, batch: str, error: BaseException) -> RelaxError:
-    """The error to raise for one that a model raised.
+    """Convert an exception raised by a model into one of ours.
 
     Args:
-        name: of the encoder.
-        batch: what it was called with.
-        error: what it raised.
+        name: name of the encoder.
+        batch: description of its input, from :func:`describe_batch`.
+        error: the exception.
+
+    Returns:
+        An InputError if the message points to the input, else an EncoderError.
     """
-    said = first_line(error)[:300]
-    kind = type(error).__name__
-    words = said if isinstance(error, (RuntimeError, ValueError)) else f"{kind}: {said}"
-    if isinstance(error, torch.cuda.CudaError) or (isinstance(error, RuntimeError) and OF_DEVICE.search(said)):
-        return EncoderError(f"encoder {name!r} failed on its device: {words}; the process may have to be started again")
-    if OF_INPUT.search(said):
+    message = first_line(error)[:300]
+    reason = message if isinstance(error, (RuntimeError, ValueError)) else f"{type(error).__name__}: {message}"
+    if isinstance(error, torch.cuda.CudaError) or (isinstance(error, RuntimeError) and DEVICE_ERROR.search(message)):
+        return EncoderError(f"encoder {name!r} failed on its device: {reason}; you may have to restart the process")
+    if INPUT_ERROR.search(message):
         return InputError(
-            f"encoder {name!r} cannot encode an input of {batch}: {words}; give it inputs of the size and type that it "
-            "was made for"
+            f"encoder {name!r} cannot encode an input of {batch}: {reason}; "
+            "pass inputs of the size and type that it expects"
         )
-    return EncoderError(f"encoder {name!r} cannot encode an input of {batch}: {words}")
+    return EncoderError(f"encoder {name!r} cannot encode an input of {batch}: {reason}")
 
 
-def described(batch: Batch) -> str:
-    """The shape of one input, for messages."""
+def describe_batch(batch: Batch) -> str:
+    """Shape of one input of a batch, for error messages."""
     if isinstance(batch, Tensor):
         return f"shape {tuple(batch.shape[1:])}"
     return ", ".join(map(str, shapes(batch)))

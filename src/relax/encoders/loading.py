@@ -1,8 +1,9 @@
-"""Encoders by name."""
+"""Load encoders by name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,29 +17,33 @@ from relax.errors import ArgumentError
 
 @dataclass(frozen=True)
 class Family:
-    """Encoders that are loaded the same way.
+    """A group of encoders that share a loader.
 
     Attributes:
         summary: one line for ``relax list encoders``.
-        load: ``"module:function"``, or the function: from what stands behind the colon (or the whole name) and options
-            to an Encoder.
+        load: the loader, or ``"module:function"``. It receives the part of the name after the colon (the full name if
+            there is no colon) and the options, and returns an Encoder.
     """
 
     summary: str
     load: Any
 
+    @property
+    def loader(self) -> Callable[..., Encoder]:
+        """The loader itself; a ``"module:function"`` is imported now."""
+        load: Callable[..., Encoder] = resolved(self.load) if isinstance(self.load, str) else self.load
+        return load
+
     def __call__(self, name: str, **options: Any) -> Encoder:
-        """Load one."""
-        load = resolved(self.load) if isinstance(self.load, str) else self.load
-        encoder: Encoder = load(name, **options)
-        return encoder
+        """Load one encoder of the family."""
+        return self.loader(name, **options)
 
 
 ENCODERS: Registry[Family] = Registry("encoder", group="relax.encoder")
 for _name, _summary, _load in (
     (
         "efficientnet-lite0",
-        "EfficientNet-Lite0, supervised on ImageNet-1k, comes with the package",
+        "EfficientNet-Lite0, supervised on ImageNet-1k, bundled with the package",
         "relax.encoders.zoo.embedded:efficientnet_lite0",
     ),
     (
@@ -53,7 +58,7 @@ for _name, _summary, _load in (
     ),
     (
         "fashion:WAY",
-        "a small network for 64 px, trained one WAY: supervised, simclr, swav, autoencoder; pca, untrained; WAY:FILE",
+        "a small network for 64 px; WAY is supervised, simclr, swav, autoencoder, pca or untrained; or WAY:FILE",
         "relax.encoders.zoo.small:fashion_encoder",
     ),
     (
@@ -86,28 +91,31 @@ for _name, _summary, _load in (
 
 
 def load_encoder(name: str, *, device: str | torch.device = "auto", **options: Any) -> Encoder:
-    """An encoder by name.
+    """Load an encoder by name.
 
     Args:
-        name: ``"efficientnet-lite0"`` (comes with the package), ``"torchvision:NAME"``, ``"timm:NAME"``,
-            ``"hf:NAME-or-folder"`` or ``"open_clip:NAME/TAG"``; ``relax list encoders`` shows them.
-        device: where to put it; ``"auto"`` for a GPU where there is one.
-        options: ``crop="center"`` for the model's evaluation transform instead of the whole picture;
-            ``weights=FILE`` for local weights (safetensors, or torch files that hold tensors only);
+        name: ``"efficientnet-lite0"`` (bundled with the package), ``"torchvision:NAME"``, ``"timm:NAME"``,
+            ``"hf:NAME-or-folder"`` or ``"open_clip:NAME/TAG"``; ``relax list encoders`` lists all.
+        device: device to load it on; ``"auto"`` for a GPU if one is available.
+        options: ``crop="center"`` for the model's evaluation transform instead of the full picture;
+            ``weights=FILE`` for local weights (safetensors, or torch files of tensors only);
             ``pretrained=False`` for random weights; ``pool=`` as in :class:`Encoder`.
 
     Raises:
-        UnknownNameError: no such encoder; the message lists the available ones.
-        MissingExtraError: the package that has it is not installed; the message names the extra.
-        EncoderError: it cannot be loaded.
+        UnknownNameError: no encoder has this name; the message lists the available ones.
+        MissingExtraError: a required package is not installed; the message names the extra.
+        ArgumentError: the loader does not accept one of the options, or the device is not available.
+        EncoderError: the model or its weights cannot be loaded.
     """
     prefix, colon, rest = name.partition(":") if isinstance(name, str) else ("", "", "")
-    key = next((known for known in ENCODERS if colon and rest and known.startswith(f"{prefix}:")), name)
+    key = next((registered for registered in ENCODERS if colon and rest and registered.startswith(f"{prefix}:")), name)
     family = ENCODERS[key]
+    load = getattr(family, "loader", family)
     try:
-        encoder = family(rest if key != name else name, **options)
+        inspect.signature(load).bind(rest if key != name else name, **options)
     except TypeError as error:
-        raise ArgumentError(f"encoder {name!r} does not take these options: {error}") from error
+        raise ArgumentError(f"encoder {name!r} does not accept these options: {error}") from error
+    encoder = load(rest if key != name else name, **options)
     if isinstance(encoder.model, nn.Module):
         encoder.model.eval().requires_grad_(False)
         encoder.model.to(memory_format=torch.channels_last)
@@ -116,27 +124,27 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
 
 
 def ensure(encoder: Any) -> Encoder:
-    """An Encoder from one, from a name, from an ``nn.Module``, or from any callable."""
+    """Convert a name, an ``nn.Module`` or any callable to an Encoder; an Encoder is returned unchanged."""
     if isinstance(encoder, str):
         return load_encoder(encoder)
     return encoder if isinstance(encoder, Encoder) else Encoder(encoder)
 
 
 def named(encoders: Sequence[Any] | Mapping[str, Any]) -> dict[str, Encoder]:
-    """Encoders with their names; equal names are numbered."""
+    """Encoders by name; duplicate names get a numeric suffix."""
     if isinstance(encoders, (str, Encoder)):
         encoders = [encoders]
     if isinstance(encoders, Mapping):
-        return {name: ensure(e) for name, e in encoders.items()}
-    named: dict[str, Encoder] = {}
+        return {name: ensure(encoder) for name, encoder in encoders.items()}
+    by_name: dict[str, Encoder] = {}
     for item in encoders:
         encoder = ensure(item)
         name, number = str(encoder.name), 1
-        while name in named:
+        while name in by_name:
             number += 1
             name = f"{encoder.name}-{number}"
-        named[name] = encoder
-    return named
+        by_name[name] = encoder
+    return by_name
 
 
 def _default_device() -> torch.device:

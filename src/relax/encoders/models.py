@@ -1,8 +1,8 @@
-"""A model that several threads may use: its mode and its place are changed and put back in an orderly way.
+"""Share a model between threads: change its mode and device safely, and restore them afterwards.
 
-A model has one lock. A forward holds it, so that hooks and replaced modules of a method in one thread (which hold it as
-long as they last) are never seen by another. Eval mode is shared: the first user sets it, the last one puts back what
-was there.
+Each model has one lock. Forward passes hold it, and so does a method for as long as it has hooks or replaced modules
+on the model; other threads never see them. Eval mode is shared: the first user sets it, the last one restores each
+module's previous mode.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from relax.errors import ArgumentError
 
 
 class _State:
-    """Who uses a model, and how it was found."""
+    """Users of a model, and the mode and device to restore."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -35,20 +35,20 @@ _guard = threading.Lock()
 
 
 def lock_of(model: Callable[..., Any]) -> threading.RLock:
-    """The lock that a forward of the model holds."""
+    """The lock that forward passes of the model hold."""
     return _state(model).lock
 
 
 @contextmanager
 def in_eval_mode(model: Callable[..., Any]) -> Iterator[None]:
-    """Eval mode for as long as the context lasts; the last user puts back each module's own mode."""
+    """Hold the model in eval mode; the last user restores each module's own mode."""
     if not isinstance(model, nn.Module):
         yield
         return
     state = _state(model)
     with state.lock:
         if state.users == 0:
-            # frozen and exported modules have no mode: they are what they were made in
+            # frozen and exported modules have no training flag
             state.modes = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
             if any(training for _, training in state.modes):
                 _to_eval_mode(model)
@@ -66,28 +66,29 @@ def in_eval_mode(model: Callable[..., Any]) -> Iterator[None]:
 
 
 @contextmanager
-def placed_on(model: Callable[..., Any], target: torch.device, home: torch.device) -> Iterator[None]:
-    """The model on a device for as long as the context lasts; the last user moves it back.
+def placed_on(model: Callable[..., Any], target: torch.device, home_of: Callable[[], torch.device]) -> Iterator[None]:
+    """Hold the model on a device; the last user moves it back.
 
     Args:
-        model: to be moved; callables that are no modules stay where they are.
-        target: where it is needed.
-        home: where its parameters are.
+        model: the model; callables other than modules are left alone.
+        target: device to move it to.
+        home_of: returns the device of its parameters, asked for while no other thread can move them.
 
     Raises:
-        ArgumentError: another thread uses the model on another device.
+        ArgumentError: another thread is using the model on another device.
     """
     if not isinstance(model, nn.Module):
         yield
         return
     state = _state(model)
     with state.lock:
+        home = home_of()
         if state.placed == 0:
             state.home = home
             if target != home:
                 model.to(target)
-        elif target != home:  # home is where the other users have it
-            raise ArgumentError(f"the model is in use on {home}; it cannot be on {target} at the same time")
+        elif target != home:  # home is the device of the current users
+            raise ArgumentError(f"the model is in use on {home}; it cannot be moved to {target}")
         state.placed += 1
     try:
         yield
@@ -101,16 +102,16 @@ def placed_on(model: Callable[..., Any], target: torch.device, home: torch.devic
 def _to_eval_mode(model: nn.Module) -> None:
     try:
         model.eval()
-    except NotImplementedError:  # exported: dropout and batch norm are what they were when it was exported
+    except NotImplementedError:  # exported models cannot change mode
         return
 
 
 def _state(model: Callable[..., Any]) -> _State:
     with _guard:
         try:
-            found = _states.get(model)
-            if found is None:
-                found = _states[model] = _State()
-        except TypeError:  # not hashable, or without weak references: nothing can be shared
+            state = _states.get(model)
+            if state is None:
+                state = _states[model] = _State()
+        except TypeError:  # unhashable, or no weak references: use a state of its own
             return _State()
-        return found
+        return state

@@ -1,11 +1,10 @@
-"""From whatever a model returns to one representation a row.
+"""Pool model outputs to one representation per input.
 
-The rule of ``pool="auto"``, in this order:
+``pool="auto"`` applies these rules in order:
 
-1. A mapping (dict, transformers ``ModelOutput``) or a dataclass: the first of ``KEYS`` that it has, else its only
-   tensor.
+1. A mapping (dict, transformers ``ModelOutput``) or a dataclass: the first of ``KEYS`` present, else its only tensor.
 2. A tuple or list: its first tensor.
-3. ``(N, D)``: taken as it is.
+3. ``(N, D)``: unchanged.
 4. ``(N, C, H, W)``: the mean over ``H, W``.
 5. ``(N, T, D)`` tokens: the first token if the model has a class token, else the mean over ``T``.
 """
@@ -37,12 +36,15 @@ RULES = ("auto", "mean", "cls")
 
 
 class Pooling:
-    """Applies a pooling rule.
+    """Pools model outputs to ``(N, D)``.
 
     Args:
-        rule: ``"auto"`` (above); ``"mean"`` or ``"cls"`` for spatial or token outputs; the key of a mapping,
-            whose tensor is then pooled by the rule above; or any callable from the output to ``(N, D)``.
-        has_class_token: whether the first token of a token output stands for the whole input.
+        rule: ``"auto"`` (see the module); ``"mean"`` or ``"cls"`` for spatial or token outputs; a key of a mapping,
+            whose tensor is then pooled as for ``"auto"``; or a callable from the output to ``(N, D)``.
+        has_class_token: whether the first token of a token output is a class token.
+
+    Raises:
+        ArgumentError: ``rule`` is neither a string nor a callable.
     """
 
     def __init__(self, rule: Pool = "auto", has_class_token: bool = False) -> None:
@@ -52,28 +54,39 @@ class Pooling:
         self.has_class_token = has_class_token
 
     def __call__(self, output: Any, n_rows: int) -> Tensor:
-        """``(n_rows, D)``; raises :class:`EncoderError` if the output is nothing of the kind."""
+        """Pool one output of the model.
+
+        Args:
+            output: the output for a batch of ``n_rows`` inputs.
+            n_rows: number of inputs.
+
+        Returns:
+            ``(n_rows, D)``.
+
+        Raises:
+            EncoderError: the output does not hold one real vector per input.
+        """
         if not isinstance(self.rule, str):
             output = self.rule(output)
         tensor = self._select(output)
         if tensor.layout != torch.strided:
             tensor = tensor.to_dense()
         if n_rows == 1 and tensor.ndim == 1 and len(tensor) > 1:
-            tensor = tensor[None]  # of a model that takes one input at a time
+            tensor = tensor[None]  # a model without a batch dimension
         if tensor.ndim == 0 or tensor.shape[0] != n_rows:
             raise EncoderError(
                 f"expected one representation for each of {n_rows} inputs, got an output of shape "
-                f"{tuple(tensor.shape)}; the encoder must keep the batch as its first dimension"
+                f"{tuple(tensor.shape)}; the batch must be its first dimension"
             )
         if tensor.is_complex():
             raise EncoderError(
-                "expected real representations, got complex ones; give `pool=` a callable that makes them real"
+                "expected real representations, got complex ones; pass a callable as `pool=` that makes them real"
             )
         tensor = self._flatten(tensor)
         if tensor.ndim != 2 or tensor.shape[1] == 0:
             raise EncoderError(
                 f"expected representations of shape (N, D), (N, C, H, W) or (N, T, D), got {tuple(tensor.shape)}; "
-                "give `pool=` a callable that returns (N, D)"
+                "pass a callable as `pool=` that returns (N, D)"
             )
         return tensor
 
@@ -92,7 +105,7 @@ class Pooling:
                     return item
         raise EncoderError(
             f"expected the encoder to return a tensor, tuple, dict, dataclass or ModelOutput, got "
-            f"{type(output).__name__}; give `pool=` a callable that returns (N, D)"
+            f"{type(output).__name__}; pass a callable as `pool=` that returns (N, D)"
         )
 
     def _from_mapping(self, output: Mapping[str, Any]) -> Tensor:
@@ -101,14 +114,14 @@ class Pooling:
             if self.rule not in tensors:
                 raise EncoderError(f"the encoder's output has no {self.rule!r}; it has: {', '.join(tensors)}")
             return tensors[self.rule]
-        # tokens are asked for by name, so an output that is pooled already must not be preferred
+        # "mean" and "cls" pool tokens, so prefer them to an output that is already pooled
         keys = KEYS if self.rule == "auto" else ("last_hidden_state", *KEYS)
         for key in keys:
             if key in tensors:
                 return tensors[key]
         if len(tensors) == 1:
             return next(iter(tensors.values()))
-        raise EncoderError(f"the encoder returned several tensors ({', '.join(tensors)}); choose one by pool=NAME")
+        raise EncoderError(f"the encoder returned several tensors ({', '.join(tensors)}); choose one with pool=NAME")
 
     def _flatten(self, tensor: Tensor) -> Tensor:
         if tensor.ndim == 4:
@@ -120,7 +133,7 @@ class Pooling:
 
 
 def has_class_token(model: Any) -> bool:
-    """Whether a module holds a class token, by the names that timm and transformers give it."""
+    """Whether a model has a class token, judged by the parameter names of timm, torchvision and transformers."""
     if not isinstance(model, nn.Module):
         return False
     names = ("cls_token", "class_token", "class_embedding")

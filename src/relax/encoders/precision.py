@@ -1,4 +1,4 @@
-"""Precision: bfloat16 where the processor computes in it, guarded against float32."""
+"""Precision: bfloat16 where the hardware supports it, checked against float32."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from relax.errors import ArgumentError
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 TOLERANCE = 0.06
-"""Largest low-precision error of representations, beside how much they differ among each other, that ``"auto"``
-accepts."""
+"""Largest error of low-precision representations, relative to their spread, that ``"auto"`` accepts."""
 
 
 def check_precision(precision: str) -> str:
-    """Raise unless ``precision`` is ``"auto"`` or one that can be computed in."""
+    """Return ``precision`` if it is ``"auto"`` or a supported one.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
     if precision != "auto" and precision not in PRECISIONS:
-        raise ArgumentError(f"expected `precision` to be auto, {', '.join(PRECISIONS)}, got {precision!r}")
+        raise ArgumentError(f"expected `precision` to be one of auto, {', '.join(PRECISIONS)}, got {precision!r}")
     return precision
 
 
 def fast_precision(device: torch.device) -> str:
-    """The precision that is worth trying on a device: bfloat16 where there are instructions for it."""
+    """Fastest precision to try on a device: bfloat16 if it has native instructions, else float32."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
@@ -34,14 +37,14 @@ def fast_precision(device: torch.device) -> str:
 
 
 def error_to_spread(exact: Tensor, fast: Tensor) -> float:
-    """``√(Σ ‖fast_n − exact_n‖² / Σ ‖exact_n − mean‖²)``: noise beside what tells the rows apart.
+    """Rounding error relative to the spread of the rows, ``√(Σ ‖fast_n − exact_n‖² / Σ ‖exact_n − mean‖²)``.
 
     Args:
-        exact: ``(N, D)``.
-        fast: the same in a low precision.
+        exact: ``(N, D)`` float32 representations.
+        fast: ``(N, D)``, the same inputs encoded in low precision.
 
     Returns:
-        Infinite where fast rows are not finite, or the exact ones do not differ.
+        The ratio; infinite if ``fast`` is not finite or the exact rows are identical.
     """
     exact, fast = exact.double().cpu(), fast.double().cpu()
     spread = (exact - exact.mean(0)).square().sum()

@@ -1,4 +1,4 @@
-"""One encoder at work: device, precision, memory layout and batch size settled, outputs checked."""
+"""Run one encoder: choose device, precision, memory layout and batch size, and check the outputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from relax.encoders.batching import BatchSizer
-from relax.encoders.failures import described, failure_of
+from relax.encoders.failures import describe_batch, failure_of
 from relax.encoders.models import in_eval_mode, lock_of, placed_on
 from relax.encoders.pooling import Pooling
 from relax.encoders.precision import PRECISIONS, TOLERANCE, error_to_spread, fast_precision
@@ -21,71 +21,77 @@ from relax.modalities.base import Modality
 from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take, to_device
 
 PROBES = 8
-"""Inputs that are encoded in both precisions before a low one is used."""
+"""Number of inputs encoded in both precisions before low precision is used."""
 
 
-class Works(Protocol):
-    """What a session needs of an encoder."""
+class EncoderLike(Protocol):
+    """The part of an encoder that a session uses."""
 
     name: str
     model: Callable[..., Any]
     modality: Modality
     pooling: Pooling
     batch_sizes: dict[tuple[Any, ...], int]
+    searches: dict[tuple[Any, ...], BatchSizer]
+    precisions: dict[str, str]
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """Device of the model."""
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the model computes in by itself."""
+        """Dtype of the model."""
 
 
 class Setup:
-    """How an encoder is run, settled once for many inputs and shared by threads.
+    """Settings for running an encoder, shared by its sessions and threads.
 
     Args:
-        encoder: to be run.
-        device: where.
+        encoder: the encoder.
+        device: device to run it on.
         precision: ``"auto"`` until :meth:`Session.settle` has chosen one.
-        batch_size: rows in a forward, or ``"auto"``.
+        batch_size: rows per forward pass, or ``"auto"``.
+
+    Raises:
+        ArgumentError: ``batch_size`` is invalid.
+        EncoderError: the device is the meta device.
     """
 
-    def __init__(self, encoder: Works, device: torch.device, precision: str, batch_size: int | str) -> None:
+    def __init__(self, encoder: EncoderLike, device: torch.device, precision: str, batch_size: int | str) -> None:
         self.encoder = encoder
         self.device = device
-        # a model that holds another type than float32 computes in its own
+        # a model that is not float32 runs in its own dtype
         self.precision = "float32" if encoder.dtype != torch.float32 and precision == "auto" else precision
         self.batch_size = batch_size
         self.sizers: dict[tuple[Any, ...], BatchSizer] = {}
         self.settling = threading.Lock()
         self.one_by_one = False
         self.needs_gradients = False
-        BatchSizer(batch_size, device)  # refuses a wrong size at once
+        BatchSizer(batch_size, device)  # validates the size up front
         if device.type == "meta":
             raise EncoderError(f"encoder {encoder.name!r} is on the meta device and has no weights; load them first")
 
     @contextmanager
     def placed(self) -> Iterator[None]:
-        """The model stays on the device for as long as the context lasts."""
-        with placed_on(self.encoder.model, self.device, self.encoder.device):
+        """Hold the model on the device."""
+        with placed_on(self.encoder.model, self.device, lambda: self.encoder.device):
             yield
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """The encoder at work in a :meth:`ready` context."""
+        """Open a session in a :meth:`ready` context."""
         with self.ready():
             yield Session(self)
 
     @contextmanager
     def ready(self) -> Iterator[None]:
-        """The encoder ready for many batches: eval mode, device, no gradients; all put back at the end."""
+        """Prepare the model for many batches (eval mode, device, no gradients); restore it at the end."""
         model = self.encoder.model
         with (
-            placed_on(model, self.device, self.encoder.device),
+            placed_on(model, self.device, lambda: self.encoder.device),
             in_eval_mode(model),
-            # the outer autocast keeps weights that inner ones have cast; it also shuts out one of the caller's
+            # an outer autocast context keeps the weights that inner ones cast, and overrides the caller's
             torch.inference_mode(False),
             torch.no_grad(),
             torch.autocast(self.device.type, enabled=False),
@@ -94,12 +100,12 @@ class Setup:
 
 
 class Session:
-    """What methods call to encode; made by :meth:`relax.Encoder.session`, used by one thread.
+    """Encodes batches for a method; opened by :meth:`relax.Encoder.session` and used by one thread.
 
     Attributes:
-        forwards: rows encoded so far, probes not counted.
-        backwards: those of them that gradients were taken through.
-        probes: rows encoded to settle the precision.
+        forwards: rows encoded so far, not counting probes.
+        backwards: the number of these rows that require gradients.
+        probes: rows encoded to choose the precision.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -114,59 +120,71 @@ class Session:
 
     @property
     def precision(self) -> str:
-        """The precision in use, or ``"auto"`` until :meth:`settle` was called."""
+        """The precision in use; ``"auto"`` until :meth:`settle` has been called."""
         return self.setup.precision
 
     @property
     def batch_size(self) -> int:
-        """The batch size in use."""
+        """The batch size in use; 1 before the first batch."""
         return self._sizer.size if self._sizer else 1
 
     def settle(self, probe: Callable[[int], Batch]) -> None:
-        """Choose the precision: a low one is kept if it gives the representations that float32 gives.
+        """Choose the precision: use a lower one if its representations agree with those of float32.
 
         Args:
-            probe: from a number to at most as many rows of what will be encoded; asked for only if there is a choice.
+            probe: maps a number to a batch of at most that many rows, taken from the inputs; called only if the
+                precision is ``"auto"`` and the device has a faster one than float32.
         """
         with self.setup.settling:
             if self.setup.precision != "auto":
                 return
-            fast = fast_precision(self.device)
-            if fast != "float32":
+            agreed = self.encoder.precisions.get(str(self.device))
+            fast = agreed or fast_precision(self.device)
+            if agreed is None and fast != "float32":
                 rows = probe(PROBES)
-                exact, quick = (self._encoded(copied(rows), precision) for precision in ("float32", fast))
+                exact, low = (self._encoded(copied(rows), precision) for precision in ("float32", fast))
                 self.probes += 2 * n_rows(rows)
-                if error_to_spread(exact, quick) > TOLERANCE:
+                if error_to_spread(exact, low) > TOLERANCE:
                     fast = "float32"
-            self.setup.precision = fast
+            self.setup.precision = self.encoder.precisions[str(self.device)] = fast
 
     def encode(self, batch: Batch) -> Tensor:
-        """A batch to ``(N, D)`` float32, in batches of the settled size."""
+        """Encode ``N`` rows to ``(N, D)`` float32, in batches of the best size."""
         return self.run(n_rows(batch), shapes(batch), lambda rows: self(take(batch, rows)))
 
     def run(self, n: int, key: tuple[Any, ...], step: Callable[[slice], Tensor]) -> Tensor:
-        """Do ``n`` rows of work in batches of the best size.
+        """Process ``n`` rows in batches of the best size.
 
         Args:
-            n: rows.
-            key: what the size depends on, such as the shape of an input; the encoder remembers the size under it.
-            step: from a slice of the rows to their results.
+            n: number of rows.
+            key: what the best size depends on, such as the input shape; the encoder remembers the size per key.
+            step: maps a slice of the rows to a tensor with one result per row.
+
+        Returns:
+            The results of all rows, concatenated.
         """
-        known = self.encoder.batch_sizes
-        full = (tuple(key), str(self.device), self.precision)
+        batch_sizes = self.encoder.batch_sizes
+        size_key = (tuple(key), str(self.device), self.precision)
         auto = self.setup.batch_size == "auto"
-        if full not in self.setup.sizers:
-            self.setup.sizers[full] = BatchSizer(
-                known.get(full, "auto") if auto else self.setup.batch_size, self.device
-            )
-        self._sizer = self.setup.sizers[full]
+        sizers = self.encoder.searches if auto else self.setup.sizers  # a search goes on in the next session
+        if size_key not in sizers:
+            size = batch_sizes.get(size_key, "auto") if auto else self.setup.batch_size
+            sizers[size_key] = BatchSizer(size, self.device)
+        self._sizer = sizers[size_key]
         result = self._sizer.run(n, step)
         if auto and self._sizer.settled:
-            known[full] = self._sizer.size
+            batch_sizes[size_key] = self._sizer.size
         return result
 
     def __call__(self, batch: Batch) -> Tensor:
-        """One forward: a batch to ``(N, D)`` float32; rows that are not finite are counted, not looked at."""
+        """Run one forward pass: ``N`` rows to ``(N, D)`` float32.
+
+        Non-finite rows are only counted; :meth:`check_finite` reports them.
+
+        Raises:
+            InputError: the model fails because of its input.
+            EncoderError: the model fails for another reason, or does not return one representation per row.
+        """
         representations = self._encoded(batch, self.precision)
         n, tensor = n_rows(batch), first_tensor(batch)
         self.forwards += n
@@ -176,22 +194,26 @@ class Session:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """No other thread runs the model, for methods that put hooks on it or replace modules."""
+        """Keep other threads from running the model, for methods that add hooks or replace modules."""
         with lock_of(self.encoder.model):
             yield
 
     def check_finite(self) -> None:
-        """Raise if any representation had a NaN or an infinite value (on a GPU this waits for it)."""
-        bad = self.forwards - int(self._finite)
-        if bad:
+        """Check that all representations so far are finite; synchronises with the device.
+
+        Raises:
+            EncoderError: some have NaN or infinite values.
+        """
+        n_invalid = self.forwards - int(self._finite)
+        if n_invalid:
             raise EncoderError(
-                f"encoder {self.encoder.name!r} returned NaN or infinite values for {bad} of {self.forwards} inputs "
-                f"in {self.precision}; check its weights and its preprocessing"
+                f"encoder {self.encoder.name!r} returned NaN or infinite values for {n_invalid} of {self.forwards} "
+                f"inputs in {self.precision}; check its weights and its preprocessing"
                 + ("" if self.precision == "float32" else ", or try precision='float32'")
             )
 
     def _encoded(self, batch: Batch, precision: str) -> Tensor:
-        """All rows at once, or one by one where the encoder takes no more than one."""
+        """Encode all rows at once, or one by one if the encoder does not support batches."""
         if self.setup.one_by_one:
             return self._rows(batch, precision)
         try:
@@ -207,14 +229,14 @@ class Session:
                 raise
         self.setup.one_by_one = True
         warnings.warn(
-            f"encoder {self.encoder.name!r} takes one input at a time, not a batch; it is called once an input",
+            f"encoder {self.encoder.name!r} takes one input at a time, not a batch; calling it once per input",
             RelaxWarning,
             stacklevel=2,
         )
         return representations
 
     def _rows(self, batch: Batch, precision: str) -> Tensor:
-        """Each row by itself."""
+        """Encode the rows one by one."""
         rows = range(n_rows(batch))
         return torch.cat([self._forward(take(batch, slice(k, k + 1)), precision) for k in rows])
 
@@ -224,14 +246,14 @@ class Session:
             if batch.ndim == 4:
                 batch = batch.contiguous(memory_format=torch.channels_last)
             if batch.requires_grad:
-                batch = batch.clone()  # no leaf, so that the encoder may work in place
+                batch = batch.clone()  # not a leaf, so that the encoder may modify it in place
         with self._autocast(precision), lock_of(self.encoder.model):
-            output = self._called(batch)
+            output = self._call_model(batch)
         representations = self.encoder.pooling(output, n_rows(batch)).to(self.device, torch.float32)
         return representations if torch.is_grad_enabled() else representations.detach()
 
-    def _called(self, batch: Batch) -> Any:
-        """The model's output; what goes wrong inside is one line that says what the model said."""
+    def _call_model(self, batch: Batch) -> Any:
+        """Output of the model; its exceptions become one-line errors."""
         try:
             if not self.setup.needs_gradients:
                 return self.encoder.modality.call(self.encoder.model, batch)
@@ -241,9 +263,9 @@ class Session:
             raise
         except Exception as error:
             if "does not require grad" in str(error) and not (self.setup.needs_gradients or torch.is_grad_enabled()):
-                self.setup.needs_gradients = True  # it differentiates inside
-                return self._called(batch)
-            raise failure_of(self.encoder.name, described(batch), error) from error
+                self.setup.needs_gradients = True  # the model differentiates inside its forward
+                return self._call_model(batch)
+            raise failure_of(self.encoder.name, describe_batch(batch), error) from error
 
     def _autocast(self, precision: str) -> AbstractContextManager[None]:
         dtype = PRECISIONS["float32" if precision == "auto" else precision]

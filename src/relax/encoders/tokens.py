@@ -1,4 +1,4 @@
-"""Run a vision transformer on some of its patches only."""
+"""Run a vision transformer on a subset of its patches."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from relax.modalities.prepared import Prepared
 from relax.modalities.units import Block, Units
 
 MOST_EXTRA = 16
-"""Class, register and distillation tokens that may stand before the patches."""
+"""Largest number of class, register and distillation tokens before the patches."""
 
 
 class Transformer(Protocol):
-    """What dropping patches needs of an encoder."""
+    """The part of an encoder that dropping patches needs."""
 
     name: str
     model: Callable[..., Any]
@@ -30,9 +30,9 @@ class Transformer(Protocol):
 
 
 def token_stage(encoder: Transformer) -> nn.Module:
-    """The module after which tokens have their positions and before which no block has seen them.
+    """The module whose output is the tokens with position embeddings, before the first block.
 
-    timm's ``patch_drop``, or the ``embeddings`` of transformers' ViT, DeiT, DINOv2, CLIP and SigLIP.
+    This is ``patch_drop`` in timm, and ``embeddings`` in the ViT, DeiT, DINOv2, CLIP and SigLIP of transformers.
 
     Raises:
         ArgumentError: the encoder has no such module.
@@ -44,29 +44,34 @@ def token_stage(encoder: Transformer) -> nn.Module:
                 stage: nn.Module = module
                 return stage
     raise ArgumentError(
-        f"fill='drop' needs a vision transformer of timm or transformers, encoder {encoder.name!r} shows no tokens; "
+        f"fill='drop' needs a vision transformer of timm or transformers, got encoder {encoder.name!r}; "
         "use another fill"
     )
 
 
 @contextmanager
 def only_patches(stage: nn.Module, kept: Tensor, n_patches: int) -> Iterator[None]:
-    """Let only some patches pass a module, for as long as the context lasts.
+    """Let only some patches pass a module.
 
     Args:
-        stage: from :func:`token_stage`.
-        kept: ``(N, k)`` numbers of the patches that each row keeps, in ascending order.
-        n_patches: patches of an input.
+        stage: the module, from :func:`token_stage`.
+        kept: ``(N, k)`` indices of the patches that each row keeps, in ascending order.
+        n_patches: number of patches of an input.
+
+    Raises:
+        ArgumentError: in the forward pass, if the number of tokens does not fit ``n_patches``.
     """
 
-    def choose(_module: nn.Module, _inputs: Any, tokens: Tensor) -> Tensor:
+    def select(_module: nn.Module, _inputs: Any, tokens: Tensor) -> Tensor:
         extra = tokens.shape[1] - n_patches
         if not 0 <= extra <= MOST_EXTRA:
-            raise ArgumentError(f"expected {n_patches} patches and a few more tokens, got {tokens.shape[1]}")
+            raise ArgumentError(
+                f"expected {n_patches} patch tokens and up to {MOST_EXTRA} others, got {tokens.shape[1]} in total"
+            )
         rows = torch.arange(len(tokens), device=tokens.device)[:, None]
         return torch.cat([tokens[:, :extra], tokens[rows, extra + kept.to(tokens.device)]], dim=1)
 
-    handle = stage.register_forward_hook(choose)
+    handle = stage.register_forward_hook(select)
     try:
         yield
     finally:
@@ -75,10 +80,10 @@ def only_patches(stage: nn.Module, kept: Tensor, n_patches: int) -> Iterator[Non
 
 @dataclass(frozen=True)
 class Drop(Background):
-    """Nothing: a vision transformer runs on the kept patches only (TIS, Englebert et al., ICCVW 2023).
+    """No fill: a vision transformer runs on the kept patches only (TIS, Englebert et al., ICCVW 2023).
 
-    Needs patch masks of the encoder's own size. No fill can mislead the encoder, and a forward costs about as much
-    less as there are fewer tokens.
+    Needs patch masks whose patches are multiples of the encoder's. The encoder sees no artificial content, and the
+    cost of a forward pass falls about in proportion to the number of tokens.
     """
 
     modalities = ("image",)
@@ -93,15 +98,19 @@ class Drop(Background):
         return {"name": "drop"}
 
     def check(self, masks: Any, encoder: Transformer) -> None:
-        """Raise unless these masks remove whole patches of the encoder."""
+        """Check that the masks remove whole patches of the encoder.
+
+        Raises:
+            ArgumentError: they do not, or the encoder is not a supported vision transformer.
+        """
         token_stage(encoder)
         if not isinstance(masks, PatchMasks) or encoder.patch is None or masks.patch % encoder.patch:
-            raise ArgumentError("fill='drop' drops whole patches of the encoder: it needs masks='patches'")
+            raise ArgumentError("fill='drop' removes whole patches of the encoder, so it needs masks='patches'")
 
 
 @dataclass(frozen=True, eq=False)
 class Dropping(Blend):
-    """The fill made ready for one input; rows that keep equally many patches are encoded together."""
+    """The fill bound to one input; rows that keep the same number of patches are encoded together."""
 
     fill: Fill
 
@@ -109,19 +118,19 @@ class Dropping(Blend):
         encoder = session.encoder
         stage, patch, x = token_stage(encoder), encoder.patch, prepared.tensor
         if not isinstance(units, SeparableUnits):
-            raise ArgumentError("fill='drop' drops whole patches of the encoder: it needs masks='patches'")
+            raise ArgumentError("fill='drop' removes whole patches of the encoder, so it needs masks='patches'")
         kept = units.masks(block)[:, patch // 2 :: patch, patch // 2 :: patch].flatten(1) > 0.5
         counts = kept.sum(1)
         order = torch.argsort(counts, stable=True)
 
         def encode(rows: slice) -> Tensor:
-            some = order[rows]
+            selected = order[rows]
             parts = []
-            for count in torch.unique(counts[some]):
-                same = kept[some][counts[some] == count]
-                indices = same.nonzero()[:, 1].view(len(same), -1)
+            for count in torch.unique(counts[selected]):
+                group = kept[selected][counts[selected] == count]
+                indices = group.nonzero()[:, 1].view(len(group), -1)
                 with session.alone(), only_patches(stage, indices, kept.shape[1]):
-                    parts.append(session(x.expand(len(same), *x.shape).clone()))
+                    parts.append(session(x.expand(len(group), *x.shape).clone()))
             return torch.cat(parts)
 
         runs: Runs = session

@@ -1,4 +1,4 @@
-"""Estimation: which masks to try, the loop that tries them, and what they say together."""
+"""Estimation: designs that draw masks, the loop that evaluates them, and estimators that turn scores into maps."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The ratio of moments with resamples by the Bayesian bootstrap over blocks of masks (Rubin 1981)."""
+"""Ratio of moments with Bayesian bootstrap resamples over blocks of masks (Rubin 1981)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from relax.estimation.moments import Moments
 
 
 class Bootstrap(Ratio):
-    """The paper's estimator that also keeps K sums in which each block has an exponential weight of its own.
+    """The paper's estimator plus K resamples, in which every block has its own exponential weight (Rubin 1981).
 
     Args:
-        seed: of the weights.
-        repeats: K.
+        seed: random seed of the weights.
+        repeats: number of resamples K.
     """
 
     def __init__(self, seed: int, repeats: int) -> None:
@@ -23,8 +23,8 @@ class Bootstrap(Ratio):
         self.seed, self.repeats = seed, repeats
 
     def resampled(self) -> Tensor:
-        """``(K, *shape)`` importance maps, one a resample."""
-        moments = self._tried
+        """Importance maps of the resamples, ``(K, *shape)`` float64."""
+        moments = self._nonempty_moments
         if not isinstance(moments, BootstrappedMoments):
             raise TypeError(f"expected bootstrapped moments, got {type(moments).__name__}")
         return moments.resampled()
@@ -37,11 +37,11 @@ class BootstrappedMoments(Moments):
     """Moments with K weighted copies of their sums.
 
     Args:
-        shape: of the maps.
-        device: where the sums are kept.
-        group: consecutive blocks whose placements the design chose together.
-        seed: of the weights.
-        repeats: K.
+        shape: shape of the maps, ``(H, W)`` for images.
+        device: device of the sums.
+        group: number of consecutive blocks with jointly drawn placements.
+        seed: random seed of the weights.
+        repeats: number of resamples K.
     """
 
     def __init__(
@@ -57,6 +57,6 @@ class BootstrappedMoments(Moments):
         self._resamples += weights[None, :, None] * sums[:2, None]
 
     def resampled(self) -> Tensor:
-        """``(K, *shape)`` importance maps, one a resample."""
+        """Importance maps of the resamples, ``(K, *shape)`` float64."""
         maps: Tensor = (self._resamples[1] / self._resamples[0])[:, :-1]
         return maps.view(-1, *self.shape)

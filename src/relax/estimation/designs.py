@@ -1,7 +1,7 @@
-"""Designs: which masks to try next, in blocks.
+"""Designs: how to draw masks, in blocks.
 
-Block number b of a seed is the same whatever was drawn before, on whatever device and in whatever batches:
-each block has a random stream of its own.
+Every block has its own random stream, so block b of a seed does not depend on earlier blocks, on the device or on the
+batch size.
 """
 
 from __future__ import annotations
@@ -18,34 +18,44 @@ from relax.errors import ArgumentError
 from relax.modalities.units import Block, Units
 
 _PLACEMENTS = 1
-"""Marks the streams of placements among those of bits."""
+"""Stream key of placements, as opposed to bits."""
 
 
 class Design(Protocol):
-    """What the loop asks of a design.
+    """Interface of a design.
 
     Attributes:
-        group: blocks whose placements are chosen together, blocks 0 to ``group - 1`` and so on. Groups are
-            independent of each other; blocks are, if ``group`` is 1.
+        group: number of consecutive blocks with jointly drawn placements: blocks 0 to ``group - 1``, and so on. Groups
+            are independent of each other; blocks are independent only if ``group`` is 1.
     """
 
     group: int
 
     def sized(self, size: int) -> Design:
-        """The same design with at most that many masks in a block."""
+        """The same design with at most ``size`` masks per block."""
 
     def block_size(self, n_units: int) -> int:
-        """Masks in a block."""
+        """Number of masks in a block for ``n_units`` units."""
 
     def block(self, index: int, units: Units, keep: float, seed: int) -> Block:
-        """Block ``index`` of the design, on the CPU."""
+        """Draw one block of masks, on the CPU.
+
+        Args:
+            index: number of the block, from 0.
+            units: the units to keep or remove.
+            keep: probability of keeping a unit, in (0, 1).
+            seed: random seed of the design.
+
+        Raises:
+            ArgumentError: the design does not support this keep probability.
+        """
 
 
 class Independent:
-    """Independent masks: every bit Bernoulli(keep), every mask placed at random. The paper's choice.
+    """Independent masks, as in the paper: Bernoulli(keep) bits, and a random placement for every mask.
 
     Args:
-        size: masks in a block; blocks are only what errors are estimated from.
+        size: number of masks in a block; affects only the estimate of the standard error.
     """
 
     group = 1
@@ -54,12 +64,15 @@ class Independent:
         self.size = size
 
     def sized(self, size: int) -> Independent:
+        """The same design with ``size`` masks per block."""
         return Independent(size)
 
     def block_size(self, n_units: int) -> int:
+        """Number of masks in a block, for any number of units."""
         return self.size
 
     def block(self, index: int, units: Units, keep: float, seed: int) -> Block:
+        """Draw block ``index``, on the CPU."""
         stream = _stream(seed, index)
         bits = stream.random((self.size, units.n_units)) < keep
         return _block(bits, stream.integers(0, units.placements, (self.size, len(units.placements))))
@@ -68,21 +81,21 @@ class Independent:
 class FoldOver:
     """Rows of a Hadamard matrix, then the same rows complemented: an orthogonal array of resolution IV.
 
-    A block takes a Hadamard matrix of the smallest order (a power of two) that has a column for each unit,
-    picks its columns at random, flips their signs at random, and appends the complement of every row. So
+    A block takes the Hadamard matrix of the smallest order (a power of two) with a column for each unit, picks columns
+    at random, flips their signs at random, and appends the complement of every row. As a result
 
-    * every mask alone is a fair Bernoulli(½) mask: estimates are unbiased;
-    * every unit is kept in exactly half of the masks of a block;
-    * within a block, the main effects of units are free of each other and of all two-way interactions.
+    * each mask alone is a fair Bernoulli(½) mask, so estimates are unbiased;
+    * a block keeps each unit in exactly half of its masks;
+    * within a block, main effects are orthogonal to each other and unconfounded with two-way interactions.
 
-    One placement serves a whole block; what is left of the error is mostly the placement. So the placements of
-    four blocks at a time are a scrambled Sobol net: each is uniform by itself, together they spread evenly.
+    A block shares one placement, which accounts for most of the remaining error. The placements of four consecutive
+    blocks therefore form a scrambled Sobol net: each one is uniform, and together they cover the range evenly.
 
-    Only ``keep = 0.5`` is possible: the complement of a mask that keeps a third of its units keeps two thirds.
+    Requires ``keep = 0.5``: the complement of a mask that keeps a third of its units keeps two thirds.
 
     Args:
-        size: masks in a block, at most; of a block that would be larger it takes random rows and their complements.
-            Units are then still kept in exactly half of the masks, but no longer quite free of each other.
+        size: maximum number of masks in a block; a larger block is reduced to random rows and their complements. It
+            still keeps each unit in exactly half of its masks, but main effects are no longer exactly orthogonal.
 
     Sources: Box & Wilson (1951) for the fold-over of two-level designs; Owen (1995) for scrambled nets.
     """
@@ -93,16 +106,23 @@ class FoldOver:
         self.size = size
 
     def sized(self, size: int) -> FoldOver:
+        """The same design with at most ``size`` masks per block."""
         return FoldOver(size)
 
     def block_size(self, n_units: int) -> int:
-        whole = 2 * _order(n_units)
-        return whole if self.size is None else min(whole, self.size)
+        """Number of masks in a block: twice the order of the Hadamard matrix, or ``size`` if that is smaller."""
+        full_size = 2 * _order(n_units)
+        return full_size if self.size is None else min(full_size, self.size)
 
     def block(self, index: int, units: Units, keep: float, seed: int) -> Block:
+        """Draw block ``index``, on the CPU.
+
+        Raises:
+            ArgumentError: ``keep`` is not 0.5.
+        """
         if keep != 0.5:
             raise ArgumentError(
-                f"design='foldover' needs keep=0.5, since the complement of a mask is a mask; got keep={keep}; "
+                f"design='foldover' needs keep=0.5, because it pairs masks with their complements; got keep={keep}; "
                 "use design='independent' for other keep probabilities"
             )
         stream = _stream(seed, index)
@@ -116,9 +136,9 @@ class FoldOver:
         return _block(np.concatenate([half, ~half]), self._placement(index, units.placements, seed))
 
     def _placement(self, index: int, placements: tuple[int, ...], seed: int) -> np.ndarray:
-        group, number = divmod(index, self.group)
+        group, index_in_group = divmod(index, self.group)
         net = Sobol(len(placements), rng=_stream(seed, group, _PLACEMENTS)).random(self.group)
-        placement: np.ndarray = (net[number : number + 1] * placements).astype(np.int64)
+        placement: np.ndarray = (net[index_in_group : index_in_group + 1] * placements).astype(np.int64)
         return placement
 
 
@@ -128,26 +148,26 @@ DESIGNS.add("independent", Independent())
 
 
 def ensure(design: str | Design) -> Design:
-    """A design from its name, or one that is given.
+    """Resolve a design from its name, or pass a design through.
 
     Raises:
-        UnknownNameError: no such design.
-        ArgumentError: it is neither a name nor a design.
+        UnknownNameError: there is no design of this name.
+        ArgumentError: ``design`` is neither a name nor a design.
     """
     if isinstance(design, str):
         return DESIGNS[design]
-    if all(hasattr(design, part) for part in ("group", "sized", "block_size", "block")):
+    if all(hasattr(design, attribute) for attribute in ("group", "sized", "block_size", "block")):
         return design
     raise ArgumentError(f"expected `design` to be a design or one of {', '.join(DESIGNS)}, got {design!r}")
 
 
 def name_of(design: Design) -> str:
-    """The name that a design is registered under, or that of its class."""
+    """Registered name of a design, or the name of its class."""
     return DESIGNS.name_of(design) or type(design).__name__
 
 
 def _order(n_units: int) -> int:
-    """The smallest power of two that is at least ``n_units``."""
+    """Smallest power of two that is at least ``n_units``."""
     return 1 << (n_units - 1).bit_length()
 
 

@@ -1,4 +1,4 @@
-"""Estimators: from blocks of masks and their scores to maps."""
+"""Estimators: turn scored blocks of masks into maps."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from relax.estimation.strata import Tried
 
 
 class Estimator(Protocol):
-    """What the loop asks of an estimator; it adds up blocks and forgets them."""
+    """Interface of an estimator, which accumulates scored blocks of masks in constant memory."""
 
     @property
     def n_masks(self) -> int:
-        """Masks so far."""
+        """Number of masks so far."""
 
     @property
     def n_blocks(self) -> int:
-        """Blocks of them."""
+        """Number of blocks so far."""
 
     def update(self, tried: Tried) -> None:
-        """Add one block."""
+        """Add one scored block of masks."""
 
     def close_round(self) -> None:
-        """Every stratum has had its turn."""
+        """Signal the end of a round, in which every stratum had its turn."""
 
     def reliability(self) -> float:
-        """Estimated correlation of the importance with the converged map, in [0, 1]; NaN while it is not known."""
+        """Estimated correlation of the importance with the converged map, in [0, 1]; NaN while unknown."""
 
     def maps(self, signed: bool) -> Maps:
-        """The maps of all masks so far.
+        """Maps of all masks so far.
 
         Args:
-            signed: whether units may also push the score down.
+            signed: whether to interpret the importance relative to its neutral value.
         """
 
 
 class Ratio:
-    """The paper's estimator on one stratum: ratio of moments, ``Σ s M / Σ M`` (:mod:`relax.estimation.moments`).
+    """The paper's estimator for one stratum: the ratio of moments ``Σ s M / Σ M`` (:mod:`relax.estimation.moments`).
 
     Attributes:
-        moments: the sums; ``None`` before the first block.
+        moments: the accumulated sums; ``None`` before the first block.
     """
 
     def __init__(self) -> None:
@@ -51,26 +51,42 @@ class Ratio:
 
     @property
     def n_masks(self) -> int:
+        """Number of masks so far."""
         return self.moments.n_masks if self.moments else 0
 
     @property
     def n_blocks(self) -> int:
+        """Number of blocks so far."""
         return self.moments.n_blocks if self.moments else 0
 
     def update(self, tried: Tried) -> None:
+        """Add one scored block of masks."""
         device = tried.scores.device
         if self.moments is None:
             self.moments = self._new(tried.perturbed.units.shape, device, tried.perturbed.design.group)
         self.moments.update(tried.perturbed.units_on(device), tried.block.to(device), tried.scores)
 
     def close_round(self) -> None:
-        pass
+        """Do nothing: with one stratum, every turn is a round."""
 
     def reliability(self) -> float:
-        return self._tried.reliability()
+        """Estimated correlation of the importance with the converged map, in [0, 1]; NaN with one block.
+
+        Raises:
+            RuntimeError: no masks were added.
+        """
+        return self._nonempty_moments.reliability()
 
     def maps(self, signed: bool) -> Maps:
-        moments = self._tried
+        """Maps of all masks so far.
+
+        Args:
+            signed: whether to interpret the importance relative to its neutral value.
+
+        Raises:
+            RuntimeError: no masks were added.
+        """
+        moments = self._nonempty_moments
         return Maps(
             importance=moments.importance().cpu().numpy(),
             uncertainty=moments.uncertainty().cpu().numpy(),
@@ -84,9 +100,9 @@ class Ratio:
         )
 
     @property
-    def _tried(self) -> Moments:
+    def _nonempty_moments(self) -> Moments:
         if self.moments is None:
-            raise RuntimeError("no mask was tried yet")
+            raise RuntimeError("expected at least one block of masks, got none; call update() first")
         return self.moments
 
     def _new(self, shape: tuple[int, ...], device: torch.device, group: int) -> Moments:

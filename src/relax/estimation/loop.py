@@ -1,4 +1,4 @@
-"""The loop that every perturbation method runs: choose masks, apply them, encode, compare, estimate, stop."""
+"""The loop of all perturbation methods: draw masks, apply them, encode, score, estimate, stop."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from relax.references import Reference
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
-        n_masks: masks done.
-        expected: masks at which the run will probably end.
-        reliability: estimated correlation with the converged map; NaN while it is not known.
+        n_masks: number of masks so far.
+        expected: expected number of masks at the end of the run.
+        reliability: estimated correlation with the converged map, in [0, 1]; NaN while unknown.
     """
 
     n_masks: int
@@ -40,18 +40,18 @@ Watch = Callable[[Tried], None]
 
 @dataclass(eq=False)
 class Loop:
-    """One run over an input.
+    """One run over one input.
 
-    Strata have their turns in rounds: in the first round they are made one after the other, further rounds repeat them.
-    A fixed number of masks ends the run after any turn; an adaptive run ends with a round.
+    Strata take turns in rounds. The first round creates them one by one, later rounds repeat them. A run with a fixed
+    number of masks may stop after any turn; an adaptive run stops at the end of a round.
 
     Args:
-        session: the encoder at work.
-        reference: what masked representations are compared with.
-        stopping: how many masks are enough.
-        on_block: called after each turn; asking for it costs a synchronisation a turn on a GPU.
-        watch: called with every block that was tried.
-        blocks_a_turn: blocks of a stratum in a turn; two give an error from their difference.
+        session: running session of the encoder.
+        reference: scores the masked representations.
+        stopping: decides when there are enough masks.
+        on_block: callback after each turn; costs one GPU synchronisation per turn.
+        watch: callbacks, called with every scored block.
+        blocks_a_turn: number of blocks per turn; two suffice for a standard error.
     """
 
     session: Session
@@ -62,45 +62,45 @@ class Loop:
     blocks_a_turn: int = 1
 
     def run(self, strata: Iterable[Perturbed], estimator: Estimator) -> Iterator[Estimator]:
-        """Try masks until there are enough; yields the estimator after every turn, and checks all at the end.
+        """Evaluate masks until there are enough; yield the estimator after every turn.
 
         Args:
-            strata: asked for one after the other, as their turn comes.
-            estimator: what the masks are added to.
+            strata: the strata, consumed lazily.
+            estimator: accumulates the scored masks.
 
         Raises:
-            NothingSeenError: masking changes the score in none of the strata.
+            NothingSeenError: masking does not change the score in any stratum.
             EncoderError: representations or scores are not finite.
         """
-        self._wrong = torch.zeros((), dtype=torch.int64, device=sums_on(self.session.device))
+        self._n_nonfinite = torch.zeros((), dtype=torch.int64, device=sums_on(self.session.device))
         yield from self._rounds(strata, estimator)
         self.session.check_finite()
-        _check_scores(int(self._wrong))
+        _check_scores(int(self._n_nonfinite))
 
     def _rounds(self, strata: Iterable[Perturbed], estimator: Estimator) -> Iterator[Estimator]:
-        kept: list[Perturbed] = []
-        unseen: NothingSeenError | None = None
+        active: list[Perturbed] = []
+        nothing_seen: NothingSeenError | None = None
         for perturbed in strata:
-            if kept and estimator.n_masks + self.blocks_a_turn * perturbed.block_size > self.stopping.most:
+            if active and estimator.n_masks + self.blocks_a_turn * perturbed.block_size > self.stopping.most:
                 break
             try:
-                self._turn(len(kept), 0, perturbed, estimator)
-            except NothingSeenError as error:  # such as of a fill that the encoder cannot tell from the input
-                unseen = error
+                self._turn(len(active), 0, perturbed, estimator)
+            except NothingSeenError as error:  # e.g. the encoder cannot tell this fill from the input
+                nothing_seen = error
                 continue
-            kept.append(perturbed)
-            if len(kept) == 1 and estimator.n_masks > self.stopping.most:
+            active.append(perturbed)
+            if len(active) == 1 and estimator.n_masks > self.stopping.most:
                 _warn_of_limit(int(self.stopping.most), estimator.n_masks)
-            done = self._done(estimator, kept, rounds=0)
+            done = self._done(estimator, active, rounds=0)
             yield estimator
             if done:
                 return
-        if unseen is not None and not kept:
-            raise unseen
-        yield from self._again(kept, estimator)
+        if nothing_seen is not None and not active:
+            raise nothing_seen
+        yield from self._later_rounds(active, estimator)
 
-    def _again(self, strata: list[Perturbed], estimator: Estimator) -> Iterator[Estimator]:
-        """Further rounds of the same strata."""
+    def _later_rounds(self, strata: list[Perturbed], estimator: Estimator) -> Iterator[Estimator]:
+        """Repeat rounds over the same strata."""
         rounds = 1
         size = sum(self.blocks_a_turn * perturbed.block_size for perturbed in strata)
         while strata:
@@ -116,16 +116,16 @@ class Loop:
             rounds += 1
 
     def _turn(self, number: int, first: int, perturbed: Perturbed, estimator: Estimator) -> None:
-        """The next blocks of one stratum."""
+        """Evaluate the next blocks of one stratum."""
         for index in range(first, first + self.blocks_a_turn):
             block = perturbed.block(index)
             representations = perturbed.encode(self.session, block)
             scores = self.reference.score(representations).to(sums_on(representations.device), torch.float64)
             tried = Tried(number, perturbed, block, representations, scores)
-            self._wrong += (~torch.isfinite(scores)).sum()
+            self._n_nonfinite += (~torch.isfinite(scores)).sum()
             if index == 0:
                 self.session.check_finite()
-                _check_scores(int(self._wrong))
+                _check_scores(int(self._n_nonfinite))
                 if not self.reference.constant:
                     check_sees(self.session, scores)
             estimator.update(tried)
@@ -133,12 +133,12 @@ class Loop:
                 watch(tried)
 
     def _done(self, estimator: Estimator, strata: list[Perturbed], rounds: int) -> bool:
-        """Whether to stop; tells whoever asked how far the run is."""
+        """Whether to stop; reports progress to the callback."""
         done = self.stopping.done(estimator)
         if self.on_block is not None:
             reliability = estimator.reliability()
             expected = estimator.n_masks if done else self.stopping.expected(estimator, reliability)
-            if rounds and self.stopping.most < math.inf:  # adaptive runs end with a round
+            if rounds and self.stopping.most < math.inf:  # adaptive runs stop at the end of a round
                 size = sum(self.blocks_a_turn * perturbed.block_size for perturbed in strata)
                 expected = min(expected, int(self.stopping.most // size * size))
             self.on_block(Progress(estimator.n_masks, max(expected, estimator.n_masks), reliability))
@@ -147,36 +147,44 @@ class Loop:
 
 def _warn_of_limit(most: int, n_masks: int) -> None:
     warnings.warn(
-        f"max_masks={most} is less than the first blocks of masks take: {n_masks} were tried; give n_masks= for fewer",
+        f"max_masks={most} is less than the first turn, which took {n_masks} masks; pass n_masks= for fewer",
         RelaxWarning,
         stacklevel=2,
     )
 
 
 def scores_of(session: Session, perturbed: Perturbed, reference: Reference, block: Block) -> Tensor:
-    """``(B,)`` scores of the masks of a block, on the input's device."""
+    """Scores of the masks of a block, ``(B,)``, on the session's device."""
     return reference.score(perturbed.encode(session, block))
 
 
-def _check_scores(wrong: int) -> None:
-    """Raise if finite representations got scores that are not."""
-    if wrong:
+def _check_scores(n_nonfinite: int) -> None:
+    """Raise an error if scores of finite representations are not finite."""
+    if n_nonfinite:
         raise EncoderError(
-            f"{wrong} masked inputs have a score that is NaN or infinite, although their representations are finite; "
-            "check the similarity, or what the input is compared with"
+            f"{n_nonfinite} masked inputs have a score that is NaN or infinite, although their representations are "
+            "finite; check the similarity, or what the input is compared with"
         )
 
 
 def sees(scores: Tensor) -> bool:
-    """Whether masking changes the score."""
+    """Whether masking changes the score: ``max s − min s > 1e-6 · max |s|`` for scores ``(B,)``."""
     return float(scores.max() - scores.min()) > 1e-6 * float(scores.abs().max())
 
 
 def check_sees(session: Session, scores: Tensor) -> None:
-    """Raise if masking changes nothing: there would be nothing to explain."""
+    """Check that masking changes the score.
+
+    Args:
+        session: session of the encoder, for the message.
+        scores: ``(B,)`` scores of masked inputs.
+
+    Raises:
+        NothingSeenError: all scores are the same.
+    """
     if not sees(scores):
         raise NothingSeenError(
             f"all {len(scores)} masked inputs have the same score {float(scores[0]):.6g} with encoder "
-            f"{session.encoder.name!r}: its representation is constant, of length one, or zero, the input equals the "
-            "fill, or what it is compared with is the same for all of them; check the encoder, the fill and against="
+            f"{session.encoder.name!r}: the representation is constant, of length one, or zero, the input equals the "
+            "fill, or the reference scores all inputs alike; check the encoder, the fill and against="
         )

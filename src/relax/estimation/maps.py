@@ -1,4 +1,4 @@
-"""What a method returns."""
+"""The result of a method."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """Maps of one input, and what they rest on.
+    """Maps of one input, with the number of masks behind them.
 
     Attributes:
-        importance: the map, of the shape of the units' masks: ``(H, W)`` for images.
-        uncertainty: spread of the importance or of the score, where the method has one.
-        standard_error: Monte-Carlo error of the importance, where the method has one.
-        measures: what each map measures, where it is not the score's own: ``{"importance": "HSIC"}``.
+        importance: importance map of the shape of a mask, ``(H, W)`` for images.
+        uncertainty: variance of the importance or of the score, of the same shape; ``None`` if the method has none.
+        standard_error: Monte-Carlo error of the importance, of the same shape; ``None`` if the method has none.
+        measures: quantity that each map measures, where it is not the reference's measure: ``{"importance": "HSIC"}``.
         signed: whether there is a neutral value, below which a unit pushes the score down.
-        neutral: that value, where there is one.
-        n_masks: perturbed inputs that were tried.
+        neutral: the neutral value of the importance.
+        n_masks: number of perturbed inputs evaluated.
         n_blocks: number of blocks the masks were drawn in.
-        degrees_of_freedom: of the standard error.
-        reliability: estimated correlation with the converged map.
+        degrees_of_freedom: degrees of freedom of the standard error.
+        reliability: estimated correlation with the converged map, in [0, 1]; NaN if unknown.
     """
 
     importance: np.ndarray

@@ -1,19 +1,18 @@
-"""Several strata brought together by hand-made weights, with the contrast to the fill (``relax-fine``).
+"""The mixture of several strata, weighted by hand and by the contrast to the fill (``relax-fine``).
 
-For the strata k, each estimated by ratio of moments:
+Each stratum k is estimated by the ratio of moments. Then
 
-* ``a_k = R_k − E[s_k]``: what stratum k finds above the mean score, the *effect* of showing a pixel;
-* ``w_k``: the stratum's weight over the spatial standard deviation of ``a_k``, so that large cells, which move the
-  score by more, do not drown the small ones; the ``w_k`` sum to one;
-* ``g_k = (|x − b_k| / mean |x − b_k|)^½``: masks cannot tell the pixels of a cell apart, but one that equals its fill
-  cannot matter, and one that differs much is removed more;
-* importance ``R = Σ v_k E[s_k] + Σ w_k g_k a_k``, with the strata's own weights v for the level, which is thus not
-  moved by weights that are estimated; uncertainty the spread of the score over the masks of all strata, in the
-  proportions w, standard error ``√(Σ (w_k g_k SE_k)²)``.
+* ``a_k = R_k − E[s_k]`` is the *effect* of keeping a pixel: the importance above the mean score of stratum k;
+* ``w_k`` is the stratum's weight divided by the spatial standard deviation of ``a_k``, normalised to sum to one, so
+  that large cells, which change the score more, do not drown small ones;
+* ``g_k = (|x − b_k| / mean |x − b_k|)^½`` is the contrast. Masks cannot tell the pixels of a cell apart, but a pixel
+  that equals its fill cannot matter, and removal changes a pixel more the more it differs from its fill;
+* the importance is ``R = Σ v_k E[s_k] + Σ w_k g_k a_k``, where the level uses the predefined weights v, so that no
+  estimated weight affects it; the uncertainty is the variance of the score over the masks of all strata, mixed with
+  weights w; the standard error is ``√(Σ (w_k g_k SE_k)²)``, with the error of the level added in quadrature.
 
-With one stratum and without contrast it is RELAX. Importance is a mean similarity moved by the contrast, so that a
-value may leave the range of the similarity. The standard error is of the strata that were tried, their weights as they
-are.
+With one stratum and no contrast, this is RELAX. The contrast may move the importance out of the range of the
+similarity. The standard error treats the weights ``w_k`` as fixed.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ class Part:
 
     Attributes:
         perturbed: the input under the stratum.
-        moments: of the masks that were tried.
-        modality: of the input.
+        moments: accumulated sums over the stratum's masks.
+        modality: modality of the input.
     """
 
     perturbed: Perturbed
@@ -47,27 +46,27 @@ class Part:
 
     @property
     def weight(self) -> float:
-        """The stratum's weight, before effects are brought to one scale."""
+        """Predefined weight of the stratum, before normalisation by the scale of its effect."""
         return self.perturbed.stratum.weight
 
     @cached_property
     def contrast(self) -> Tensor:
-        """``(H, W)`` float64: mean over channels of |input − fill|, its mean over pixels 1."""
+        """``|x − b|`` as a map, ``(H, W)`` float64, scaled to a spatial mean of 1."""
         difference = (self.perturbed.prepared.tensor - self.perturbed.background).abs()
         difference = self.modality.to_map(difference.to(sums_on(difference.device), torch.float64))
         return difference / difference.mean().clamp_min(1e-12)
 
 
 class Mixture:
-    """What the masks of all strata say together.
+    """Estimator that mixes the maps of several strata.
 
     Args:
-        modality: of the input.
-        exponent: of the contrast; 0 leaves it out.
+        modality: modality of the input.
+        exponent: exponent of the contrast; 0 disables it.
 
     Attributes:
-        parts: the strata that were tried.
-        rounds: complete ones, in which every stratum had its turn.
+        parts: the strata evaluated so far.
+        rounds: number of complete rounds, in which every stratum had its turn.
     """
 
     def __init__(self, modality: Modality, exponent: float) -> None:
@@ -78,13 +77,16 @@ class Mixture:
 
     @property
     def n_masks(self) -> int:
+        """Number of masks so far, over all strata."""
         return sum(part.moments.n_masks for part in self.parts)
 
     @property
     def n_blocks(self) -> int:
+        """Number of blocks so far, over all strata."""
         return sum(part.moments.n_blocks for part in self.parts)
 
     def update(self, tried: Tried) -> None:
+        """Add one scored block of masks to its stratum."""
         device = tried.scores.device
         if tried.number == len(self.parts):
             moments = Moments(tried.perturbed.units.shape, device, tried.perturbed.design.group)
@@ -93,24 +95,25 @@ class Mixture:
         part.moments.update(tried.perturbed.units_on(device), tried.block.to(device), tried.scores)
 
     def close_round(self) -> None:
+        """Count a complete round."""
         self.rounds += 1
 
     def weights(self) -> list[float]:
-        """Of the strata, summing to one."""
+        """Weights ``w_k`` of the effects of the strata; they sum to one."""
         raw = [part.weight / max(float(part.moments.effect().std()), 1e-12) for part in self.parts]
         return [value / sum(raw) for value in raw]
 
     def neutral(self) -> float:
-        """The mean score over strata by their own weights: importance of a pixel that makes no difference."""
-        return sum(v * part.moments.mean_score() for v, part in zip(self._shares(), self.parts, strict=True))
+        """Importance of a pixel that has no effect: ``Σ v_k E[s_k]``."""
+        return sum(v * part.moments.mean_score() for v, part in zip(self._level_weights(), self.parts, strict=True))
 
-    def _shares(self) -> list[float]:
-        """The strata's own weights, summing to one: not estimated, so that the level does not move with them."""
+    def _level_weights(self) -> list[float]:
+        """Predefined weights ``v_k`` of the levels of the strata; they sum to one."""
         total = sum(part.weight for part in self.parts)
         return [part.weight / total for part in self.parts]
 
     def importance(self) -> Tensor:
-        """``(H, W)`` float64."""
+        """Importance map, ``(H, W)`` float64, in units of the score."""
         terms = [
             w * part.contrast**self.exponent * part.moments.effect()
             for w, part in zip(self.weights(), self.parts, strict=True)
@@ -118,33 +121,42 @@ class Mixture:
         return self.neutral() + torch.stack(terms).sum(0)
 
     def uncertainty(self) -> Tensor:
-        """``(H, W)`` float64: spread of the score over the masks of all strata."""
+        """Variance of the score over the masks of all strata, ``(H, W)`` float64."""
         weights = self.weights()
-        seen = [part.moments.importance() for part in self.parts]
-        middle = torch.stack([w * r for w, r in zip(weights, seen, strict=True)]).sum(0)
-        spreads = [
-            w * (part.moments.uncertainty() + (r - middle).square())
-            for w, part, r in zip(weights, self.parts, seen, strict=True)
+        importances = [part.moments.importance() for part in self.parts]
+        mean = torch.stack([w * r for w, r in zip(weights, importances, strict=True)]).sum(0)
+        terms = [
+            w * (part.moments.uncertainty() + (r - mean).square())
+            for w, part, r in zip(weights, self.parts, importances, strict=True)
         ]
-        return torch.stack(spreads).sum(0)
+        return torch.stack(terms).sum(0)
 
     def variance(self, level: bool = True) -> Tensor:
-        """``(H, W)``: squared standard error, as that of :class:`relax.estimation.moments.Moments`."""
+        """Squared standard error of the importance, ``(H, W)`` float64.
+
+        Args:
+            level: whether to include the error of the level, which all pixels share.
+        """
         terms = []
-        for w, v, part in zip(self.weights(), self._shares(), self.parts, strict=True):
+        for w, v, part in zip(self.weights(), self._level_weights(), self.parts, strict=True):
             pattern = (w * part.contrast**self.exponent).square() * part.moments.variance(level=False)
             terms.append(pattern + v**2 * part.moments.level_variance() if level else pattern)
         return torch.stack(terms).sum(0)
 
     def reliability(self) -> float:
-        """Estimated correlation with the converged map; NaN, not known, in the first round."""
+        """Estimated correlation of the importance with the converged map, in [0, 1]; NaN before a full round."""
         return self.agreement() if self.rounds else nan
 
     def agreement(self) -> float:
-        """The same for the masks that were tried, whichever they are."""
+        """Estimated correlation of the importance with the converged map of the strata evaluated so far, in [0, 1]."""
         return correlation(float(self.variance(level=False).mean()), float(self.importance().var()))
 
     def maps(self, signed: bool) -> Maps:
+        """Maps of all masks so far.
+
+        Args:
+            signed: whether to interpret the importance relative to its neutral value.
+        """
         return Maps(
             importance=self.importance().cpu().numpy(),
             uncertainty=self.uncertainty().cpu().numpy(),

@@ -1,4 +1,4 @@
-"""A progress bar on stderr: masks, reliability and time left."""
+"""Progress bar on stderr, with masks, reliability and time left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from relax.estimation.loop import OnBlock, Progress
 
 @contextmanager
 def progress_bar(shown: bool, description: str) -> Iterator[OnBlock | None]:
-    """Yields what the loop calls after each block, or ``None`` if nothing is to be shown."""
+    """Yield the callback that drives a progress bar, or ``None`` without one.
+
+    Args:
+        shown: whether to show the bar.
+        description: label of the bar.
+    """
     if not shown:
         yield None
         return

@@ -1,4 +1,4 @@
-"""Stopping: how many masks are enough."""
+"""Stopping rules: how many masks to evaluate."""
 
 from __future__ import annotations
 
@@ -11,44 +11,56 @@ from relax.errors import ArgumentError
 
 
 class Counted(Protocol):
-    """What was tried so far: the moments of one run of masks, or of several."""
+    """State of a run that a stopping rule looks at: moments, or an estimator."""
 
     @property
     def n_masks(self) -> int:
-        """Masks."""
+        """Number of masks so far."""
 
     @property
     def n_blocks(self) -> int:
-        """Blocks of them."""
+        """Number of blocks so far."""
 
     def reliability(self) -> float:
-        """Estimated correlation with the converged map; NaN while it is not known."""
+        """Estimated correlation with the converged map, in [0, 1]; NaN while unknown."""
 
 
 class Stopping(Protocol):
-    """Decides after each block whether the map is good enough."""
+    """Interface of a stopping rule, consulted after each block."""
 
     @property
     def most(self) -> float:
-        """The number of masks that must not be passed."""
+        """Maximum number of masks."""
 
     @property
     def largest_block(self) -> float:
-        """Masks in a block, so that there are enough blocks to judge by."""
+        """Maximum number of masks in a block that leaves enough blocks to judge by."""
 
     def done(self, moments: Counted) -> bool:
-        """Whether to stop."""
+        """Whether to stop now."""
 
     def expected(self, moments: Counted, reliability: float | None) -> int:
-        """The number of masks at which the run will probably end."""
+        """Expected number of masks at the end of the run.
+
+        Args:
+            moments: state of the run.
+            reliability: current reliability; ``None`` or NaN while unknown.
+        """
 
     def settings(self) -> dict[str, Any]:
-        """JSON-able description."""
+        """JSON-serialisable description."""
 
 
 @dataclass(frozen=True)
 class FixedNumber:
-    """Stop after at least ``n_masks`` masks: as many whole blocks as that takes."""
+    """Stop after ``n_masks`` masks, rounded up to whole blocks.
+
+    Args:
+        n_masks: minimum number of masks, positive.
+
+    Raises:
+        ArgumentError: ``n_masks`` is not a positive integer.
+    """
 
     n_masks: int
 
@@ -59,23 +71,29 @@ class FixedNumber:
         _check_count("n_masks", self.n_masks)
 
     def done(self, moments: Counted) -> bool:
+        """Whether ``n_masks`` masks were evaluated."""
         return moments.n_masks >= self.n_masks
 
     def expected(self, moments: Counted, reliability: float | None) -> int:
+        """Always ``n_masks``."""
         return self.n_masks
 
     def settings(self) -> dict[str, Any]:
+        """JSON-serialisable description."""
         return {"n_masks": self.n_masks}
 
 
 @dataclass(frozen=True)
 class UntilReliable:
-    """Stop when the estimated correlation with the converged map reaches ``target``.
+    """Stop when the reliability reaches ``target``.
 
     Args:
-        target: reliability to reach, in (0, 1).
-        max_masks: stop in any case before this number of masks is passed.
-        min_blocks: blocks before the first look; the spread of fewer says too little.
+        target: reliability to reach, in (0, 1): estimated correlation with the converged map.
+        max_masks: maximum number of masks, positive.
+        min_blocks: minimum number of blocks; fewer do not give a usable standard error.
+
+    Raises:
+        ArgumentError: ``target`` or ``max_masks`` is out of range.
     """
 
     target: float = 0.98
@@ -90,35 +108,46 @@ class UntilReliable:
 
     @property
     def most(self) -> float:
+        """Maximum number of masks."""
         return self.max_masks
 
     @property
     def largest_block(self) -> float:
+        """Maximum number of masks in a block, even, for ``min_blocks`` blocks within ``max_masks``."""
         return 2 * max(self.max_masks // self.min_blocks // 2, 1)
 
     def done(self, moments: Counted) -> bool:
+        """Whether the target is reached, or another block would exceed ``max_masks``."""
         per_block = moments.n_masks // moments.n_blocks
         if moments.n_masks + per_block > self.max_masks:
             return True
         return moments.n_blocks >= self.min_blocks and moments.reliability() >= self.target
 
     def expected(self, moments: Counted, reliability: float | None) -> int:
-        """Noise falls as one over the number of masks, which tells when it will be low enough."""
+        """Extrapolated number of masks at the target; error variance falls as one over the number of masks."""
         if reliability is None or not math.isfinite(reliability):
             return self.max_masks
         noise = (1 - reliability**2) / (1 - self.target**2)
         return min(self.max_masks, max(moments.n_masks, round(moments.n_masks * noise)))
 
     def settings(self) -> dict[str, Any]:
+        """JSON-serialisable description."""
         return {"reliability": self.target, "max_masks": self.max_masks}
 
 
 def masks_needed(tolerance: float, confidence: float = 0.95, score_range: float = 1.0) -> int:
-    """Masks after which a pixel's importance is within ``tolerance`` with probability ``confidence``.
+    """Number of masks that bounds a pixel's error by ``tolerance`` with probability ``confidence``.
 
-    Hoeffding's bound ``N ≥ range² ln(2/δ) / (2 t²)`` (Wickstrøm et al. 2023, section 3.4), for independent
-    masks and a score in an interval of length ``score_range``: 1 for scores in [0, 1], 2 for [−1, 1]. It is
-    loose: real scores spread far less than their range.
+    Hoeffding's bound ``N ≥ range² ln(2/δ) / (2 t²)`` for independent masks (Wickstrøm et al. 2023, section 3.4). It is
+    loose, because scores vary far less than their range.
+
+    Args:
+        tolerance: maximum absolute error of the importance t, in units of the score, positive.
+        confidence: probability ``1 − δ``, in (0, 1).
+        score_range: length of the interval of possible scores: 1 for [0, 1], 2 for [−1, 1].
+
+    Raises:
+        ArgumentError: an argument is out of range.
 
     Example:
         >>> masks_needed(0.0248)

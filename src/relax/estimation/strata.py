@@ -1,4 +1,4 @@
-"""Strata: the kinds of perturbation that a run is made of, and one of them applied to one input."""
+"""Strata: the kinds of perturbation in a run, and their application to one input."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from relax.modalities.units import Block, Masks, Units
 
 @dataclass(frozen=True, eq=False)
 class Stratum:
-    """One kind of masks with one fill, and how much its map weighs among those of other strata.
+    """One kind of masks with one fill.
 
-    The paper's run is one stratum: a 7x7 grid with the mean colour.
+    The paper uses a single stratum: a 7x7 grid with the mean colour.
 
     Attributes:
-        masks: the recipe.
-        fill: what replaces removed units.
-        weight: of its map.
-        block_size: masks in a block, at most; the design's own if ``None``.
-        seed: of its masks and of a random fill.
+        masks: the kind of masks.
+        fill: replaces removed units.
+        weight: weight of the stratum's map relative to those of other strata.
+        block_size: maximum number of masks in a block; ``None`` for the design's default.
+        seed: random seed of the masks and of a random fill.
     """
 
     masks: Masks
@@ -39,14 +39,14 @@ class Stratum:
 
 @dataclass(frozen=True, eq=False)
 class Perturbed:
-    """One input under one stratum: from blocks of bits to representations.
+    """One input under one stratum: turns blocks of masks into representations.
 
     Attributes:
-        prepared: the input, on the device where it is encoded.
-        stratum: what is done to it.
-        design: which masks to try.
-        fill: the stratum's fill made ready for the input.
-        laid: the units, where they are known; otherwise they are laid over the input when they are first needed.
+        prepared: the input, on the session's device.
+        stratum: the kind of masks and fill.
+        design: draws the masks.
+        fill: the stratum's fill, bound to the input.
+        laid: the units of the input, if already computed; ``None`` computes them on first use.
     """
 
     prepared: Prepared
@@ -57,65 +57,65 @@ class Perturbed:
 
     @cached_property
     def units(self) -> Units:
-        """The removable units of the input."""
+        """Removable units of the input, on its device."""
         return self.stratum.masks.over(self.prepared) if self.laid is None else self.laid
 
     @property
     def block_size(self) -> int:
-        """Masks in a block."""
+        """Number of masks in a block."""
         return self.sized.block_size(self.units.n_units)
 
     @property
     def sized(self) -> Design:
-        """The design with blocks of at most the stratum's size."""
+        """The design, limited to the stratum's block size."""
         size = self.stratum.block_size
         return self.design if size is None else self.design.sized(size)
 
     def block(self, index: int) -> Block:
-        """Block ``index`` of the stratum's masks, on the CPU; the same whatever was drawn before."""
+        """Block ``index`` of the stratum's masks, on the CPU; independent of the blocks drawn before."""
         return self.sized.block(index, self.units, self.stratum.masks.keep, self.stratum.seed)
 
     def encode(self, session: Session, block: Block) -> Tensor:
-        """``(B, D)`` representations of the input under each mask of a block."""
+        """Representations of the input under the ``B`` masks of a block, ``(B, D)``."""
         return self.fill.encode(session, self.prepared, self.units, block.to(session.device))
 
     def units_on(self, device: torch.device) -> Units:
-        """The units on a device, where sums are kept."""
+        """The units on a device, such as that of the sums."""
         return self.units if device == self.device else self.stratum.masks.over(self.prepared.to(device))
 
     @property
     def device(self) -> torch.device:
-        """Where the input's tensors are; the CPU if it has none."""
+        """Device of the input's tensors; the CPU if it has none."""
         tensors = (value for value in self.prepared.inputs.values() if isinstance(value, Tensor))
         return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
     @property
     def background(self) -> Tensor:
-        """The fill as one input of the encoder.
+        """The fill as a model-ready tensor of the input's shape.
 
         Raises:
-            ArgumentError: the fill is none, such as one that shortens the input.
+            ArgumentError: the fill is not a background, such as one that shortens the input.
         """
         if isinstance(self.fill, Blend):
             return self.fill.background
         if isinstance(self.fill, Background):
             return self.fill.bind(self.prepared).background
         raise ArgumentError(
-            f"fill {self.stratum.fill.settings().get('name')!r} is no input of the encoder, which this method needs; "
+            f"this method needs a fill of the input's shape, got fill {self.stratum.fill.settings().get('name')!r}; "
             "use fill='mean'"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """One block of masks, and what came of it; handed to estimators and to whoever watches a run.
+    """One evaluated block of masks, passed to estimators and ``watch`` callbacks.
 
     Attributes:
-        number: of the stratum, in the order in which strata were first tried.
+        number: index of the stratum, in order of first evaluation.
         perturbed: the input under that stratum.
         block: ``B`` masks, on the CPU.
-        representations: ``(B, D)``.
-        scores: ``(B,)`` float64, on the device where sums are kept.
+        representations: representations of the masked inputs, ``(B, D)``.
+        scores: scores of the masked inputs, ``(B,)`` float64, on the device of the sums.
     """
 
     number: int
@@ -126,5 +126,5 @@ class Tried:
 
 
 def sums_on(device: torch.device) -> torch.device:
-    """Where sums are kept: they need double precision, which Apple's GPUs do not have."""
+    """Device for double-precision sums: the CPU instead of MPS, which lacks float64."""
     return torch.device("cpu") if device.type == "mps" else device

@@ -1,4 +1,4 @@
-"""Judge explanations of representations on real data: metrics, runs that resume, intervals, a report."""
+"""Evaluate explanations of representations on real data: metrics, resumable runs, confidence intervals, a report."""
 
 from __future__ import annotations
 

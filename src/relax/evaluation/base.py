@@ -1,4 +1,4 @@
-"""What a metric is."""
+"""Definition of a metric."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from relax.evaluation.subject import Subject
 
 BETTER = {"higher": 1, "lower": -1, "neither": 0}
+"""Sign by which larger values are better."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number about one explanation.
+    """A number that measures one explanation.
 
     Attributes:
-        name: what users call it.
-        summary: one sentence, with its range.
+        name: name for users.
+        summary: one sentence, with the range.
         better: ``"higher"``, ``"lower"`` or ``"neither"``.
-        needs: ``"map"``, ``"mask"`` (of the object), ``"forwards"``, ``"explanations"`` (makes more of them), or
-            ``"uncertainty"`` (a method that gives one).
-        source: where it was published, or whose implementation it is.
-        run: from a subject to the number; NaN where it is not defined.
+        needs: ``"map"``, ``"mask"`` (of the object), ``"forwards"``, ``"explanations"`` (computes further ones), or
+            ``"uncertainty"`` (a method that estimates it).
+        source: publication, or origin of the implementation.
+        run: computes the value for a subject; NaN where it is undefined.
     """
 
     name: str

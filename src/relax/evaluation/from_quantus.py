@@ -1,7 +1,7 @@
-"""Metrics of Quantus (Hedström et al., JMLR 2023) for explanations of representations.
+"""Metrics from Quantus (Hedström et al., JMLR 2023) for explanations of representations.
 
-Quantus speaks of models with classes. Here the model's one output is the cosine similarity to the representation of
-the intact input, and its class is 0. Maps go in as :func:`relax.evaluation.subject.evidence`.
+Quantus expects a classifier. Here the model's single output is the cosine similarity to the representation of the
+intact input, and its class is 0. Maps are passed as :func:`relax.evaluation.subject.evidence`.
 """
 
 from __future__ import annotations
@@ -27,41 +27,50 @@ from relax.evaluation.subject import Subject, evidence
 from relax.references.scoring import Scorer, similarity_forward
 
 FLIPS = 28
-"""Steps of pixel flipping, or the nearest number below it that divides the pixels."""
+"""Maximum number of pixel flipping steps; the largest number up to it that divides the number of pixels is used."""
 
 RUNS = 50
-"""Random subsets of pixels for the faithfulness correlation."""
+"""Number of random pixel subsets for the faithfulness correlation."""
 
 TOP = 0.02
-"""Share of the pixels that are the strongest for the top-k intersection."""
+"""Share of the pixels that counts as the strongest in the top-k intersection."""
 
 NOISY = 5
-"""Noisy inputs for the sensitivities; Quantus' default of 200 explanations an input is out of reach."""
+"""Number of noisy inputs for the sensitivities; Quantus' default of 200 explanations per input is too expensive."""
 
 QUIET = {"disable_warnings": True, "display_progressbar": False}
+"""Arguments that silence a Quantus metric."""
 
 
 class OneClass(nn.Module):
-    """``(N, C, H, W) -> (N, 1)``: the score as the output of a classifier with one class."""
+    """Presents a scorer as a classifier with one class, ``(N, C, H, W) -> (N, 1)``.
+
+    Args:
+        scorer: computes the score of each input.
+    """
 
     def __init__(self, scorer: Scorer) -> None:
         super().__init__()
         self.scorer = scorer
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Scores of the inputs, as logits of the one class."""
         scores: Tensor = self.scorer(inputs)
         return scores[:, None]
 
 
 def call(metric: Any, subject: Subject, model: Any = None, values: np.ndarray | None = None, **more: Any) -> np.ndarray:
-    """What one metric of Quantus gives for one subject; NaN for a constant map, which has no order and no mass.
+    """Apply a Quantus metric to one subject.
 
     Args:
-        metric: an instance of a class of ``quantus.metrics``.
+        metric: a metric instance from ``quantus.metrics``.
         subject: the explanation.
-        model: what Quantus may question.
-        values: instead of the map's evidence.
-        more: for the metric's call, such as ``explain_func``.
+        model: the model, for metrics that need one.
+        values: ``(H, W)`` map to use instead of the evidence.
+        more: further arguments of the metric's call, such as ``explain_func``.
+
+    Returns:
+        The metric's values; NaN for a constant map, which has no order and no mass.
     """
     if not np.ptp(evidence(subject.explanation)) > 0:
         return np.full(1, nan)
@@ -88,13 +97,14 @@ def call(metric: Any, subject: Subject, model: Any = None, values: np.ndarray | 
 
 
 def _quantus() -> Any:
+    """Import Quantus without its output."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return require("quantus", extra="evaluate")
 
 
 def _of_map(name: str, **options: Any) -> Callable[[Subject], float]:
-    """A metric that looks at the map."""
+    """A Quantus metric of the map alone."""
 
     def run(subject: Subject) -> float:
         return float(call(getattr(_quantus(), name)(**QUIET, **options), subject).item())
@@ -103,12 +113,12 @@ def _of_map(name: str, **options: Any) -> Callable[[Subject], float]:
 
 
 def _of_mask(name: str, by_rank: bool = False) -> Callable[[Subject], float]:
-    """A metric that looks at the map and at the mask; NaN for a mask that is empty at the encoder's resolution.
+    """A Quantus metric of the map and the mask; NaN if the mask is empty at the encoder's input resolution.
 
     Args:
-        name: of Quantus' class.
-        by_rank: only the order of the pixels counts; equal ones come in a random order, so that a map with many pixels
-            at its maximum does not win by the one that is on the object.
+        name: class name in Quantus.
+        by_rank: pass the ranks of the pixels instead of their values. Ties are broken at random, so that a map with
+            many pixels at its maximum does not win because one of them is on the object.
     """
 
     def run(subject: Subject) -> float:
@@ -122,7 +132,7 @@ def _of_mask(name: str, by_rank: bool = False) -> Callable[[Subject], float]:
 
 
 def _order(subject: Subject) -> np.ndarray:
-    """``(H, W)``: the share of pixels that come after each in the ranking."""
+    """Share of the pixels ranked at or below each pixel, ``(H, W)``."""
     ranking = subject.ranking()
     order = np.empty(len(ranking))
     order[ranking] = np.arange(len(ranking), 0, -1) / len(ranking)
@@ -130,7 +140,7 @@ def _order(subject: Subject) -> np.ndarray:
 
 
 def top_k_intersection(subject: Subject) -> float:
-    """With k a share of the pixels, so that pictures of any size compare; Quantus' 1000 at 224x224."""
+    """Share of the strongest pixels on the object, with k relative to the picture; 1000 at 224x224, as in Quantus."""
     k = max(1, round(TOP * np.prod(subject.tensor.shape[-2:])))
     if subject.mask is None or not subject.mask.any():
         return nan
@@ -138,16 +148,16 @@ def top_k_intersection(subject: Subject) -> float:
 
 
 def pixel_flipping(subject: Subject) -> float:
-    """Area under the score while pixels are set to the mean colour, the most important first."""
+    """Area under the similarity while pixels are set to the mean colour, the most important first."""
     n_pixels = int(np.prod(subject.tensor.shape[-2:]))
     steps = next(n for n in range(FLIPS, 0, -1) if n_pixels % n == 0)
     metric = _quantus().PixelFlipping(features_in_step=n_pixels // steps, perturb_baseline=0.0, **QUIET)
-    # the one class is the similarity itself: a softmax would make it 1
+    # the only output is the similarity itself; a softmax over one class would make it 1
     return area(np.ravel(call(metric, subject, _model(subject), softmax=False)))
 
 
 def faithfulness_correlation(subject: Subject) -> float:
-    """Pearson's correlation of a random subset's mass with the fall of the score when it is set to the mean colour."""
+    """Pearson's correlation between random subsets' mass and the drop in similarity when they get the mean colour."""
     n_pixels = int(np.prod(subject.tensor.shape[-2:]))
     metric = _quantus().FaithfulnessCorrelation(
         nr_runs=RUNS, subset_size=n_pixels // 5, perturb_baseline=0.0, return_aggregate=False, **QUIET
@@ -156,6 +166,8 @@ def faithfulness_correlation(subject: Subject) -> float:
 
 
 def _sensitivity(name: str) -> Callable[[Subject], float]:
+    """A Quantus metric of how much the map changes under noise in the input."""
+
     def run(subject: Subject) -> float:
         metric = getattr(_quantus(), name)(nr_samples=NOISY, **QUIET)
         return float(call(metric, subject, _model(subject), explain_func=_explain_func(subject)).item())
@@ -164,28 +176,38 @@ def _sensitivity(name: str) -> Callable[[Subject], float]:
 
 
 def parameter_randomisation(subject: Subject) -> float:
-    """Absolute Spearman correlation with the map of the same network after all its layers were drawn anew."""
+    """Absolute Spearman correlation with the map of the same network with all layers randomised.
+
+    NaN for an encoder that is not an ``nn.Module``, or if the randomised network cannot be explained.
+    """
     if not isinstance(subject.encoder.model, nn.Module):
         return nan
     metric = _quantus().MPRT(skip_layers=True, return_last_correlation=True, **QUIET)
     try:
         return abs(float(call(metric, subject, subject.encoder.model, explain_func=_explain_func(subject)).item()))
     except (EncoderError, InputError):
-        return nan  # a random network whose representation is constant, or not finite, has no map
+        return nan  # the representation of the randomised network is constant or not finite
 
 
 def _model(subject: Subject) -> nn.Module:
+    """The similarity to the intact input as a one-class classifier."""
     return OneClass(similarity_forward(subject.encoder, subject.tensor, "cosine")).eval()
 
 
 def _explain_func(subject: Subject) -> Callable[..., np.ndarray]:
-    """Explains what Quantus hands over as ``again`` would: the same method, settings and seed."""
-    own = subject.encoder
+    """A Quantus ``explain_func`` with the subject's method, settings and seed."""
+    original = subject.encoder
 
     def explain(model: Any, inputs: np.ndarray, targets: Any, **_: Any) -> np.ndarray:
-        encoder = own
+        encoder = original
         if isinstance(model, nn.Module) and not isinstance(model, OneClass):
-            encoder = Encoder(model, modality=own.modality, name=own.name, pool=own.pooling.rule, patch=own.patch)
+            encoder = Encoder(
+                model,
+                modality=original.modality,
+                name=original.name,
+                pool=original.pooling.rule,
+                patch=original.patch,
+            )
         tensors = torch.as_tensor(np.asarray(inputs), dtype=torch.float32)
         return np.stack([evidence(subject.again(encoder, x, subject.seed)) for x in tensors])[:, None]
 
@@ -193,6 +215,7 @@ def _explain_func(subject: Subject) -> Callable[..., np.ndarray]:
 
 
 def _metric(name: str, summary: str, better: str, needs: str, run: Callable[[Subject], float]) -> Metric:
+    """A metric with Quantus as its source."""
     return Metric(name, summary, better, needs, "Quantus", run)
 
 
@@ -240,14 +263,14 @@ QUANTUS_METRICS = (
     ),
     _metric(
         "faithfulness-correlation",
-        "correlation of a random fifth's mass with the fall of the score without it, in [-1, 1]",
+        "correlation between a random fifth's mass and the drop in similarity without it, in [-1, 1]",
         "higher",
         "forwards",
         faithfulness_correlation,
     ),
     _metric(
         "pixel-flipping",
-        "area under the score while pixels turn to the mean colour, the most important first",
+        "area under the similarity while pixels are set to the mean colour, the most important first",
         "lower",
         "forwards",
         pixel_flipping,

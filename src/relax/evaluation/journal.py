@@ -1,4 +1,4 @@
-"""The record of a run: a line for every explained input, encoder and method, kept as soon as it is done."""
+"""The journal of a run: one line per input, encoder and method, written as soon as it is done."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ Key = tuple[str, str, str, str]
 
 
 class Journal:
-    """Appends lines to ``journal.jsonl`` in a folder; a run that was cut off goes on after its last whole line.
+    """Appends lines to ``journal.jsonl`` in a folder; an interrupted run continues after its last complete line.
 
     Args:
-        folder: made if it is not there.
-        settings: what must be the same for lines to belong together; kept in ``run.json``.
+        folder: folder of the run; created if needed.
+        settings: settings that all lines of the run share; stored in ``run.json``.
 
     Raises:
-        ArgumentError: the folder holds a run with other settings, or cannot be written.
+        ArgumentError: the folder holds a run with different settings, or cannot be written to.
+        InputError: a file of the run is damaged.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
@@ -37,28 +38,44 @@ class Journal:
             self._read()
             self._lock = require("filelock", extra="evaluate").FileLock(folder / ".lock", timeout=0)
         except OSError as error:
-            raise ArgumentError(f"{folder}: cannot be used for results: {error.strerror}; choose another") from error
+            reason = error.strerror or error
+            raise ArgumentError(f"{folder}: cannot be used for results: {reason}; choose another folder") from error
 
     def __enter__(self) -> Journal:
-        """Write alone."""
+        """Take the exclusive right to write.
+
+        Raises:
+            ArgumentError: another process is writing.
+        """
         try:
             self._lock.acquire()
         except TimeoutError:
-            raise ArgumentError(f"{self.path.parent}: another process is at work on this run; wait for it") from None
+            raise ArgumentError(
+                f"{self.path.parent}: another process is working on this run; wait until it has finished"
+            ) from None
         return self
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
     def has(self, key: Key, mark: str) -> bool:
-        """Whether a line is there, and of the encoder as it is."""
+        """Whether a line exists that was computed from the same encoder and sample.
+
+        Args:
+            key: data set, input, encoder and method.
+            mark: checksum of the encoder, and the sample's stamp if it has one.
+        """
         return key in self.done and self.done[key].get("mark", mark) == mark
 
     def append(self, line: dict[str, Any]) -> None:
-        """Keep a line; it is on the disk when this returns."""
-        about = self.path.parent / "run.json"
-        if not about.exists():  # a run that began with an error leaves nothing that others must agree with
-            with atomic_write(about) as file:
+        """Write a line; it is on disk when this returns.
+
+        Args:
+            line: a JSON-serialisable row with the fields of its key.
+        """
+        settings_file = self.path.parent / "run.json"
+        if not settings_file.exists():  # written with the first line: a run that fails at once binds no settings
+            with atomic_write(settings_file) as file:
                 file.write(json.dumps(self._settings, indent=1).encode())
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -67,39 +84,43 @@ class Journal:
         self.done[self.key(line)] = line
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """All lines, in the order in which they were done."""
+        """All lines, in the order in which they were first written."""
         yield from self.done.values()
 
     @staticmethod
     def key(line: dict[str, Any]) -> Key:
-        """What a line is about."""
+        """Data set, input, encoder and method of a line."""
         return (line["dataset"], line["input"], line["encoder"], line["method"])
 
     def _check(self, path: Path, settings: dict[str, Any]) -> None:
+        """Raise if the folder holds a run with different settings."""
         if not path.exists():
             return
         try:
-            before = json.loads(path.read_text())
+            saved = json.loads(path.read_text())
         except ValueError as error:
             raise InputError(f"{path}: is damaged ({error}); choose another output folder") from error
         for name, value in settings.items():
-            if before.get(name) != value:
+            if saved.get(name) != value:
                 raise ArgumentError(
-                    f"{path.parent}: holds a run with {name} = {before.get(name)!r}, not {value!r}; "
-                    "choose another output folder, or the same settings to go on"
+                    f"{path.parent}: holds a run with {name} = {saved.get(name)!r}, not {value!r}; "
+                    "choose another output folder, or the same settings to continue the run"
                 )
 
     def _read(self) -> None:
+        """Read the lines of an earlier run, and truncate a partial last line."""
         if not self.path.exists():
             return
         content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):  # cut off while it was written
+        complete = content.rfind(b"\n") + 1
+        if complete < len(content):  # interrupted while writing
             with self.path.open("r+b") as file:
-                file.truncate(whole)
-        for number, text in enumerate(content[:whole].splitlines(), start=1):
+                file.truncate(complete)
+        for number, text in enumerate(content[:complete].splitlines(), start=1):
             try:
                 line = json.loads(text)
                 self.done[self.key(line)] = line
             except (ValueError, KeyError, TypeError) as error:
-                raise InputError(f"{self.path}: line {number} is damaged; remove it, and it is done again") from error
+                raise InputError(
+                    f"{self.path}: line {number} is damaged; remove it to have it computed again"
+                ) from error

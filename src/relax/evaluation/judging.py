@@ -1,4 +1,4 @@
-"""One explanation judged: made once, measured by every metric, written as a line of the journal."""
+"""Compute one explanation, measure it by every metric, and return a line for the journal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,16 @@ from relax.modalities import Prepared
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What every row of a run shares; see :func:`relax.evaluate`."""
+    """Settings shared by all rows of a run; see :func:`relax.evaluate`.
+
+    Attributes:
+        dataset: name of the data set.
+        metrics: names of the metrics.
+        seed: seed for the choice of inputs, the masks and the metrics.
+        budget: forward passes per method; ``None`` for each method's own number.
+        options: parameters by method name.
+        arguments: further arguments of :class:`relax.Explainer`.
+    """
 
     dataset: str
     metrics: tuple[str, ...]
@@ -41,19 +50,19 @@ class RunSettings:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
-        """What two runs must share for their rows to belong together."""
-        kept = {"dataset": self.dataset, "metrics": self.metrics, "seed": self.seed, "budget": self.budget}
+        """Settings that must match for a run to be continued."""
+        shared = {"dataset": self.dataset, "metrics": self.metrics, "seed": self.seed, "budget": self.budget}
         arguments = {**self.arguments, **({"options": self.options} if self.options else {})}
-        return {**kept, "arguments": {k: _described(v) for k, v in arguments.items()}, "versions": versions()}
+        return {**shared, "arguments": {k: _described(v) for k, v in arguments.items()}, "versions": versions()}
 
 
 class Judge:
-    """Explains samples by encoders and methods, and measures the maps; explainers and the last input are kept.
+    """Explains samples and measures the maps; explainers and the last preprocessed input are cached.
 
     Args:
-        encoders: by name.
-        run: what every row shares.
-        methods: by name.
+        encoders: encoders by name.
+        run: settings of the run.
+        methods: methods by name.
     """
 
     def __init__(self, encoders: Mapping[str, Encoder], run: RunSettings, methods: Mapping[str, Method]) -> None:
@@ -64,24 +73,28 @@ class Judge:
     def line(
         self, encoder: str, method: str, sample: Sample, metrics: tuple[str, ...], seed: int, kept: Path | None
     ) -> dict[str, Any]:
-        """One explanation and its metrics.
+        """Explain a sample and measure the map.
 
         Args:
-            encoder: name.
-            method: name.
-            sample: what is explained.
-            metrics: names.
-            seed: of the masks and the metrics.
-            kept: where the explanation is saved; ``None`` to forget it.
+            encoder: name of the encoder.
+            method: name of the method.
+            sample: the sample to explain.
+            metrics: names of the metrics.
+            seed: seed of the masks and the metrics.
+            kept: file to save the explanation to; ``None`` to discard it.
+
+        Returns:
+            The line for the journal, without its key. If the method does not support the encoder, all values are
+            ``None`` and ``note`` gives the reason.
         """
         line: dict[str, Any] = {"category": sample.category, "seed": seed, "note": "", "curves": {}}
         prepared = self._prepared(encoder, sample)
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
             explainer = self._explainer(encoder, self.methods[method], prepared)
             explanation = explainer.run(prepared, seed=seed)
         except (ArgumentError, EncoderError) as error:  # such as gradients of a black box
-            cost = {"forwards": 0, "backwards": 0, "seconds": time.perf_counter() - began}
+            cost = {"forwards": 0, "backwards": 0, "seconds": time.perf_counter() - start}
             return {**line, **cost, "note": str(error), "values": dict.fromkeys(metrics)}
         if kept is not None:
             kept.parent.mkdir(exist_ok=True)
@@ -96,48 +109,52 @@ class Judge:
     def _subject(
         self, name: str, explainer: Explainer, explanation: Explanation, mask: np.ndarray | None, seed: int
     ) -> Subject:
-        own, arguments = self.encoders[name], self._arguments(explainer)
+        """The explanation with everything that metrics need to test it."""
+        original, arguments = self.encoders[name], self._arguments(explainer)
 
-        def again(other: Encoder, tensor: Tensor | Prepared, with_seed: int) -> Explanation:
-            chosen = explainer if other is own else Explainer(other, method=explainer.method, **arguments)
+        def again(encoder: Encoder, tensor: Tensor | Prepared, with_seed: int) -> Explanation:
+            same = encoder is original
+            chosen = explainer if same else Explainer(encoder, method=explainer.method, **arguments)
             return chosen.run(tensor, seed=with_seed)
 
-        return Subject(own, explanation, mask, again, seed)
+        return Subject(original, explanation, mask, again, seed)
 
     def _explainer(self, encoder: str, method: Method, prepared: Prepared) -> Explainer:
-        """The explainer of an encoder and a method, within the budget."""
-        more: dict[str, Any] = {}
-        chosen = method
+        """The cached explainer of an encoder and a method, within the budget."""
+        budgeted: dict[str, Any] = {}
         if self.run.budget is not None:
-            loaded = self.encoders[encoder]
-            units = loaded.modality.masks(self.run.arguments.get("masks")).over(prepared)
-            chosen, more = method.within(self.run.budget, units.n_units)
-        key = (encoder, chosen, more.get("n_masks"))
+            units = self.encoders[encoder].modality.masks(self.run.arguments.get("masks")).over(prepared)
+            method, budgeted = method.within(self.run.budget, units.n_units)
+        key = (encoder, method, budgeted.get("n_masks"))
         if key not in self._explainers:
-            given = {**self.run.arguments, **more}
-            if not chosen.takes_masks:
-                given.pop("n_masks", None)
-            self._explainers[key] = Explainer(self.encoders[encoder], method=chosen, **given)
+            arguments = {**self.run.arguments, **budgeted}
+            if not method.takes_masks:
+                arguments.pop("n_masks", None)
+            self._explainers[key] = Explainer(self.encoders[encoder], method=method, **arguments)
         return self._explainers[key]
 
     def _arguments(self, explainer: Explainer) -> dict[str, Any]:
-        """Those that an explainer was made with, for another encoder."""
-        (given,) = [
-            {**self.run.arguments, **({} if n is None else {"n_masks": n})}
-            for (_, _, n), known in self._explainers.items()
-            if known is explainer
+        """The arguments that a cached explainer was created with, to create one for another encoder."""
+        (arguments,) = [
+            {**self.run.arguments, **({} if n_masks is None else {"n_masks": n_masks})}
+            for (_, _, n_masks), cached in self._explainers.items()
+            if cached is explainer
         ]
-        return given
+        return arguments
 
     def _prepared(self, encoder: str, sample: Sample) -> Prepared:
-        """The sample as the encoder sees it, read once for all methods."""
+        """The preprocessed sample, read once for all methods."""
         if self._last is None or self._last[0] != encoder or self._last[1] is not sample:
             self._last = (encoder, sample, self.encoders[encoder].prepare(sample.picture))
         return self._last[2]
 
 
 def mark_of(encoder: Encoder) -> str:
-    """A checksum of an encoder's settings and weights: rows of one that has changed are not those of this one."""
+    """Checksum of an encoder's settings and weights, to detect that it has changed.
+
+    Args:
+        encoder: the encoder.
+    """
     digest = hashlib.sha256(json.dumps(encoder.settings(), sort_keys=True, default=repr).encode())
     if isinstance(encoder.model, nn.Module):
         for name, tensor in encoder.model.state_dict().items():
@@ -148,26 +165,32 @@ def mark_of(encoder: Encoder) -> str:
 
 
 def file_name(key: tuple[str, ...]) -> str:
-    """For a map: readable, and different for different keys."""
+    """File name of a saved explanation: readable, and unique to the key.
+
+    Args:
+        key: data set, input, encoder and method.
+    """
     words = re.sub(r"[^\w.-]+", "-", "-".join(key[1:]))[:100]
     return f"{words}-{hashlib.sha256(repr(key).encode()).hexdigest()[:8]}.npz"
 
 
 def _mask_as_seen(sample: Sample, prepared: Prepared) -> np.ndarray | None:
-    """The mask of all objects at the encoder's input resolution: what the transform makes of the picture."""
+    """The object mask at the encoder's input resolution, with the geometry of the picture's transform."""
     mask = sample.mask
     if mask is None or prepared.geometry is None:
         return None
     height, width = prepared.tensor.shape[-2:]
     picture = Image.fromarray(mask.astype(np.uint8) * 255)
-    seen = picture.resize((width, height), Image.Resampling.BILINEAR, box=_inside(prepared.geometry, picture.size))
-    return np.asarray(seen) >= 128
+    resized = picture.resize((width, height), Image.Resampling.BILINEAR, box=_clipped(prepared.geometry, picture.size))
+    return np.asarray(resized) >= 128
 
 
-def _inside(view: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    return (max(view[0], 0.0), max(view[1], 0.0), min(view[2], float(size[0])), min(view[3], float(size[1])))
+def _clipped(box: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """A box (left, top, right, bottom) clipped to a picture's (width, height)."""
+    return (max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1])))
 
 
 def _described(value: Any) -> Any:
+    """An argument in JSON-serialisable form."""
     settings = getattr(value, "settings", None)
     return settings() if callable(settings) else value if isinstance(value, (str, int, float, dict)) else repr(value)

@@ -16,4 +16,4 @@ DEFAULT = (
     *("insertion-deletion", "insertion", "deletion", "insertion-deletion:mean"),
     *("pointing-game", "top-k", "relevance-rank", "relevance-mass", "auc", "complexity", "sparseness"),
 )
-"""What ``relax evaluate`` measures unless told otherwise: everything that needs no further explanations."""
+"""Default metrics of ``relax evaluate``: those that need no further explanations."""

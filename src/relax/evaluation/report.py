@@ -1,4 +1,4 @@
-"""The report of a run: tables on disk, and one HTML page that holds everything."""
+"""The report of a run: CSV tables, and a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 
 
 def write_report(evaluation: Evaluation) -> dict[str, Path]:
-    """Write the rows, ``summary.csv`` and ``report.html`` into the run's folder.
+    """Write the rows, ``summary.csv`` and ``report.html`` to the run's folder.
 
-    With a second data set also ``ood.csv``, how well the mean uncertainty tells the two apart.
+    With a second data set, also write ``ood.csv``: how well the mean uncertainty distinguishes the two.
+
+    Args:
+        evaluation: results of a run.
 
     Returns:
-        The files by what they are.
+        Paths of the files by their names.
     """
     folder = evaluation.folder
     files = {**write_rows(evaluation), "summary.csv": folder / "summary.csv", "report.html": folder / "report.html"}
@@ -45,6 +48,7 @@ def write_report(evaluation: Evaluation) -> dict[str, Path]:
 
 
 def _page(evaluation: Evaluation, table: pd.DataFrame) -> str:
+    """The HTML page."""
     jinja2 = require("jinja2", extra="evaluate")
     loader = jinja2.PackageLoader("relax.evaluation", "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -77,21 +81,21 @@ def _page(evaluation: Evaluation, table: pd.DataFrame) -> str:
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    """What the run was asked for, versions left out."""
-    about = json.loads((folder / "run.json").read_text())
-    return {"seed": about["seed"], "budget": about["budget"] or "each method's own", **about["arguments"]}
+    """Settings of the run, without the versions."""
+    settings = json.loads((folder / "run.json").read_text())
+    return {"seed": settings["seed"], "budget": settings["budget"] or "each method's own", **settings["arguments"]}
 
 
 def _quality(table: pd.DataFrame) -> dict[str, Any]:
-    """Methods down, metrics across; the cost at the end."""
+    """Table with methods in rows and metrics in columns, and the cost at the end."""
     metrics = list(dict.fromkeys(table["metric"]))
     cells = {(row["method"], row["metric"]): row for row in table.to_dict("records")}
     methods = list(dict.fromkeys(table["method"]))
     rows = []
     for method in methods:
-        own = [cells.get((method, metric)) for metric in metrics]
-        cost = next(cell for cell in own if cell is not None)
-        rows.append({"method": method, "cells": own, **{k: cost[k] for k in ("forwards", "backwards", "seconds")}})
+        row = [cells.get((method, metric)) for metric in metrics]
+        cost = next(cell for cell in row if cell is not None)
+        rows.append({"method": method, "cells": row, **{k: cost[k] for k in ("forwards", "backwards", "seconds")}})
     return {
         "metrics": [METRICS[name] for name in metrics],
         "rows": rows,
@@ -101,7 +105,7 @@ def _quality(table: pd.DataFrame) -> dict[str, Any]:
 
 def _span(numbers: pd.Series) -> str:
     low, high = int(numbers.min()), int(numbers.max())
-    return str(low) if low == high else f"{low} to {high}, by metric,"
+    return str(low) if low == high else f"{low} to {high} (depending on the metric)"
 
 
 def _lines(evaluation: Evaluation, encoder: str, dataset: str) -> list[dict[str, Any]]:
@@ -109,23 +113,23 @@ def _lines(evaluation: Evaluation, encoder: str, dataset: str) -> list[dict[str,
 
 
 def _explanations(evaluation: Evaluation, encoder: str, dataset: str) -> dict[tuple[str, str], Explanation]:
-    """By input and method, those that were kept and are still there."""
-    found = {}
+    """Saved explanations by input and method, except those whose files no longer exist."""
+    explanations = {}
     for line in _lines(evaluation, encoder, dataset):
         path = evaluation.folder / line["file"] if "file" in line else None
         if path is not None and path.exists():
-            found[line["input"], line["method"]] = Explanation.load(path)
-    return found
+            explanations[line["input"], line["method"]] = Explanation.load(path)
+    return explanations
 
 
 def _notes(rows: pd.DataFrame) -> list[tuple[str, str, int]]:
-    """Why methods were left out: method, reason, how often."""
-    noted = rows[rows["note"] != ""].drop_duplicates(["input", "method"])
-    return [(method, note, len(group)) for (method, note), group in noted.groupby(["method", "note"], sort=False)]
+    """Methods that failed: method, reason, number of inputs."""
+    failed = rows[rows["note"] != ""].drop_duplicates(["input", "method"])
+    return [(method, note, len(group)) for (method, note), group in failed.groupby(["method", "note"], sort=False)]
 
 
 def _embedded(figure: Figure | None) -> str | None:
-    """A figure as a ``data:`` address, so that the page needs no other file."""
+    """A figure as a ``data:`` URL, to keep the page self-contained."""
     if figure is None:
         return None
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Pictures of a run: insertion and deletion curves, and a grid of maps."""
+"""Figures of a run: insertion and deletion curves, and a grid of maps."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ from scipy.stats import rankdata
 from relax.explanation import Explanation
 
 COLUMN = 1.5
-"""Inches of a map in the grid."""
+"""Width of a map in the grid, in inches."""
 
 STYLES = ("-", "--", ":", "-.")
+"""Line styles, one for every ten methods."""
 
 
 def plot_curves(lines: list[dict[str, Any]]) -> Figure | None:
-    """Mean insertion and deletion curves over inputs, a row for each fill; ``None`` if there are none."""
+    """Plot the mean insertion and deletion curves over inputs, with one row per fill.
+
+    Args:
+        lines: lines of the journal.
+
+    Returns:
+        The figure; ``None`` if there are no curves.
+    """
     fills = list(dict.fromkeys(fill for line in lines for fill in line["curves"]))
     if not fills:
         return None
@@ -33,17 +41,24 @@ def plot_curves(lines: list[dict[str, Any]]) -> Figure | None:
                     x = np.linspace(0, 100, len(curves[0]))
                     style = STYLES[number // 10 % len(STYLES)]
                     axes.plot(x, np.mean(curves, axis=0), style, color=f"C{number % 10}", label=method, linewidth=1.4)
-            enters = "most important pixels shown" if kind == "insertion" else "most important pixels removed"
-            axes.set(xlabel=f"{enters} (%)", title=f"{kind}, fill: {fill}")
+            changed = "most important pixels inserted" if kind == "insertion" else "most important pixels deleted"
+            axes.set(xlabel=f"{changed} (%)", title=f"{kind}, fill: {fill}")
             axes.grid(alpha=0.3)
-        row[0].set_ylabel("similarity to the whole\n(0 filled, 1 whole)")
+        row[0].set_ylabel("similarity to the intact picture\n(0: filled, 1: intact)")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     return figure
 
 
 def plot_maps(explanations: dict[tuple[str, str], Explanation]) -> Figure | None:
-    """Inputs down, methods across, each map by the ranks of its pixels; ``None`` if there are none."""
+    """Plot the maps by the ranks of their pixels, with inputs in rows and methods in columns.
+
+    Args:
+        explanations: explanations by input and method.
+
+    Returns:
+        The figure; ``None`` if there are no explanations.
+    """
     if not explanations:
         return None
     inputs = list(dict.fromkeys(name for name, _ in explanations))
@@ -51,7 +66,7 @@ def plot_maps(explanations: dict[tuple[str, str], Explanation]) -> Figure | None
     size = (COLUMN * (len(methods) + 1) + 0.9, COLUMN * len(inputs) + 0.5)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(inputs), len(methods) + 1, squeeze=False)
-    shown = None
+    image = None
     for row, name in zip(grid, inputs, strict=True):
         for axes in row:
             axes.set_axis_off()
@@ -59,16 +74,16 @@ def plot_maps(explanations: dict[tuple[str, str], Explanation]) -> Figure | None
             e = explanations.get((name, method))
             if e is None:
                 continue
-            shown = axes.imshow(_ranks(e.importance), cmap="viridis", vmin=0, vmax=100)
+            image = axes.imshow(_ranks(e.importance), cmap="viridis", vmin=0, vmax=100)
             if e.picture is not None:
                 row[0].imshow(e.picture)
     for axes, title in zip(grid[0], ["input", *methods], strict=True):
         axes.set_title(title, fontsize=9)
-    if shown is not None:
-        figure.colorbar(shown, ax=grid, shrink=0.8, label="percentile of the pixel's importance")
+    if image is not None:
+        figure.colorbar(image, ax=grid, shrink=0.8, label="percentile of the pixel's importance")
     return figure
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Percentiles, equal values sharing one: all that methods in different units have in common."""
+    """Percentile of each pixel, with ties sharing one, to compare methods with different units."""
     return np.asarray(100.0 * (rankdata(values).reshape(values.shape) - 0.5) / values.size)

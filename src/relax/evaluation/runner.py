@@ -1,4 +1,4 @@
-"""evaluate(): from a data set, encoders, methods and metrics to a tidy table."""
+"""``evaluate()``: from a data set, encoders, methods and metrics to a tidy table."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from relax.explainer import Explainer
 from relax.methods import METHODS, Method, ensure
 
 PICTURED = 4
-"""Inputs whose explanations are kept whole, for the report."""
+"""Number of inputs whose explanations are saved for the report."""
 
 Job = tuple[Dataset, int, int, str, str]
-"""Data set, index, position in the order, encoder, method."""
+"""Data set, index, position in the run, encoder, method."""
 
 OnJob = Callable[[int, int, str], None]
-"""Called with jobs done, jobs in all, and what was done."""
+"""Called with the number of jobs done, the total, and a description of the last job."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a run found.
+    """Results of a run.
 
     Attributes:
-        folder: where it is kept.
-        rows: a row for each data set, input, encoder, method and metric: ``value`` (NaN where there is none, with a
-            ``note``), and the cost of the explanation: forwards, backwards, seconds.
-        skipped: inputs that could not be read, and why.
-        lines: the journal: rows grouped by explanation, with curves.
+        folder: folder of the run.
+        rows: one row per data set, input, encoder, method and metric: ``value`` (NaN if undefined, or if the method
+            failed with a ``note``), and the cost of the explanation: forwards, backwards, seconds.
+        skipped: reasons for inputs that could not be read, by input.
+        lines: lines of the journal: one per explanation, with all metrics and the curves.
     """
 
     folder: Path
@@ -55,12 +55,12 @@ class Evaluation:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """A row for each encoder, metric and method: mean, interval, rank, cost."""
+        """One row per encoder, metric and method: mean, interval, rank, cost."""
         return statistics.summary(self.rows)
 
     @cached_property
     def ood(self) -> pd.DataFrame:
-        """How well the mean uncertainty tells two data sets apart; empty for one data set."""
+        """How well the mean uncertainty distinguishes two data sets (AUROC); empty for one data set."""
         return statistics.ood_table(self.rows)
 
 
@@ -79,47 +79,48 @@ def evaluate(
     on_job: OnJob | None = None,
     **arguments: Any,
 ) -> Evaluation:
-    """Judge methods on the same inputs, encoders and metrics.
+    """Evaluate methods on the same inputs, encoders and metrics.
 
     Args:
-        dataset: a name from ``relax list datasets``, or anything with ``name``, ``len``, ``id(i)`` and ``[i]``, and
-            ``stamp(i)`` if samples may change under their names.
+        dataset: a name from ``relax list datasets``, or any object with ``name``, ``len``, ``id(i)`` and ``[i]``, and
+            with ``stamp(i)`` if a sample may change under its name.
         encoders: names for :func:`relax.load_encoder`, Encoders, modules or callables; or a mapping of names to them.
-        methods: names from ``relax list methods``, or methods with their parameters.
+        methods: names from ``relax list methods``, or method instances.
         metrics: names from ``relax list metrics``.
-        n: inputs, chosen at random by the seed; ``None`` for all.
-        seed: of the choice, the scenes, the masks and the metrics.
-        out: folder of the run. One that was cut off goes on where it was; more inputs, encoders and methods may be
-            added to a run, everything else must be the same.
-        budget: forwards that each method may use, a backward counted as two, where the method has a number to choose;
-            in whole blocks of masks (128 for a 7x7 grid), the whole input not counted; ``None`` for each method's own
-            default.
-        ood: another data set: how well the mean uncertainty tells its inputs from those of ``dataset``.
-        options: of each method, by its name: ``{"smoothgrad": {"n_samples": 16}}``; they come before the budget.
-        on_job: called after each explained input, encoder and method.
-        arguments: of :class:`relax.Explainer`, for all methods.
+        n: number of inputs, drawn at random; ``None`` for all.
+        seed: seed for the choice of inputs, synthetic scenes, the masks and the metrics.
+        out: folder of the run. An interrupted run is continued. Inputs, encoders and methods may be added to a run; all
+            other settings must stay the same.
+        budget: forward passes per method, for methods with an adjustable number; a backward pass counts as two, and
+            the forward pass of the intact input is not counted. Rounded to whole blocks of masks (128 for a 7x7
+            grid). ``None`` for each method's default.
+        ood: another data set, to measure how well the mean uncertainty distinguishes its inputs from ``dataset``.
+        options: parameters by method name, such as ``{"smoothgrad": {"n_samples": 16}}``; they override the budget.
+        on_job: called after each input, encoder and method.
+        arguments: further arguments of :class:`relax.Explainer`, for all methods.
 
     Returns:
         An :class:`Evaluation`; ``rows.csv`` and, with pyarrow, ``rows.parquet`` are in its folder.
 
     Raises:
-        ArgumentError: a name is unknown, or the folder holds a run with other settings.
-        InputError: the data set is not there, or none of its inputs can be read.
+        ArgumentError: a name or argument is invalid, or the folder holds a run with different settings.
+        InputError: the data set does not exist, or none of its inputs can be read.
     """
-    asked = [methods] if isinstance(methods, (str, Method)) else list(methods)
+    methods = [methods] if isinstance(methods, (str, Method)) else list(methods)
     metrics = [metrics] if isinstance(metrics, str) else list(metrics)
-    own = {m.name: m for m in asked if isinstance(m, Method)}
-    names = [m.name if isinstance(m, Method) else m for m in asked]
-    options = {name: dict(some) for name, some in (options or {}).items()}
-    _check(names, metrics, budget, options, arguments, own)
+    instances = {m.name: m for m in methods if isinstance(m, Method)}
+    names = [m.name if isinstance(m, Method) else m for m in methods]
+    options = {name: dict(parameters) for name, parameters in (options or {}).items()}
+    _check(names, metrics, budget, options, arguments, instances)
     sets = [open_dataset(d, seed) if isinstance(d, str) else d for d in (dataset, ood) if d is not None]
     if len({source.name for source in sets}) < len(sets):
-        raise ArgumentError(f"expected another data set than {sets[0].name!r} as `ood`")
-    run = RunSettings(sets[0].name, tuple(metrics), seed, budget, _described_options(options, own), arguments)
+        raise ArgumentError(f"expected `ood` to be another data set than {sets[0].name!r}, got the same")
+    run = RunSettings(sets[0].name, tuple(metrics), seed, budget, _described_options(options, instances), arguments)
     loaded = named(encoders)
     marks = {name: mark_of(encoder) for name, encoder in loaded.items()}
     jobs = list(_jobs(sets, loaded, names, n, seed))
-    judge = Judge(loaded, run, {name: own.get(name) or ensure(name, dict(options.get(name, {}))) for name in names})
+    by_name = {name: instances.get(name) or ensure(name, dict(options.get(name, {}))) for name in names}
+    judge = Judge(loaded, run, by_name)
     with Journal(Path(out), run.settings()) as journal:
         skipped = _work(journal, jobs, sets, judge, marks, on_job)
         lines = list(journal.lines())
@@ -138,9 +139,13 @@ def _work(
     marks: Mapping[str, str],
     on_job: OnJob | None,
 ) -> dict[str, str]:
-    """Do what is not done yet; returns the inputs that could not be read, and why."""
+    """Run the jobs that are not in the journal yet.
+
+    Returns:
+        Reasons for inputs that could not be read, by input.
+    """
     skipped: dict[str, str] = {}
-    read: tuple[str, str] | None = None
+    last_read: tuple[str, str] | None = None
     for number, (source, index, position, encoder, method) in enumerate(jobs):
         name = source.id(index)
         main = source is sets[0]
@@ -149,31 +154,35 @@ def _work(
         mark = " ".join(filter(None, (marks[encoder], _stamp(source, index))))
         if not journal.has(key, mark) and label not in skipped:
             try:
-                if read != (source.name, name):
-                    sample, read = source[index], (source.name, name)
+                if last_read != (source.name, name):
+                    sample, last_read = source[index], (source.name, name)
                     _check_mask(sample, judge.run.metrics if main else ())
             except InputError as error:
                 skipped[label] = str(error)
             else:
-                more = ("mean-uncertainty",) if len(sets) > 1 else ()
-                measured = tuple(dict.fromkeys((*judge.run.metrics, *more))) if main else more
-                kept = journal.path.parent / "maps" / file_name(key) if position < PICTURED else None
-                line = judge.line(encoder, method, sample, measured, _seed(judge.run.seed, index), kept)
-                about = {"dataset": source.name, "input": name, "encoder": encoder, "method": method}
-                journal.append({**about, "mark": mark, **line})
+                ood_metrics = ("mean-uncertainty",) if len(sets) > 1 else ()
+                metrics = tuple(dict.fromkeys((*judge.run.metrics, *ood_metrics))) if main else ood_metrics
+                map_file = journal.path.parent / "maps" / file_name(key) if position < PICTURED else None
+                line = judge.line(encoder, method, sample, metrics, _seed(judge.run.seed, index), map_file)
+                fields = {"dataset": source.name, "input": name, "encoder": encoder, "method": method}
+                journal.append({**fields, "mark": mark, **line})
         if on_job is not None:
             on_job(number + 1, len(jobs), f"{name} {encoder} {method}")
     return skipped
 
 
 def _stamp(source: Dataset, index: int) -> str:
-    """What tells a sample from one that took its name, where the data set knows."""
+    """The data set's stamp of a sample, which changes if the sample is replaced; empty without stamps."""
     stamp = getattr(source, "stamp", None)
     return "" if stamp is None else str(stamp(index))
 
 
 def tidy(lines: list[dict[str, Any]]) -> pd.DataFrame:
-    """A row for each metric of each line."""
+    """One row per metric of each line.
+
+    Args:
+        lines: lines of the journal.
+    """
     shared = ("dataset", "input", "category", "encoder", "method", "seed", "forwards", "backwards", "seconds", "note")
     return pd.DataFrame(
         [
@@ -187,7 +196,7 @@ def tidy(lines: list[dict[str, Any]]) -> pd.DataFrame:
 def _jobs(
     sets: list[Dataset], encoders: Mapping[str, Encoder], methods: Sequence[str], n: int | None, seed: int
 ) -> Iterator[Job]:
-    """Inputs outermost, so that a run that is cut off is balanced."""
+    """All jobs, inputs outermost, so that an interrupted run is balanced."""
     for source in sets:
         for position, index in enumerate(chosen(source, n, seed)):
             for encoder in encoders:
@@ -201,7 +210,7 @@ def _check(
     budget: int | None,
     options: Mapping[str, Mapping[str, Any]],
     arguments: Mapping[str, Any],
-    own: Mapping[str, Method],
+    instances: Mapping[str, Method],
 ) -> None:
     """Validate arguments up front."""
     if not methods or not metrics:
@@ -209,18 +218,18 @@ def _check(
     for name in metrics:
         METRICS[name]
     for name in (*methods, *options):
-        if name not in own:
+        if name not in instances:
             METHODS[name]
     if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
         raise ArgumentError(f"expected `budget` to be a positive number of forwards, got {budget!r}")
-    known = set(inspect.signature(Explainer).parameters) - {"encoder", "against", "method", "seed", "options"}
+    accepted = set(inspect.signature(Explainer).parameters) - {"encoder", "against", "method", "seed", "options"}
     for name in arguments:
-        if name not in known:
+        if name not in accepted:
             raise ArgumentError(f"evaluate() and explain() have no argument {name!r}")
-    for method, some in options.items():
+    for method, parameters in options.items():
         if method not in methods:
             raise ArgumentError(f"options for {method!r}, which is not among the methods: {', '.join(methods)}")
-        ensure(own.get(method, method), dict(some))
+        ensure(instances.get(method, method), dict(parameters))
     if arguments.get("fill") is not None:
         fills.ensure(arguments["fill"])
     recipe = arguments.get("masks")
@@ -228,24 +237,33 @@ def _check(
         masks_.MASKS[recipe]
 
 
-def _described_options(options: Mapping[str, Any], own: Mapping[str, Method]) -> dict[str, Any]:
-    """The parameters of methods, as a run remembers them."""
-    return {**options, **{name: {k: repr(v) for k, v in method.options().items()} for name, method in own.items()}}
+def _described_options(options: Mapping[str, Any], instances: Mapping[str, Method]) -> dict[str, Any]:
+    """Parameters by method name, in JSON-serialisable form for the run's settings."""
+    described = {name: {k: repr(v) for k, v in method.options().items()} for name, method in instances.items()}
+    return {**options, **described}
 
 
 def _check_mask(sample: Sample, metrics: Sequence[str]) -> None:
+    """Raise if a sample lacks the object mask that a metric needs."""
     needing = [name for name in metrics if METRICS[name].needs == "mask"]
     if needing and sample.mask is None:
-        raise InputError(f"{sample.id}: has no mask, which {', '.join(needing)} need; choose other --metrics")
+        raise InputError(f"{sample.id}: has no mask, which {', '.join(needing)} need; choose other metrics")
 
 
 def _seed(seed: int, index: int) -> int:
-    """A seed of its own for each input."""
+    """A distinct seed per input."""
     return int(np.random.SeedSequence([seed, index]).generate_state(1)[0] % 2**31)
 
 
 def write_rows(evaluation: Evaluation) -> dict[str, Path]:
-    """Write ``rows.csv`` and, where pyarrow is installed, ``rows.parquet`` into the run's folder."""
+    """Write ``rows.csv``, and ``rows.parquet`` if pyarrow is installed, to the run's folder.
+
+    Args:
+        evaluation: results of a run.
+
+    Returns:
+        Paths of the files by their names.
+    """
     files = {"rows.csv": evaluation.folder / "rows.csv"}
     with atomic_write(files["rows.csv"]) as file:
         file.write(evaluation.rows.to_csv(index=False).encode())

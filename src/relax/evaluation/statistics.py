@@ -1,4 +1,4 @@
-"""Means with intervals, differences between methods on the same inputs, ranks with ties, AUROC."""
+"""Statistics of a run: means with intervals, paired differences between methods, ranks with ties, AUROC."""
 
 from __future__ import annotations
 
@@ -14,20 +14,25 @@ from relax.evaluation.base import BETTER
 from relax.evaluation.metrics import METRICS
 
 LEVEL = 0.95
+"""Confidence level of the intervals."""
+
 RESAMPLES = 2000
+"""Number of bootstrap resamples."""
 
 Interval = tuple[float, float, float]
+"""Estimate, lower bound, upper bound."""
 
 
 def interval(values: Any, seed: int = 0) -> Interval:
     """Mean and its 95 % bootstrap interval (BCa).
 
     Args:
-        values: one number an input.
-        seed: of the resamples.
+        values: one number per input.
+        seed: seed of the resamples.
 
     Returns:
-        Mean, lower and upper bound; NaN bounds for a single value, no width where all are equal.
+        Mean, lower and upper bound. The bounds are NaN for fewer than two values, and equal the mean if all values are
+        equal.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
@@ -38,7 +43,16 @@ def interval(values: Any, seed: int = 0) -> Interval:
 
 
 def auroc(inside: Any, outside: Any, seed: int = 0) -> Interval:
-    """How well larger values tell ``outside`` from ``inside``, with its 95 % bootstrap interval."""
+    """AUROC of detecting ``outside`` by larger values, with its 95 % bootstrap interval.
+
+    Args:
+        inside: values of in-distribution inputs.
+        outside: values of out-of-distribution inputs.
+        seed: seed of the resamples.
+
+    Returns:
+        AUROC, lower and upper bound. The bounds are NaN for a perfect separation or fewer than two values per set.
+    """
 
     def statistic(a: np.ndarray, b: np.ndarray) -> float:
         labels = np.r_[np.zeros(len(a)), np.ones(len(b))]
@@ -58,6 +72,7 @@ def _bootstrap(
     vectorized: bool = True,
     method: str = "BCa",
 ) -> tuple[float, float]:
+    """Bounds of the bootstrap interval."""
     result = bootstrap(
         samples,
         statistic,
@@ -71,13 +86,16 @@ def _bootstrap(
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row for each encoder, metric and method: mean, interval, rank, cost.
+    """Summarise rows by encoder, metric and method: mean, interval, rank, cost.
 
-    Only inputs on which every method of an encoder has a value count (``n`` of them), so that methods are compared on
-    the same inputs. A method's rank is one more than the number of methods that are better: whose paired difference
-    has a 95 % interval on their side of zero. Methods that cannot be told apart share a rank.
+    Methods are compared on the same inputs: the ``n`` inputs for which every method of an encoder has a value. A
+    method's rank is one plus the number of better methods, those whose paired difference has a 95 % interval that
+    excludes zero. Methods that cannot be distinguished share a rank.
+
+    Args:
+        rows: one row per input, encoder, method and metric, as in :attr:`Evaluation.rows`.
     """
-    made = []
+    summaries = []
     for (dataset, encoder, metric), group in rows.groupby(["dataset", "encoder", "metric"], sort=False):
         table = group.pivot_table(index="input", columns="method", values="value", sort=False, dropna=False)
         table = table[list(dict.fromkeys(group["method"]))].dropna(axis="columns", how="all").dropna()
@@ -88,24 +106,28 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
             mean, low, high = interval(table[method])
             names = {"dataset": dataset, "encoder": encoder, "metric": metric, "better": better, "method": method}
             row = {"n": len(table), "mean": mean, "low": low, "high": high, "rank": ranks[method]}
-            made.append({**names, **row, **cost.loc[method].to_dict()})
-    return pd.DataFrame(made)
+            summaries.append({**names, **row, **cost.loc[method].to_dict()})
+    return pd.DataFrame(summaries)
 
 
 def ood_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """How well the mean uncertainty tells two data sets apart: AUROC, a row for each encoder and method."""
+    """AUROC of distinguishing two data sets by the mean uncertainty, one row per encoder and method.
+
+    Args:
+        rows: one row per input, encoder, method and metric, as in :attr:`Evaluation.rows`.
+    """
     uncertain = rows[(rows["metric"] == "mean-uncertainty") & rows["value"].notna()]
-    found = []
+    aurocs = []
     for (encoder, method), group in uncertain.groupby(["encoder", "method"], sort=False):
         values = [part["value"].to_numpy() for _, part in group.groupby("dataset", sort=False)]
         if len(values) == 2:
             value, low, high = auroc(*values)
-            found.append({"encoder": encoder, "method": method, "auroc": value, "low": low, "high": high})
-    return pd.DataFrame(found)
+            aurocs.append({"encoder": encoder, "method": method, "auroc": value, "low": low, "high": high})
+    return pd.DataFrame(aurocs)
 
 
 def _ranks(table: pd.DataFrame, sign: int) -> dict[str, int | None]:
-    """Of each column: 1 + how many columns are better, by paired differences."""
+    """Rank of each column: one plus the number of columns that are better by paired differences."""
     if sign == 0 or len(table) < 2:
         return dict.fromkeys(table, None)
     ranks = dict.fromkeys(table, 1)

@@ -1,4 +1,4 @@
-"""What a metric judges: one explanation, and what is needed to question it."""
+"""The subject of a metric: one explanation, and what is needed to test it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from relax.encoders import Encoder
 from relax.explanation import Explanation
 
 Again = Callable[[Encoder, Tensor, int], Explanation]
+"""Explains a ``(C, H, W)`` tensor again, with an encoder and a seed."""
 
 
 @dataclass(eq=False)
@@ -21,13 +22,13 @@ class Subject:
     """One explanation of one input.
 
     Attributes:
-        encoder: what was explained.
-        explanation: by the method that is judged.
-        mask: ``(H, W)`` bool at the encoder's input resolution: where the object is; ``None`` if not known.
+        encoder: the explained encoder.
+        explanation: explanation by the evaluated method.
+        mask: ``(H, W)`` bool mask of the object at the encoder's input resolution; ``None`` if unknown.
         again: ``(encoder, (C, H, W) tensor, seed) -> Explanation`` by the same method with the same settings.
-        seed: of the explanation, and of everything random that a metric does.
-        curves: by fill, once a metric has computed them.
-        error: the actual error of the map, once a metric has computed it.
+        seed: seed of the explanation, and of any randomness in a metric.
+        curves: insertion and deletion curves by fill, cached by the metrics.
+        error: ``(H, W)`` actual error of the map, cached by the metrics.
     """
 
     encoder: Encoder
@@ -40,22 +41,25 @@ class Subject:
 
     @property
     def tensor(self) -> Tensor:
-        """``(C, H, W)``: the input as the encoder sees it."""
+        """The preprocessed input, ``(C, H, W)``."""
         return torch.from_numpy(np.array(self.explanation.input))
 
     def ranking(self) -> np.ndarray:
-        """``(H·W,)`` indices of pixels, the most important first; ties in random order."""
+        """Flat indices of the pixels, ``(H·W,)``, the most important first; ties in random order."""
         values = np.asarray(self.explanation.importance, dtype=np.float64).ravel()
         shuffled = np.random.default_rng([self.seed, 0x72616E6B]).permutation(len(values))
         return np.asarray(shuffled[np.argsort(-values[shuffled], kind="stable")])
 
 
 def evidence(explanation: Explanation) -> np.ndarray:
-    """``(H, W)`` float64, at least 0: the map for metrics that compare masses.
+    """Nonnegative map for metrics that compare mass, ``(H, W)`` float64.
 
-    A signed map's part above its neutral value; of an unsigned one, what is above its minimum. RELAX's maps are a
-    large constant (the mean score) plus a small signal: with the constant, every map would be as spread out as any
-    other. What a threshold has set to 0 stays 0; the minimum is then that of the rest.
+    For a signed map, the part above its neutral value; for an unsigned one, the part above its minimum. RELAX maps are
+    a large constant (the mean score) plus a small signal; with the constant, all maps would appear equally spread out.
+    Pixels that a threshold set to 0 stay 0, and the minimum is taken over the others.
+
+    Args:
+        explanation: the explanation.
     """
     values = np.asarray(explanation.importance, dtype=np.float64)
     if explanation.settings.get("method") == "u-relax" and values.any() and not explanation.signed:

@@ -1,4 +1,4 @@
-"""Metrics of uncertainty and standard error maps."""
+"""Metrics for uncertainty and standard error maps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from relax.evaluation.base import Metric
 from relax.evaluation.subject import Subject
 
 REPEATS = 5
-"""Explanations with other seeds that the actual error is taken from."""
+"""Number of explanations with different seeds from which the actual error is estimated."""
 
 
 def actual_error(subject: Subject) -> np.ndarray:
-    """``(H, W)``: standard deviation of the importance over explanations that differ in the seed only."""
+    """Standard deviation of the importance over explanations that differ only in the seed, ``(H, W)``."""
     if subject.error is None:
         maps = [
             subject.again(subject.encoder, subject.tensor, subject.seed + 1 + k).importance.astype(np.float64)
@@ -26,6 +26,7 @@ def actual_error(subject: Subject) -> np.ndarray:
 
 
 def _correlation(subject: Subject, name: str) -> float:
+    """Spearman's correlation over pixels of a map with the actual error; NaN if either is constant."""
     values = getattr(subject.explanation, name)
     if values is None or not np.isfinite(values).all():
         return nan
@@ -36,17 +37,17 @@ def _correlation(subject: Subject, name: str) -> float:
 
 
 def uncertainty_against_error(subject: Subject) -> float:
-    """Spearman's correlation over pixels of the uncertainty with the actual error."""
+    """Spearman's correlation over pixels between the uncertainty and the actual error, in [-1, 1]."""
     return _correlation(subject, "uncertainty")
 
 
 def standard_error_against_error(subject: Subject) -> float:
-    """Spearman's correlation over pixels of the standard error with the actual error."""
+    """Spearman's correlation over pixels between the standard error and the actual error, in [-1, 1]."""
     return _correlation(subject, "standard_error")
 
 
 def mean_uncertainty(subject: Subject) -> float:
-    """Over pixels; what REPEAT tells inputs of another distribution by."""
+    """Mean uncertainty over pixels, by which REPEAT detects out-of-distribution inputs; NaN without an uncertainty."""
     values = subject.explanation.uncertainty
     return nan if values is None else float(np.mean(values, dtype=np.float64))
 
@@ -54,7 +55,7 @@ def mean_uncertainty(subject: Subject) -> float:
 UNCERTAINTY_METRICS = (
     Metric(
         "uncertainty-error",
-        "rank correlation over pixels of the uncertainty with the error over repeats, in [-1, 1]",
+        "rank correlation over pixels between the uncertainty and the error over repeats, in [-1, 1]",
         "higher",
         "uncertainty",
         "this project",
@@ -62,7 +63,7 @@ UNCERTAINTY_METRICS = (
     ),
     Metric(
         "standard-error-error",
-        "rank correlation over pixels of the standard error with the error over repeats, in [-1, 1]",
+        "rank correlation over pixels between the standard error and the error over repeats, in [-1, 1]",
         "higher",
         "uncertainty",
         "this project",
@@ -70,7 +71,7 @@ UNCERTAINTY_METRICS = (
     ),
     Metric(
         "mean-uncertainty",
-        "mean of the uncertainty map; with --ood, how well it tells the two data sets apart (AUROC)",
+        "mean of the uncertainty map; with --ood, how well it distinguishes the two data sets (AUROC)",
         "neither",
         "uncertainty",
         "REPEAT (AAAI 2025)",

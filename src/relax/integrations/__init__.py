@@ -1,4 +1,4 @@
-"""The interfaces of other libraries: Captum, Quantus, pytorch-grad-cam."""
+"""Adapters to other libraries: Captum, Quantus, pytorch-grad-cam."""
 
 import lazy_loader
 

@@ -18,10 +18,10 @@ Attribution: Any = require("captum.attr", extra="methods").Attribution
 
 
 class Relax(Attribution):  # type: ignore[misc]
-    """RELAX in Captum's manner: shape in is shape out, and no target.
+    """RELAX behind Captum's ``Attribution`` interface: attributions have the input's shape, and there is no target.
 
     Args:
-        encoder: an :class:`relax.Encoder`, an ``nn.Module``, or any callable.
+        encoder: a :class:`relax.Encoder`, an ``nn.Module``, or any callable.
 
     Example:
         >>> import torch
@@ -45,18 +45,22 @@ class Relax(Attribution):  # type: ignore[misc]
         map: str = "importance",
         **options: Any,
     ) -> Tensor:
-        """Attributions of the inputs' representations.
+        """Attribute the inputs' representations.
 
         Args:
-            inputs: ``(N, C, H, W)``, model-ready.
-            n_samples: masks an input; as many as it takes if not given.
-            perturbations_per_eval: rows in a forward.
-            show_progress: show a progress bar an input on stderr.
+            inputs: ``(N, C, H, W)``, preprocessed for the model.
+            n_samples: masks per input; adaptive if not given.
+            perturbations_per_eval: rows per forward pass, or ``"auto"``.
+            show_progress: show a progress bar per input on stderr.
             map: ``"importance"``, ``"uncertainty"`` or ``"standard_error"``.
-            options: of :func:`relax.explain`.
+            options: further arguments of :func:`relax.explain`.
 
         Returns:
-            ``(N, C, H, W)``: an input's map, the same for all its channels.
+            ``(N, C, H, W)``: each input's map, repeated over its channels.
+
+        Raises:
+            InputError: the inputs are not a ``(N, C, H, W)`` tensor.
+            ArgumentError: ``map`` or an option is invalid.
         """
         if not isinstance(inputs, Tensor) or inputs.ndim != 4:
             got = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
@@ -74,5 +78,5 @@ class Relax(Attribution):  # type: ignore[misc]
         return torch.from_numpy(maps)[:, None].to(inputs).expand_as(inputs).clone()
 
     def has_convergence_delta(self) -> bool:
-        """RELAX has none."""
+        """Whether a convergence delta is available; always ``False`` for RELAX."""
         return False

@@ -1,4 +1,4 @@
-"""Every method as a Quantus ``explain_func``."""
+"""Any attribution method as a Quantus ``explain_func``."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ ExplainFunc = Callable[..., np.ndarray]
 
 
 def explain_func(method: str | Method = "relax", **options: Any) -> ExplainFunc:
-    """A function that Quantus can call: ``quantus.evaluate(..., xai_methods={"relax": explain_func("relax")},
-    explain_func_kwargs={})``, or ``metric(..., explain_func=explain_func("relax"))``.
+    """Wrap a method as an explanation function for Quantus.
+
+    Use it as ``quantus.evaluate(..., xai_methods={"relax": explain_func("relax")}, explain_func_kwargs={})`` or
+    ``metric(..., explain_func=explain_func("relax"))``.
 
     Args:
-        method: a name from ``relax list methods``, or a method with its parameters.
-        options: of :class:`relax.Explainer`.
+        method: a name from ``relax list methods``, or a method instance.
+        options: further arguments of :class:`relax.Explainer`.
 
     Returns:
-        ``(model, inputs, targets, **kwargs) -> (N, 1, H, W)`` importance maps. Targets play no part; ``pool=`` and
-        ``patch=`` among the keyword arguments are those of :class:`relax.Encoder`, ``device=`` is where to run, and
-        what else Quantus hands over is left alone.
+        ``(model, inputs, targets, **kwargs) -> (N, 1, H, W)`` importance maps. Targets are ignored. ``pool=`` and
+        ``patch=`` go to :class:`relax.Encoder`, ``device=`` selects the device, other keyword arguments are ignored.
+
+    Raises:
+        UnknownNameError: there is no such method.
     """
-    name = ensure(method).name  # an unknown name is said at once
+    name = ensure(method).name  # fail early on an unknown name
 
     def run(model: Any, inputs: np.ndarray, targets: Any = None, **kwargs: Any) -> np.ndarray:
-        about = {name: kwargs[name] for name in ("pool", "patch") if name in kwargs}
-        encoder = model if isinstance(model, Encoder) else Encoder(model, **about)
+        encoder_options = {name: kwargs[name] for name in ("pool", "patch") if name in kwargs}
+        encoder = model if isinstance(model, Encoder) else Encoder(model, **encoder_options)
         tensors = torch.as_tensor(np.asarray(inputs), dtype=torch.float32)
         device = kwargs.get("device") or "auto"
         explainer = Explainer(encoder, method=method, device=device, **options)

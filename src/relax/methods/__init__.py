@@ -1,4 +1,4 @@
-"""Methods: every way to explain a representation, by name. One file a family."""
+"""Attribution methods by name, one file per family."""
 
 from __future__ import annotations
 
@@ -44,11 +44,15 @@ METHODS: Registry[type[Method]] = Registry(
 
 
 def ensure(method: str | Method | type[Method], options: dict[str, Any] | None = None) -> Method:
-    """A method from its name (with options), its class, or one that is ready.
+    """Resolve a method from its name or class (with options), or pass a configured method through.
+
+    Args:
+        method: name, class or instance.
+        options: parameters of the method; not allowed with an instance.
 
     Raises:
-        UnknownNameError: no such method.
-        ArgumentError: options that the method does not take, or beside a method that has its own.
+        UnknownNameError: there is no method of this name.
+        ArgumentError: the method does not take these options, or is already configured.
     """
     options = options or {}
     if isinstance(method, Method):
@@ -62,7 +66,7 @@ def ensure(method: str | Method | type[Method], options: dict[str, Any] | None =
 
 
 def forwards_only() -> str:
-    """The names of methods that any encoder can serve, for messages."""
+    """Methods that work with any encoder, as a sentence for messages."""
     names = [name for name, kind in METHODS.items() if kind.needs == "forwards"]
     return f"{', '.join(names[:-1])} and {names[-1]} need forwards only"
 

@@ -1,4 +1,4 @@
-"""Maps from an encoder's own activations: LaFAM and Grad-CAM, on a stage that is found or named."""
+"""Activation maps: LaFAM and Grad-CAM, on a layer that is detected or given by name."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from relax.methods.base import Method, Problem
 
 @dataclass(frozen=True)
 class OfActivations(Method):
-    """A method that reads a network's activations.
+    """Base class of methods that read a network's activations.
 
     Args:
-        layer: name of the module whose output is taken (as in ``model.named_modules()``); by default the last one that
-            is spatial, or the last tokens of a vision transformer.
+        layer: name of the module to read, as in ``model.named_modules()``; ``None`` for the last module with a spatial
+            output, or with patch tokens for a vision transformer.
     """
 
     layer: str | None = None
@@ -38,8 +38,8 @@ class OfActivations(Method):
 class LaFAM(OfActivations):
     """Mean over channels of the last feature map (Karjauv & Albayrak 2024, arXiv 2407.06059).
 
-    The paper scales the map to [0, 1]; that is left to pictures, so that maps of several inputs can be compared.
-    It knows no reference: it is the same whatever the input is compared with.
+    Unlike the paper, does not scale the map to [0, 1], so that maps of several inputs are comparable. Does not depend
+    on the reference.
     """
 
     name = "lafam"
@@ -56,10 +56,10 @@ class LaFAM(OfActivations):
 
 @dataclass(frozen=True)
 class GradCAM(OfActivations):
-    """ReLU of the feature maps weighted by their mean gradient (Selvaraju et al., ICCV 2017), of the score.
+    """ReLU of the feature maps weighted by the mean gradient of the score (Selvaraju et al., ICCV 2017).
 
-    By default of the last spatial module (or tokens) that the score has a gradient for: a class token that is read
-    after the last block gives its patches none.
+    By default, uses the last module with spatial output (or patch tokens) at which the gradient is not zero. An encoder
+    that reads only the class token has zero gradient at the patch tokens of its last block.
     """
 
     name = "grad-cam"
@@ -76,18 +76,18 @@ class GradCAM(OfActivations):
                     cam = (weights.mean((1, 2), keepdim=True) * values).sum(0).clamp_min(0)
                     return Maps(resized(problem, cam).numpy(), measures={"importance": "weighted activation"})
         raise ArgumentError(
-            f"the score has no gradient at the feature maps of encoder {problem.encoder.name!r}; with cosine "
-            f"similarity to the input itself it is zero, use similarity='dot'; {forwards_only()}"
+            f"the gradient of the score is zero at all feature maps of encoder {problem.encoder.name!r}, as for the "
+            f"cosine similarity to the input itself; use similarity='dot'; {forwards_only()}"
         )
 
 
 def _gradients(problem: Problem, stages: list[nn.Module]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Outputs of the stages and the score's gradients at them, the last first; those without one are left out."""
-    kept: list[Tensor] = []
-    with torch.enable_grad(), _hooks(stages, kept):
+    """Outputs of the modules and the score's gradients at them, last first; skips outputs without a gradient."""
+    outputs: list[Tensor] = []
+    with torch.enable_grad(), _hooks(stages, outputs):
         x = problem.prepared.tensor[None].clone().requires_grad_()
         score = problem.reference.score(problem.session(x)).sum()
-        usable = [output for output in kept if isinstance(output, Tensor) and output.requires_grad]
+        usable = [output for output in outputs if isinstance(output, Tensor) and output.requires_grad]
         gradients = torch.autograd.grad(score, usable, allow_unused=True) if usable and score.requires_grad else []
     for output, gradient in zip(reversed(usable), reversed(gradients), strict=False):
         if gradient is not None:
@@ -95,7 +95,7 @@ def _gradients(problem: Problem, stages: list[nn.Module]) -> Iterator[tuple[Tens
 
 
 def _stages(problem: Problem, method: str, layer: str | None) -> list[nn.Module]:
-    """The modules whose outputs are spatial (or tokens of a grid), in the order in which they are called."""
+    """Modules with spatial (or patch token) outputs, in order of their last call."""
     model = problem.module(method, forwards_only())
     if layer is not None:
         modules = dict(model.named_modules())
@@ -104,11 +104,11 @@ def _stages(problem: Problem, method: str, layer: str | None) -> list[nn.Module]
         return [modules[layer]]
     called: list[nn.Module] = []
 
-    def note(module: nn.Module, _: Any, output: Any) -> None:
+    def record(module: nn.Module, _: Any, output: Any) -> None:
         if module is not model and isinstance(output, Tensor) and _grid(problem, output) is not None:
             called.append(module)
 
-    handles = [module.register_forward_hook(note) for module in model.modules()]
+    handles = [module.register_forward_hook(record) for module in model.modules()]
     try:
         problem.session(problem.whole())
     finally:
@@ -116,24 +116,24 @@ def _stages(problem: Problem, method: str, layer: str | None) -> list[nn.Module]
             handle.remove()
     if not called:
         raise ArgumentError(
-            f"method {method!r} finds no feature map in encoder {problem.encoder.name!r}; name one by layer=; "
+            f"method {method!r} finds no feature map in encoder {problem.encoder.name!r}; pass layer=; "
             f"{forwards_only()}"
         )
-    return list(dict.fromkeys(reversed(called)))[::-1]  # in the order of their last calls: some serve several times
+    return list(dict.fromkeys(reversed(called)))[::-1]  # a module may be called several times
 
 
 def _features(problem: Problem, stages: list[nn.Module]) -> list[Tensor]:
-    """``(C, h, w)`` outputs of modules, in the order of their calls."""
-    kept: list[Tensor] = []
-    with _hooks(stages[-1:], kept):
+    """Outputs ``(C, h, w)`` of the last module, one per call."""
+    outputs: list[Tensor] = []
+    with _hooks(stages[-1:], outputs):
         problem.session(problem.whole())
-    return [_spatial(problem, output) for output in kept]
+    return [_spatial(problem, output) for output in outputs]
 
 
 @contextmanager
-def _hooks(modules: list[nn.Module], kept: list[Tensor]) -> Iterator[None]:
-    """Keep the outputs of modules while the context lasts; the hooks are removed whatever happens."""
-    handles = [module.register_forward_hook(lambda _m, _i, output: kept.append(output)) for module in modules]
+def _hooks(modules: list[nn.Module], outputs: list[Tensor]) -> Iterator[None]:
+    """Append the outputs of modules to a list within the context."""
+    handles = [module.register_forward_hook(lambda _m, _i, output: outputs.append(output)) for module in modules]
     try:
         yield
     finally:
@@ -142,7 +142,7 @@ def _hooks(modules: list[nn.Module], kept: list[Tensor]) -> Iterator[None]:
 
 
 def _grid(problem: Problem, output: Tensor) -> tuple[int, int] | None:
-    """Rows and columns of a feature map or of tokens; ``None`` for anything else."""
+    """Rows and columns of a feature map or of patch tokens; ``None`` for anything else."""
     if output.ndim == 4 and min(output.shape[-2:]) > 1:
         return (output.shape[2], output.shape[3])
     patch = problem.encoder.patch
@@ -154,12 +154,12 @@ def _grid(problem: Problem, output: Tensor) -> tuple[int, int] | None:
 
 
 def _spatial(problem: Problem, output: Tensor) -> Tensor:
-    """One output as ``(C, h, w)``; tokens that stand for no patch are left out."""
+    """One output as ``(C, h, w)`` float32; drops tokens that are not patches."""
     grid = _grid(problem, output) if isinstance(output, Tensor) else None
     if grid is None:
         got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ArgumentError(
-            f"expected the layer to return (N, C, H, W) or tokens of patches, got {got}; name another layer="
+            f"expected the layer to return (N, C, H, W) or patch tokens, got {got}; choose another layer="
         )
     if output.ndim == 4:
         return output[0].float()
@@ -168,7 +168,15 @@ def _spatial(problem: Problem, output: Tensor) -> Tensor:
 
 
 def resized(problem: Problem, values: Tensor) -> Tensor:
-    """A small map at the size of the input, bilinearly: ``(H, W)`` float64 on the CPU."""
+    """Resize a feature map to the input bilinearly.
+
+    Args:
+        problem: the problem, for the input's size.
+        values: map ``(h, w)``.
+
+    Returns:
+        ``(H, W)`` float64 on the CPU.
+    """
     size = problem.prepared.tensor.shape[-2:]
     large = F.interpolate(values[None, None].cpu().double(), size=size, mode="bilinear", align_corners=False)
     return large[0, 0]

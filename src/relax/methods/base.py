@@ -1,4 +1,4 @@
-"""What a method is: a frozen, typed object with its parameters that explains one input."""
+"""Base classes of attribution methods, and the problem they solve."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from relax.references import Reference
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """One input with everything that a method may ask for.
+    """One input with everything a method needs to explain it.
 
     Attributes:
-        encoder: what is explained.
-        session: the encoder at work.
+        encoder: the encoder to explain.
+        session: running session of the encoder.
         prepared: the input, on the session's device.
-        reference: what its representation is compared with.
-        design: which masks to try.
-        stopping: how many.
-        seed: of everything random.
-        masks: kinds of masks that were asked for; ``None`` for the method's own.
-        fills: what replaces removed units, at least one.
-        on_block: to be called after each turn of the loop.
+        reference: scores representations.
+        design: draws the masks.
+        stopping: decides when there are enough masks.
+        seed: random seed of the run.
+        masks: kinds of masks requested by the user; ``None`` for the method's own.
+        fills: replace removed units; at least one.
+        on_block: callback after each turn of the loop.
         signed: whether parts of the input may also push away from the reference.
-        watch: to be called with every block of masks that was tried.
+        watch: callbacks, called with every scored block of masks.
     """
 
     encoder: Encoder
@@ -62,74 +62,79 @@ class Problem:
 
     @property
     def modality(self) -> Modality:
-        """Of the input."""
+        """Modality of the input."""
         return self.encoder.modality
 
     @cached_property
     def perturbed(self) -> Perturbed:
-        """The input under the first kind of masks, or the modality's own, and the first fill."""
+        """The input under the first kind of masks and the first fill."""
         return self.under(Stratum(self.kind, self.fills[0], seed=self.seed))
 
     @property
     def kind(self) -> Masks:
-        """The first kind of masks that was asked for, or the modality's own."""
+        """The first requested kind of masks, or the modality's default."""
         return self.masks[0] if self.masks else self.modality.masks(None)
 
     def under(self, stratum: Stratum) -> Perturbed:
-        """The input under a stratum."""
+        """Bind the input to a stratum.
+
+        Raises:
+            ArgumentError: the stratum's fill does not support its masks or the encoder.
+        """
         stratum.fill.check(stratum.masks, self.encoder)
         fill = stratum.fill.bind(self.prepared, self.modality, self.seed)
         return Perturbed(self.prepared, stratum, self.design, fill)
 
     def module(self, method: str, instead: str) -> nn.Module:
-        """The encoder's model, for methods that look inside it.
+        """The encoder's model, for methods that hook into it.
 
         Args:
-            method: name, for messages.
-            instead: what to do where it cannot be looked into.
+            method: name of the method, for the message.
+            instead: advice for encoders that are not modules, for the message.
 
         Raises:
-            ArgumentError: the model is no plain ``nn.Module``.
+            ArgumentError: the model is not an ``nn.Module``, or it is scripted or compiled.
         """
         model, name = self.encoder.model, self.encoder.name
         if not isinstance(model, nn.Module):
             raise ArgumentError(
-                f"method {method!r} needs an nn.Module, {name!r} is a {type(model).__name__}; {instead}"
+                f"method {method!r} needs an nn.Module, encoder {name!r} is a {type(model).__name__}; {instead}"
             )
         if isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
             raise ArgumentError(
-                f"method {method!r} looks inside the model, which a scripted or compiled one hides; give the module as "
-                f"it was before, or: {instead}"
+                f"method {method!r} cannot hook into a scripted or compiled model; pass the original module, or: "
+                f"{instead}"
             )
         return model
 
     def whole(self) -> Batch:
-        """The unmasked input as a batch of one, a copy."""
+        """Copy of the unmasked input as a batch of one."""
         return self.modality.collate([self.prepared])
 
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """A way to explain; its parameters are fields, and a name is short for one with its defaults.
+    """Base class of attribution methods.
 
-    Subclass it as a frozen dataclass, say :meth:`run`, and register it by ``relax.register("method", NAME, CLASS)``.
+    Parameters of a method are dataclass fields. To add one, subclass as a frozen dataclass, implement :meth:`run`, and
+    register the class: ``relax.register("method", NAME, CLASS)``.
 
     Attributes:
-        name: what users call it.
-        summary: one sentence.
-        needs: what it asks of an encoder: ``"forwards"``, ``"gradients"``, ``"activations"``, ``"attention"`` or
-            ``"nothing"``.
-        cost: encoder forwards and backwards for one input, its own representation included, in words.
-        source: where it was published.
-        similarity: the similarity that it uses unless another is asked for.
-        compares: whether its maps depend on what the input is compared with.
-        takes_masks: whether ``n_masks=`` of :func:`relax.explain` says how much work it does.
-        takes_several: whether it takes several kinds of masks and several fills.
-        observable: whether its masks are blocks of one stratum, so that regions and shares come from the same forwards.
-        modalities: names of those that it supports; ``None`` for any that has units.
-        fills: what it removes units with, unless a fill is asked for; ``None`` for the modality's own.
-        samples: the field that says how many samples it takes, for budgets; ``None`` where it has none.
-        sample_cost: forwards a sample, a backward counted as two.
+        name: name for users.
+        summary: description in one sentence.
+        needs: what the method needs from an encoder: ``"forwards"``, ``"gradients"``, ``"activations"``,
+            ``"attention"`` or ``"nothing"``.
+        cost: number of encoder forwards and backwards per input, including its own representation, as text.
+        source: publication.
+        similarity: default similarity.
+        compares: whether maps depend on the reference.
+        takes_masks: whether ``n_masks=`` of :func:`relax.explain` sets the amount of work.
+        takes_several: whether the method takes several kinds of masks and several fills.
+        observable: whether all masks belong to one stratum, so that ``watch`` callbacks can reuse their forwards.
+        modalities: names of supported modalities; ``None`` for all with units.
+        fills: names of the default fills; ``None`` for the modality's default.
+        samples: name of the field with the number of samples, for compute budgets; ``None`` without one.
+        sample_cost: cost of a sample in forwards, where a backward counts as two.
     """
 
     name: ClassVar[str]
@@ -153,43 +158,63 @@ class Method(ABC):
         self.check()
 
     def check(self) -> None:  # noqa: B027
-        """Raise :class:`relax.ArgumentError` if a parameter is out of range; here any will do."""
+        """Validate the parameters; by default accepts any.
+
+        Raises:
+            ArgumentError: a parameter is out of range.
+        """
 
     @abstractmethod
     def run(self, problem: Problem) -> Maps:
-        """Explain one input."""
+        """Explain one input.
+
+        Args:
+            problem: the input, and everything needed to explain it.
+
+        Returns:
+            Maps of the shape of a mask, ``(H, W)`` for images.
+
+        Raises:
+            ArgumentError: the method does not support this encoder, input or reference.
+            EncoderError: representations or scores are not finite.
+        """
 
     def progressive(self, problem: Problem) -> Iterator[Maps]:
-        """Ever better maps of one input, the last of them what :meth:`run` returns; here that one alone."""
+        """Yield increasingly accurate maps; the last equals that of :meth:`run`. By default yields only that one."""
         yield self.run(problem)
 
     def probe(self, problem: Problem, n: int) -> Batch:
-        """At most ``n`` rows of what will be encoded, for the choice of a precision; here the whole input."""
+        """A sample of what the method will encode, to choose a precision; by default the unmasked input.
+
+        Args:
+            problem: the input, and everything needed to explain it.
+            n: maximum number of rows.
+        """
         return problem.whole()
 
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:
-        """The kinds of masks that are tried on an input."""
+        """Kinds of masks the method applies to an input."""
         return (problem.kind,)
 
     def options(self) -> dict[str, Any]:
-        """The parameters by name."""
+        """Parameters by name."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @property
     def score_similarity(self) -> str:
-        """The similarity of this method, or of the method that it repeats."""
+        """Default similarity of this method, or of the method that it wraps."""
         return self.similarity
 
     def within(self, forwards: int, n_units: int) -> tuple[Method, dict[str, Any]]:
-        """The method and arguments of :func:`relax.explain` with which it does about that many forwards.
+        """Fit the method to a compute budget.
 
         Args:
-            forwards: to be used; a backward counts as two.
-            n_units: of the masks.
+            forwards: budget in forwards; a backward counts as two.
+            n_units: number of units of the masks.
 
         Returns:
-            The method with as many samples, and ``{"n_masks": forwards}`` where that is what says how much it does. A
-            method that has no number to choose comes back as it is.
+            The method with an adjusted number of samples, and arguments of :func:`relax.explain` (``{"n_masks": ...}``
+            for methods that take masks, else empty). A method of fixed cost is returned unchanged.
         """
         if self.takes_masks:
             return self, {"n_masks": max(2, forwards)}
@@ -198,44 +223,53 @@ class Method(ABC):
         return replace(self, **{self.samples: self.affordable(forwards, n_units)}), {}
 
     def affordable(self, forwards: int, n_units: int) -> int:
-        """Samples within a number of forwards."""
+        """Number of samples within a compute budget.
+
+        Args:
+            forwards: budget in forwards.
+            n_units: number of units of the masks.
+        """
         return max(2, int(forwards / self.sample_cost))
 
     @classmethod
     def made(cls, options: dict[str, Any]) -> Method:
-        """The method with some of its parameters given.
+        """Build the method from options.
 
         Raises:
-            ArgumentError: it has no such parameter; the message lists those it has.
+            ArgumentError: the method has no such option, or its value is out of range.
         """
-        known = [item.name for item in fields(cls)]
+        names = [item.name for item in fields(cls)]
         for option in options:
-            if option not in known:
-                has = f"it has: {', '.join(known)}" if known else "it has none"
-                raise ArgumentError(f"method {cls.name!r} has no option {option!r}; {has}")
+            if option not in names:
+                available = f"it has: {', '.join(names)}" if names else "it has none"
+                raise ArgumentError(f"method {cls.name!r} has no option {option!r}; {available}")
         return cls(**options)
 
 
 class Masking(Method):
-    """A method whose strata are tried by the loop: it says which, and by what estimator."""
+    """Base class of methods that run the masking loop; subclasses define strata and estimator.
+
+    Attributes:
+        blocks_a_turn: number of blocks of a stratum per turn of the loop.
+    """
 
     takes_masks: ClassVar[bool] = True
     blocks_a_turn: ClassVar[int] = 1
 
     def strata(self, problem: Problem) -> Iterable[Perturbed]:
-        """The strata, asked for as their turn comes; here the problem's one."""
+        """Strata of the run, created lazily; by default a single one."""
         yield problem.perturbed
 
     @abstractmethod
     def estimator(self, problem: Problem) -> Estimator:
-        """A new estimator for one input."""
+        """Create an estimator for one input."""
 
     def finished(self, maps: Maps) -> Maps:
-        """The maps as the method returns them; here as the estimator gives them."""
+        """Post-process the estimator's maps; by default returns them unchanged."""
         return maps
 
     def estimates(self, problem: Problem) -> Iterator[Estimator]:
-        """The estimator after every turn of the loop."""
+        """Run the loop; yield the estimator after every turn."""
         loop = Loop(
             problem.session,
             problem.reference,
@@ -249,7 +283,7 @@ class Masking(Method):
     def run(self, problem: Problem) -> Maps:
         last = deque(self.estimates(problem), maxlen=1)
         if not last:
-            raise ArgumentError(f"method {self.name!r} has no strata for this input; give masks=")
+            raise ArgumentError(f"method {self.name!r} has no masks for this input; pass masks=")
         estimator = last.pop()
         return self.finished(estimator.maps(problem.signed))
 
@@ -257,7 +291,7 @@ class Masking(Method):
         return (self.finished(estimator.maps(problem.signed)) for estimator in self.estimates(problem))
 
     def probe(self, problem: Problem, n: int) -> Batch:
-        """The first masks of the first stratum."""
+        """The input under the first masks of the first stratum."""
         perturbed = problem.perturbed
         block = perturbed.block(0)[slice(n)]
         return perturbed.fill.apply(perturbed.prepared, perturbed.units, block.to(problem.session.device))

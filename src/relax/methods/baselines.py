@@ -1,4 +1,4 @@
-"""Maps that know nothing of the representation: what every method must beat."""
+"""Baselines: maps that do not depend on the representation, which every method should beat."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from relax.methods.base import Method, Problem
 
 @dataclass(frozen=True)
 class Baseline(Method):
-    """A map that never saw the encoder."""
+    """Base class of maps that do not depend on the encoder."""
 
     needs: ClassVar[str] = "nothing"
     cost: ClassVar[str] = "1"
@@ -24,7 +24,7 @@ class Baseline(Method):
 
 @dataclass(frozen=True)
 class Random(Baseline):
-    """Uniform noise in [0, 1), another for every seed."""
+    """Uniform noise in [0, 1), drawn from the seed."""
 
     name = "random"
     summary = "uniform noise: a baseline"
@@ -36,10 +36,10 @@ class Random(Baseline):
 
 @dataclass(frozen=True)
 class Center(Baseline):
-    """A Gaussian in the middle of the input: 1 there, falling to the borders.
+    """A Gaussian at the centre of the input, with a maximum of 1.
 
     Args:
-        width: standard deviation as a share of each side.
+        width: standard deviation as a fraction of each side, positive.
     """
 
     width: float = 0.25
@@ -53,17 +53,17 @@ class Center(Baseline):
 
     def run(self, problem: Problem) -> Maps:
         shape = problem.modality.map_shape(problem.prepared)
-        sides = (np.linspace(-0.5, 0.5, side) if side > 1 else np.zeros(1) for side in shape)
-        falls = [np.exp(-np.square(side) / (2 * self.width**2)) for side in sides]
-        product = falls[0]
-        for fall in falls[1:]:
-            product = np.multiply.outer(product, fall)
+        axes = (np.linspace(-0.5, 0.5, side) if side > 1 else np.zeros(1) for side in shape)
+        profiles = [np.exp(-np.square(axis) / (2 * self.width**2)) for axis in axes]
+        product = profiles[0]
+        for profile in profiles[1:]:
+            product = np.multiply.outer(product, profile)
         return Maps(product, measures={"importance": "nearness to the centre"})
 
 
 @dataclass(frozen=True)
 class Contrast(Baseline):
-    """Mean over channels of |input − fill|: how much removing a pixel changes it, whatever the encoder."""
+    """Mean over channels of |input − fill|: how much removing a pixel changes the input."""
 
     name = "contrast"
     summary = "how much removing a pixel changes the input: a baseline"

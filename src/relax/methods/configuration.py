@@ -1,4 +1,4 @@
-"""The arguments of an explainer, as they apply to one modality."""
+"""Arguments of an explainer, resolved for one modality."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from relax.references.similarity import Similarity
 
 @dataclass(frozen=True, eq=False)
 class Configuration:
-    """Everything that a run over an input of one modality needs, but for the input.
+    """Everything that a run needs, except for the input.
 
     Attributes:
-        encoder: for inputs of that modality.
-        setup: how it is run.
-        method: with its parameters.
-        masks: kinds of masks that were asked for; ``None`` for the method's own.
-        fills: what replaces removed units.
-        against: what inputs are compared with unless a call says otherwise.
-        design: which masks to try.
-        stopping: how many.
-        similarity: the one that was asked for; ``None`` for the reference's or the method's own.
+        encoder: encoder for inputs of the modality.
+        setup: device, precision and batch size of the encoder.
+        method: the configured method.
+        masks: kinds of masks requested by the user; ``None`` for the method's own.
+        fills: replace removed units; at least one.
+        against: what to compare inputs with, unless a call overrides it.
+        design: draws the masks.
+        stopping: decides when there are enough masks.
+        similarity: similarity requested by the user; ``None`` for that of the reference or the method.
     """
 
     encoder: Encoder
@@ -47,47 +47,63 @@ class Configuration:
 
 
 def method_of(method: Any, masks: Any, options: dict[str, Any], modality: Modality) -> Method:
-    """The method that was asked for, or the one that goes with the masks and the modality.
+    """Resolve the requested method, or choose a default for the masks and the modality.
+
+    Args:
+        method: name, class or instance; ``None`` for the default.
+        masks: requested kinds of masks.
+        options: options of the method.
+        modality: modality of the inputs.
 
     Raises:
-        UnknownNameError: no such method.
-        ArgumentError: it does not explain inputs of this modality, or has no such options.
+        UnknownNameError: there is no method of this name.
+        ArgumentError: the method does not support the modality, or does not take these options.
     """
     if method is None:
         one_kind = masks is not None and not isinstance(masks, (list, tuple))
         method = "relax" if one_kind else modality.method
-    made = ensure(method, options)
-    if made.modalities is not None and modality.name not in made.modalities:
-        fitting = [
+    resolved = ensure(method, options)
+    if resolved.modalities is not None and modality.name not in resolved.modalities:
+        supported = [
             name for name, kind in METHODS.items() if kind.modalities is None or modality.name in kind.modalities
         ]
         raise ArgumentError(
-            f"method {made.name!r} explains {' and '.join(made.modalities)} inputs, not {modality.name}; methods that "
-            f"do: {', '.join(fitting)}"
+            f"method {resolved.name!r} explains {' and '.join(resolved.modalities)} inputs, not {modality.name}; "
+            f"available: {', '.join(supported)}"
         )
-    return made
+    return resolved
 
 
 def kinds_of(masks: Any, method: Method, modality: Modality) -> tuple[Masks, ...] | None:
-    """One kind of masks, several, or ``None`` for the method's own."""
+    """Resolve one or several kinds of masks; ``None`` stays ``None`` and means the method's own.
+
+    Raises:
+        UnknownNameError: there are no masks of this name.
+        ArgumentError: the list is empty, or the method or the modality does not support these masks.
+    """
     if masks is None:
         return None
-    several = tuple(masks) if isinstance(masks, (list, tuple)) else (masks,)
-    if not several:
+    requested = tuple(masks) if isinstance(masks, (list, tuple)) else (masks,)
+    if not requested:
         raise ArgumentError("expected at least one kind of masks, got an empty list")
-    if len(several) > 1 and not method.takes_several:
+    if len(requested) > 1 and not method.takes_several:
         raise ArgumentError(
-            f"method {method.name!r} takes one kind of masks, got {len(several)}; 'relax-fine' takes several"
+            f"method {method.name!r} takes one kind of masks, got {len(requested)}; 'relax-fine' takes several"
         )
-    return tuple(modality.masks(one) for one in several)
+    return tuple(modality.masks(item) for item in requested)
 
 
 def fills_of(fill: Any, method: Method, modality: Modality) -> tuple[Fill, ...]:
-    """One fill, several, or those of the method; a list of three numbers is a colour."""
+    """Resolve one or several fills; ``None`` means the method's own, and a list of integers is a colour.
+
+    Raises:
+        UnknownNameError: there is no fill of this name.
+        ArgumentError: the list is empty, or the method or the modality does not support these fills.
+    """
     if fill is None:
         return tuple(modality.fill(name) for name in method.fills or (None,))
     if isinstance(fill, (list, tuple)) and not fill:
-        raise ArgumentError("expected at least one fill, got an empty list; leave fill= out for the method's own")
+        raise ArgumentError("expected at least one fill, got an empty list; omit fill= for the method's own")
     if isinstance(fill, (list, tuple)) and not all(isinstance(item, int) for item in fill):
         if any(not isinstance(item, str) and isinstance(item, Number) for item in fill):
             raise ArgumentError(f"expected a colour of three integers in 0-255 or a list of fills, got {fill!r}")
@@ -98,7 +114,11 @@ def fills_of(fill: Any, method: Method, modality: Modality) -> tuple[Fill, ...]:
 
 
 def stopping_of(n_masks: int | None, max_masks: int, reliability: float) -> Stopping:
-    """A fixed number of masks, or as many as it takes."""
+    """Stopping rule for a fixed number of masks, or for an adaptive run if ``n_masks`` is ``None``.
+
+    Raises:
+        ArgumentError: a number of masks or the reliability is out of range.
+    """
     if n_masks is None:
         return UntilReliable(reliability, integer("max_masks", max_masks))
     return FixedNumber(integer("n_masks", n_masks))

@@ -1,9 +1,9 @@
-"""Fine RELAX: masks of several sizes and shapes, two fills, and the contrast that removing a pixel makes.
+"""Fine RELAX: RELAX with masks of several sizes and shapes, two fills, and the contrast to the fill.
 
-A RELAX map says how much more similar to the whole the masked versions are that show a pixel. One grid gives that at
-the size of its cells, for one fill. Here the same is estimated for several strata, a stratum being one kind of masks
-with one fill, and brought together (:mod:`relax.estimation.mixture`; ``make quality`` has what each step gives).
-With fewer masks than a round has (1280 for a photograph) only the first strata, from coarse to fine, are tried.
+A RELAX map measures how much more similar to the unmasked input the masked inputs are if they keep a pixel. A single
+grid resolves this at the size of its cells, for one fill. Fine RELAX estimates several strata, each with one kind of
+masks and one fill, and mixes their maps (:mod:`relax.estimation.mixture`; ``make quality`` shows the effect of each
+step). A run with fewer masks than a round (1280 for a photograph) evaluates only the first strata, coarse to fine.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from relax.modalities.units import Masks
 
 @dataclass(frozen=True)
 class RelaxFine(Masking):
-    """Mean score of the masks that show a pixel, over grids and superpixels of several sizes and two fills.
+    """Mean score of the masks that keep a pixel, over grids and superpixels of several sizes and two fills.
 
     Args:
-        contrast: exponent of the contrast between a pixel and its fill; 0 leaves it out.
+        contrast: exponent of the contrast between a pixel and its fill, in [0, 2]; 0 disables it.
     """
 
     contrast: float = 0.5
@@ -45,7 +45,7 @@ class RelaxFine(Masking):
             raise ArgumentError(f"expected `contrast` from 0 to 2, got {self.contrast!r}")
 
     def strata(self, problem: Problem) -> Iterator[Perturbed]:
-        """From coarse to fine, each with every fill; a kind of masks that does not fit the input is left out."""
+        """Strata from coarse to fine, each with every fill; skips masks that do not fit the input."""
         scales = scales_of(problem)
         number = 0
         for scale in scales:
@@ -54,7 +54,7 @@ class RelaxFine(Masking):
             except ArgumentError:
                 if len(scales) == 1:
                     raise
-                continue  # a picture without segments has its grids
+                continue  # a picture with a single segment still has grids
             for fill in fills_of(problem):
                 stratum = Stratum(scale.masks, fill, scale.weight, scale.block_size, seed_of(problem.seed, number))
                 number += 1
@@ -68,17 +68,17 @@ class RelaxFine(Masking):
 
 
 def scales_of(problem: Problem) -> tuple[Scale, ...]:
-    """The kinds of masks that were asked for, or the modality's own."""
+    """Scales of the requested masks, or the modality's own."""
     return problem.modality.scales(problem.prepared, problem.masks)
 
 
 def seed_of(seed: int, number: int) -> int:
-    """A seed of its own for each stratum, so that no two try the same masks."""
+    """Seed of stratum ``number``, so that strata draw different masks."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def fills_of(problem: Problem) -> list[Fill]:
-    """The fills, but for those that the input equals (unless it equals all)."""
+    """Fills that differ from the input; the first fill if none does."""
     x = problem.prepared.tensor
     masks = problem.perturbed.stratum.masks
     different = [

@@ -1,15 +1,16 @@
-"""RELAX with gradients: what a mask shows, and how much the score would move if a pixel of it were shown a little more.
+"""RELAX with gradients: masks, refined by the derivative of the score with respect to the mask.
 
-At a masked input ``x̃ = b + (x − b) ⊙ M`` the derivative of the score in the mask is
-``∂s/∂M_p = Σ_c (x_pc − b_pc) ∂s/∂x̃_pc``, and one backward pass gives it for every pixel. Averaged with its sign over
-masks it is mostly noise; its mean magnitude tells the pixels that the score depends on from those that it does not, at
-a resolution that no grid of masks reaches. The masks themselves say where in the picture they belong. With the effect
-``a = R − E[s]`` of one grid (7x7) and ``t = (mean |∂s/∂M|)^½``,
+At a masked input ``x̃ = b + (x − b) ⊙ M``, the derivative of the score with respect to the mask is
+``∂s/∂M_p = Σ_c (x_pc − b_pc) ∂s/∂x̃_pc``, and one backward pass computes it for every pixel. Its signed mean over masks
+is mostly noise, but its mean magnitude separates the pixels that the score depends on from the others, at a resolution
+that no grid of masks reaches. The masks locate the important region. With the effect ``a = R − E[s]`` of one 7x7 grid
+and ``t = (mean |∂s/∂M|)^½``,
 
-* importance ``R = E[s] + (a + λ κ t) / (1 + λ)``, λ = 2, with κ the ratio of the two spatial standard deviations;
-* both for each fill, brought to one scale and averaged; the first fill has twice the masks and twice the weight of
-  another (of blur and mean colour, blur: it is the more faithful, and the mean colour is needed beside it);
-* uncertainty the spread of the score over the masks, standard error from independent blocks of masks.
+* the importance is ``R = E[s] + (a + λ κ t) / (1 + λ)`` with λ = 2, where κ is the ratio of the spatial standard
+  deviations of a and t;
+* this is computed for each fill, scaled to equal standard deviation and averaged; the first fill gets twice the masks
+  and twice the weight of the other (by default blur, which is more faithful, but needs the mean colour beside it);
+* the uncertainty is the variance of the score over masks; the standard error comes from independent blocks of masks.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ from relax.modalities.fills import blended
 from relax.modalities.units import Block
 
 BLOCK = 16
-"""Masks that share a placement; fewer where there are few masks, so that each fill has two blocks."""
+"""Number of masks in a block; smaller for short runs, so that each fill gets two blocks."""
 
 SLOPE = 2.0
-"""Weight of the derivative beside that of the effect, 1."""
+"""Weight λ of the derivative; the effect has weight 1."""
 
 FIRST = 2
-"""Blocks, and weight, of the first fill for each one of another."""
+"""Number of blocks, and weight, of the first fill relative to any other fill."""
 
 CHUNK = 8
-"""Rows in a backward."""
+"""Number of rows per backward pass."""
 
 
 @dataclass(eq=False)
@@ -51,12 +52,12 @@ class Sensed:
 
     Attributes:
         perturbed: the input under the fill.
-        share: of the map, before maps are brought to one scale.
-        moments: of the scores.
-        total: ``(H, W)``: sum of |∂s/∂M|.
-        squares: the same squared, block by block.
-        slope: weight of the derivative beside that of the effect, 1.
-        scores: of the masks, block by block.
+        share: weight of the fill's map, before normalisation by its scale.
+        moments: accumulated sums of the scores.
+        total: sum of |∂s/∂M| over masks, ``(H, W)`` float64.
+        squares: sum over blocks of the squared block sums of |∂s/∂M|, ``(H, W)`` float64.
+        slope: weight λ of the derivative; the effect has weight 1.
+        scores: scores of the masks, one ``(B,)`` tensor per block.
     """
 
     perturbed: Perturbed
@@ -68,36 +69,40 @@ class Sensed:
     scores: list[Tensor] = field(default_factory=list)
 
     def magnitude(self) -> Tensor:
-        """Mean |∂s/∂M|."""
+        """Mean of |∂s/∂M| over masks, ``(H, W)``."""
         return self.total / self.moments.n_masks
 
     def ratio(self) -> float:
-        """κ: from roots of magnitudes to units of the score."""
+        """κ: spatial standard deviation of the effect over that of the root magnitude."""
         spread = float(self.magnitude().sqrt().std())
         return float(self.moments.effect().std()) / spread if spread > 0 else 0.0
 
     def relief(self) -> Tensor:
-        """``(H, W)``: what stands out from the mean score."""
+        """Importance minus the mean score, ``(a + λ κ t) / (1 + λ)``, ``(H, W)``."""
         return (self.moments.effect() + self.slope * self.ratio() * self.magnitude().sqrt()) / (1 + self.slope)
 
     def variance(self) -> Tensor:
-        """Of the relief, but for the level, from the spread of blocks, that of a root being ``Var(m) / 4m``."""
+        """Variance of the relief between blocks, without the level, ``(H, W)``; uses ``Var(√m) = Var(m) / 4m``."""
         n = self.moments.n_blocks
         if n < 2:
             return torch.full_like(self.total, nan)
         mean = self.total / n
-        of_mean = (self.squares / n - mean.square()).clamp_min(0) / (n - 1)
-        of_root = (of_mean / (4 * mean.clamp_min(1e-30))) / (self.moments.n_masks / n)
-        return (self.moments.variance(level=False) + (self.slope * self.ratio()) ** 2 * of_root) / (1 + self.slope) ** 2
+        mean_variance = (self.squares / n - mean.square()).clamp_min(0) / (n - 1)
+        root_variance = (mean_variance / (4 * mean.clamp_min(1e-30))) / (self.moments.n_masks / n)
+        return (self.moments.variance(level=False) + (self.slope * self.ratio()) ** 2 * root_variance) / (
+            1 + self.slope
+        ) ** 2
 
 
 @dataclass(frozen=True)
 class RelaxGradient(Method):
-    """RELAX on one grid with two fills, and the magnitude of the score's derivative in the mask.
+    """RELAX on one grid with two fills, refined by the magnitude of the score's derivative in the mask.
 
     Args:
-        n_samples: masks, each with a forward and a backward; rounded up to whole blocks (of 16, from 96 masks on).
-        slope: weight of the derivative beside that of the effect, 1; with 0 it is RELAX with these masks and fills.
+        n_samples: number of masks, each with a forward and a backward, at least 2; rounded up to whole blocks (of 16
+            masks, from 96 masks on).
+        slope: weight λ of the derivative, non-negative; the effect has weight 1. With 0, this is plain RELAX with two
+            fills.
     """
 
     n_samples: int = 96
@@ -123,84 +128,87 @@ class RelaxGradient(Method):
     def run(self, problem: Problem) -> Maps:
         if problem.signed:
             raise ArgumentError(
-                "method 'relax-gradient' does not tell parts that raise the score from those that lower it, which a "
-                "map against a reference is about; use method='relax-fine'"
+                "method 'relax-gradient' cannot tell parts that raise the score from parts that lower it, as against= "
+                "requires; use method='relax-fine'"
             )
-        sensed = self.opened(problem)
-        done = self._sense(problem, sensed)
+        per_fill = self.opened(problem)
+        n_masks = self._sense(problem, per_fill)
         problem.session.check_finite()
-        tried = [one for one in sensed if one.scores]
-        seen = [one for one in tried if sees(torch.cat(one.scores))]
-        if not seen:
-            check_sees(problem.session, torch.cat(tried[0].scores))
-        if self.slope > 0 and not any(bool(one.total.any()) for one in seen):
+        evaluated = [item for item in per_fill if item.scores]
+        effective = [item for item in evaluated if sees(torch.cat(item.scores))]
+        if not effective:
+            check_sees(problem.session, torch.cat(evaluated[0].scores))
+        if self.slope > 0 and not any(bool(item.total.any()) for item in effective):
             raise ArgumentError(
-                f"the gradients of encoder {problem.encoder.name!r} are zero everywhere; method='relax-fine' needs "
-                "forwards only"
+                f"the gradients of encoder {problem.encoder.name!r} are zero everywhere; use method='relax-fine', "
+                "which needs forwards only"
             )
-        if min(one.moments.n_blocks for one in sensed) < 2:
+        if min(item.moments.n_blocks for item in per_fill) < 2:
             warnings.warn(
-                f"{done} masks give a fill less than two blocks: no standard error and no reliability; "
-                f"ask for n_samples of at least {4 * (FIRST + 1)}",
+                f"{n_masks} masks are fewer than two blocks per fill: no standard error and no reliability; "
+                f"use n_samples of at least {4 * (FIRST + 1)}",
                 RelaxWarning,
                 stacklevel=2,
             )
-        return _maps(seen, problem)
+        return _maps(effective, problem)
 
     def opened(self, problem: Problem) -> list[Sensed]:
-        """The sums of each fill, empty."""
+        """Empty sums for each fill."""
         size = min(BLOCK, 2 * max(self.n_samples // (4 * (FIRST + 1)), 1))
         masks = problem.perturbed.stratum.masks
-        sensed = []
+        per_fill = []
         for number, fill in enumerate(fills_of(problem)):
             stratum = Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number))
             perturbed = problem.under(stratum)
             shape, device = perturbed.units.shape, sums_on(problem.session.device)
             zeros = torch.zeros(shape, dtype=torch.float64, device=device)
             share = 1 if number else FIRST
-            sensed.append(Sensed(perturbed, share, Moments(shape, device), zeros, zeros.clone(), self.slope))
-        return sensed
+            per_fill.append(Sensed(perturbed, share, Moments(shape, device), zeros, zeros.clone(), self.slope))
+        return per_fill
 
-    def _sense(self, problem: Problem, sensed: list[Sensed]) -> int:
-        """Try blocks of each fill in turn until there are enough; the masks that were tried."""
-        turns = sensed + (FIRST - 1) * sensed[:1]  # every fill has its block before the first one has another
-        done = 0
-        while done < self.n_samples:
-            for one in turns:
-                if done >= self.n_samples:
+    def _sense(self, problem: Problem, per_fill: list[Sensed]) -> int:
+        """Evaluate blocks of each fill in turn; returns the number of masks."""
+        turns = per_fill + (FIRST - 1) * per_fill[:1]  # one block for every fill, then the extra ones of the first
+        n_masks = 0
+        while n_masks < self.n_samples:
+            for item in turns:
+                if n_masks >= self.n_samples:
                     break
-                block = one.perturbed.block(one.moments.n_blocks)
-                scores, sums = _slopes(problem, one.perturbed, block)
-                one.moments.update(one.perturbed.units_on(sums.device), block.to(sums.device), scores)
-                one.scores.append(scores)
-                one.total += sums
-                one.squares += sums.square()
-                done += len(block)
+                block = item.perturbed.block(item.moments.n_blocks)
+                scores, sums = _slopes(problem, item.perturbed, block)
+                item.moments.update(item.perturbed.units_on(sums.device), block.to(sums.device), scores)
+                item.scores.append(scores)
+                item.total += sums
+                item.squares += sums.square()
+                n_masks += len(block)
                 if problem.on_block is not None:
-                    problem.on_block(Progress(done, max(done, self.n_samples), nan))
-        return done
+                    problem.on_block(Progress(n_masks, max(n_masks, self.n_samples), nan))
+        return n_masks
 
 
-def _maps(sensed: list[Sensed], problem: Problem) -> Maps:
-    weights = np.array([one.share / max(float(one.relief().std()), 1e-12) for one in sensed])
+def _maps(per_fill: list[Sensed], problem: Problem) -> Maps:
+    """Weighted mean of the maps of all fills."""
+    weights = np.array([item.share / max(float(item.relief().std()), 1e-12) for item in per_fill])
     weights /= weights.sum()
-    pairs = list(zip(weights.tolist(), sensed, strict=True))
-    shares = np.array([one.share for one in sensed], dtype=float)
-    levels = list(zip((shares / shares.sum()).tolist(), sensed, strict=True))  # no estimated weights in the level
-    neutral = sum(v * one.moments.mean_score() for v, one in levels)
-    importance = neutral + sum(w * one.relief() for w, one in pairs)
-    middle = sum(w * one.moments.importance() for w, one in pairs)
-    spread = sum(w * (one.moments.uncertainty() + (one.moments.importance() - middle).square()) for w, one in pairs)
-    pattern = sum(w**2 * one.variance() for w, one in pairs)
-    noise = float(pattern.mean())
-    error = pattern + sum(v**2 * one.moments.level_variance() for v, one in levels)
+    patterns = list(zip(weights.tolist(), per_fill, strict=True))
+    shares = np.array([item.share for item in per_fill], dtype=float)
+    levels = list(zip((shares / shares.sum()).tolist(), per_fill, strict=True))  # no estimated weights in the level
+    neutral = sum(v * item.moments.mean_score() for v, item in levels)
+    importance = neutral + sum(w * item.relief() for w, item in patterns)
+    mean = sum(w * item.moments.importance() for w, item in patterns)
+    uncertainty = sum(
+        w * (item.moments.uncertainty() + (item.moments.importance() - mean).square()) for w, item in patterns
+    )
+    pattern_variance = sum(w**2 * item.variance() for w, item in patterns)
+    noise = float(pattern_variance.mean())
+    variance = pattern_variance + sum(v**2 * item.moments.level_variance() for v, item in levels)
     return Maps(
         importance=importance.cpu().numpy(),
-        uncertainty=spread.cpu().numpy(),
-        standard_error=error.sqrt().cpu().numpy(),
-        n_masks=sum(one.moments.n_masks for one in sensed),
-        n_blocks=sum(one.moments.n_blocks for one in sensed),
-        degrees_of_freedom=sum(one.moments.degrees_of_freedom for one in sensed),
+        uncertainty=uncertainty.cpu().numpy(),
+        standard_error=variance.sqrt().cpu().numpy(),
+        n_masks=sum(item.moments.n_masks for item in per_fill),
+        n_blocks=sum(item.moments.n_blocks for item in per_fill),
+        degrees_of_freedom=sum(item.moments.degrees_of_freedom for item in per_fill),
         reliability=nan if isnan(noise) else correlation(noise, float(importance.var())),
         signed=problem.signed,
         neutral=float(neutral),
@@ -208,7 +216,7 @@ def _maps(sensed: list[Sensed], problem: Problem) -> Maps:
 
 
 def _slopes(problem: Problem, perturbed: Perturbed, block: Block) -> tuple[Tensor, Tensor]:
-    """``(B,)`` scores of a block's masks, and ``(H, W)`` the sum over them of |∂s/∂M|; float64."""
+    """Scores ``(B,)`` of a block's masks, and the sum of |∂s/∂M| over them, ``(H, W)``; float64."""
     block = block.to(problem.session.device)
     x, background = perturbed.prepared.tensor, perturbed.background
     difference = x - background
@@ -222,7 +230,7 @@ def _slopes(problem: Problem, perturbed: Perturbed, block: Block) -> tuple[Tenso
             if not score.requires_grad:
                 raise ArgumentError(
                     f"encoder {problem.encoder.name!r} or its reference gives no gradients; "
-                    "method='relax-fine' needs forwards only"
+                    "use method='relax-fine', which needs forwards only"
                 )
             (gradient,) = torch.autograd.grad(score.sum(), rows)
         scores.append(score.detach())

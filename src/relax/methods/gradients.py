@@ -1,11 +1,11 @@
-"""Gradient attributions of the score, by Captum; no labels take part.
+"""Gradient attributions of the score, computed by Captum; label-free.
 
-The score of an input's own representation is the dot product ``⟨f(x), f(x̃)⟩`` with x fixed, the label-free
-importance of Crabbé & van der Schaar (ICML 2022, arXiv 2203.01928), unless another reference or similarity is
-asked for. The cosine similarity will not do here: at the input itself it is at its maximum, its gradient zero.
+By default the score is the dot product ``⟨f(x), f(x̃)⟩`` with x fixed, the label-free importance of Crabbé & van der
+Schaar (ICML 2022, arXiv 2203.01928). Cosine similarity is unsuitable: at the input itself it is at its maximum, where
+its gradient is zero.
 
-Maps of images are sums over channels, signed, in units of the score per unit of the input for plain gradients, in units
-of the score for attributions that multiply by the input. Magnitudes are sums of absolute values.
+Maps of images are signed sums over channels: in units of the score per unit of the input for plain gradients, and in
+units of the score for attributions that multiply by the input. Magnitudes are sums of absolute values.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ CRABBE = "label-free: Crabbé & van der Schaar, ICML 2022"
 PER_INPUT = "score per unit of input"
 
 CHUNK = 8
-"""Rows that Captum evaluates at a time."""
+"""Number of rows that Captum evaluates at a time."""
 
 
 @dataclass(frozen=True)
 class Gradient(Method):
-    """A method that differentiates the score."""
+    """Base class of methods that differentiate the score."""
 
     needs: ClassVar[str] = "gradients"
     cost: ClassVar[str] = "2 + 1 backward"
@@ -45,7 +45,7 @@ class Gradient(Method):
 
 @dataclass(frozen=True)
 class Saliency(Gradient):
-    """``Σ_c |∂s/∂x_c|`` (Simonyan et al. 2014)."""
+    """Gradient magnitude ``Σ_c |∂s/∂x_c|`` (Simonyan et al. 2014)."""
 
     name = "saliency"
     summary = "Σ_c |∂s/∂x_c|"
@@ -58,7 +58,7 @@ class Saliency(Gradient):
 
 @dataclass(frozen=True)
 class InputXGradient(Gradient):
-    """``Σ_c (x_c − b_c) ∂s/∂x_c``, with the fill as b (Shrikumar et al. 2016)."""
+    """Gradient times difference from the fill b, ``Σ_c (x_c − b_c) ∂s/∂x_c`` (Shrikumar et al. 2016)."""
 
     name = "input-x-gradient"
     summary = "Σ_c (x_c − b_c) ∂s/∂x_c, with the fill as b"
@@ -72,11 +72,11 @@ class InputXGradient(Gradient):
 
 @dataclass(frozen=True)
 class Noisy(Gradient):
-    """A method on the gradients at noisy copies of the input.
+    """Base class of methods that use gradients at noisy copies of the input.
 
     Args:
-        n_samples: noisy copies.
-        noise: standard deviation, as a share of the input's range.
+        n_samples: number of noisy copies, at least 2.
+        noise: standard deviation of the noise as a fraction of the input's range, positive.
     """
 
     n_samples: int = 32
@@ -92,9 +92,9 @@ class Noisy(Gradient):
             raise ArgumentError(f"expected `noise` to be positive, got {self.noise!r}")
 
     def moments(self, problem: Problem) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the gradient over noisy inputs, of the input's shape, on the CPU."""
+        """Mean and variance of the gradient over noisy copies, each of the input's shape, float64 on the CPU."""
         draws = torch.Generator().manual_seed(problem.seed)
-        spread: list[Tensor] = []
+        variances: list[Tensor] = []
 
         def mean_gradient(captum: Any, scorer: Scorer, x: Tensor) -> Tensor:
             method = captum.Saliency(scorer)
@@ -107,28 +107,28 @@ class Noisy(Gradient):
                 total += gradients.sum(0)
                 squares += gradients.square().sum(0)
             mean = total / self.n_samples
-            of_mean = (squares / self.n_samples - mean.square()).clamp_min(0)
-            spread.append((of_mean * self.n_samples / (self.n_samples - 1)).cpu())
+            biased = (squares / self.n_samples - mean.square()).clamp_min(0)
+            variances.append((biased * self.n_samples / (self.n_samples - 1)).cpu())
             return mean[None]
 
-        return attribute(problem, mean_gradient), spread[0]
+        return attribute(problem, mean_gradient), variances[0]
 
 
 @dataclass(frozen=True)
 class SmoothGrad(Noisy):
-    """Magnitude of the gradient averaged over noisy copies of the input (Smilkov et al. 2017)."""
+    """Magnitude of the mean gradient over noisy copies of the input (Smilkov et al. 2017)."""
 
     name = "smoothgrad"
     summary = "Magnitude of the gradient averaged over noisy copies of the input"
     source = f"Smilkov et al., 2017; {CRABBE}"
 
     def run(self, problem: Problem) -> Maps:
-        mean, spread = self.moments(problem)
-        error = torch.from_numpy(_map(problem, spread / self.n_samples)).sqrt().numpy()
+        mean, variance = self.moments(problem)
+        error = torch.from_numpy(_map(problem, variance / self.n_samples)).sqrt().numpy()
         measures = {"importance": PER_INPUT, "uncertainty": "variance of the gradient", "standard_error": PER_INPUT}
         return Maps(
             _map(problem, mean.abs()),
-            _map(problem, spread),
+            _map(problem, variance),
             error,
             measures,
             n_masks=self.n_samples,
@@ -145,17 +145,17 @@ class VarGrad(Noisy):
     source = f"Adebayo et al., 2018; {CRABBE}"
 
     def run(self, problem: Problem) -> Maps:
-        _, spread = self.moments(problem)
+        _, variance = self.moments(problem)
         measures = {"importance": "variance of the gradient"}
-        return Maps(_map(problem, spread), measures=measures, n_masks=self.n_samples)
+        return Maps(_map(problem, variance), measures=measures, n_masks=self.n_samples)
 
 
 @dataclass(frozen=True)
 class IntegratedGradients(Gradient):
-    """Gradients along the straight line from the fill to the input, times the difference (Sundararajan et al. 2017).
+    """Mean gradient on the line from the fill to the input, times the difference (Sundararajan et al. 2017).
 
     Args:
-        n_steps: points on the line.
+        n_steps: number of points on the line.
     """
 
     n_steps: int = 32
@@ -169,21 +169,21 @@ class IntegratedGradients(Gradient):
     def run(self, problem: Problem) -> Maps:
         baseline = problem.perturbed.background[None]
 
-        def along(captum: Any, scorer: Scorer, x: Tensor) -> Tensor:
+        def integrate(captum: Any, scorer: Scorer, x: Tensor) -> Tensor:
             method = captum.IntegratedGradients(scorer)
-            found: Tensor = method.attribute(x, baseline, n_steps=self.n_steps, internal_batch_size=CHUNK)
-            return found
+            attribution: Tensor = method.attribute(x, baseline, n_steps=self.n_steps, internal_batch_size=CHUNK)
+            return attribution
 
-        return Maps(_map(problem, attribute(problem, along)), signed=True)
+        return Maps(_map(problem, attribute(problem, integrate)), signed=True)
 
 
 @dataclass(frozen=True)
 class GradientShap(Gradient):
-    """Expected gradients at random points between the fill and the noisy input (Lundberg & Lee 2017).
+    """Mean gradient at random points between fill and noisy input, times the difference (Lundberg & Lee 2017).
 
     Args:
-        n_samples: random points.
-        noise: standard deviation, as a share of the input's range.
+        n_samples: number of random points.
+        noise: standard deviation of the noise as a fraction of the input's range.
     """
 
     n_samples: int = 32
@@ -206,8 +206,8 @@ class GradientShap(Gradient):
             for start in range(0, self.n_samples, CHUNK):
                 rows = x.detach().expand(min(CHUNK, self.n_samples - start), *x.shape[1:])
                 noisy = torch.normal(rows.cpu(), deviation, generator=draws).to(rows.device)
-                places = torch.rand(len(rows), *(1,) * (x.ndim - 1), generator=draws).to(rows.device)
-                points = (baseline + places * (noisy - baseline)).requires_grad_()
+                fractions = torch.rand(len(rows), *(1,) * (x.ndim - 1), generator=draws).to(rows.device)
+                points = (baseline + fractions * (noisy - baseline)).requires_grad_()
                 gradients = method.attribute(points, abs=False).detach()
                 total = total + ((noisy - baseline) * gradients).sum(0, keepdim=True)
             return total / self.n_samples
@@ -216,21 +216,25 @@ class GradientShap(Gradient):
 
 
 def attribute(problem: Problem, how: Callable[[Any, Scorer, Tensor], Tensor]) -> Tensor:
-    """An attribution of the input's shape, float64 on the CPU.
+    """Run a Captum attribution of the score.
 
     Args:
-        problem: the input.
-        how: from ``captum.attr``, the score as a module and the input as a batch of one to the attribution.
+        problem: the input, and everything needed to explain it.
+        how: computes the attribution from ``captum.attr``, the score as a module, and the input as a batch of one.
+
+    Returns:
+        Attribution of the input's shape, float64 on the CPU.
 
     Raises:
-        ArgumentError: the score has no gradient, or it is zero.
+        MissingExtraError: Captum is not installed.
+        ArgumentError: the score has no gradient, or its gradient is zero.
     """
     captum = require("captum.attr", extra="methods")
     reference = problem.reference
     scorer = Scorer(problem.session, reference, problem.encoder.model)
     x = problem.prepared.tensor[None].clone().requires_grad_()
     with torch.enable_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Setting (forward, )?backward hooks")  # they are removed again
+        warnings.filterwarnings("ignore", "Setting (forward, )?backward hooks")  # Captum removes them
         try:
             result = how(captum, scorer, x)
         except RuntimeError as error:
@@ -243,17 +247,17 @@ def attribute(problem: Problem, how: Callable[[Any, Scorer, Tensor], Tensor]) ->
     result = result[0].detach().cpu().double()
     if not reference.constant and float(result.abs().max()) <= 1e-7 * reference.scale:
         raise ArgumentError(
-            "the gradient of this score is zero at the input: cosine, RBF and distance are at their maximum when an "
-            "input is compared with itself; use similarity='dot', another input (against=), or smoothgrad"
+            "the gradient of the score is zero at the input: cosine, RBF and distance are at their maximum if an input "
+            "is compared with itself; use similarity='dot', another input (against=), or smoothgrad"
         )
     return result
 
 
 def _map(problem: Problem, attribution: Tensor) -> Any:
-    """A map from one value an element of the input."""
+    """Reduce an attribution of the input's shape to a map."""
     return problem.modality.to_map(attribution).numpy()
 
 
 def _range(x: Tensor) -> float:
-    """Largest less smallest value of an input."""
+    """Largest minus smallest value of an input."""
     return float((x.max() - x.min()).detach())

@@ -1,4 +1,4 @@
-"""Methods that change how a network's modules propagate back: guided backpropagation and DeepLIFT, by Captum."""
+"""Methods that modify backpropagation through modules: guided backpropagation and DeepLIFT, computed by Captum."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INSTEAD = "saliency, smoothgrad and integrated-gradients work with any callable 
 
 @dataclass(frozen=True)
 class GuidedBackprop(Gradient):
-    """Gradients that flow back only through positive gradients at ReLUs (Springenberg et al. 2015)."""
+    """Gradient that passes ReLUs only where it is positive (Springenberg et al. 2015)."""
 
     name = "guided-backprop"
     summary = "Gradients that flow back only through positive gradients at ReLUs"
@@ -27,11 +27,11 @@ class GuidedBackprop(Gradient):
 
     def run(self, problem: Problem) -> Maps:
         model = problem.module(self.name, INSTEAD)
-        with problem.session.alone(), _activations(model, nn.ReLU6, _CappedReLU):
+        with problem.session.alone(), _replaced_activations(model, nn.ReLU6, _CappedReLU):
             if not any(isinstance(module, nn.ReLU) for module in model.modules()):
                 raise ArgumentError(
-                    f"method 'guided-backprop' needs an encoder with nn.ReLU modules, {problem.encoder.name!r} has "
-                    "none; saliency, smoothgrad and integrated-gradients work with any that has gradients"
+                    f"method 'guided-backprop' needs nn.ReLU modules, encoder {problem.encoder.name!r} has none; "
+                    f"{INSTEAD}"
                 )
             gradient = attribute(problem, lambda captum, scorer, x: captum.GuidedBackprop(scorer).attribute(x))
         return Maps(problem.modality.to_map(gradient).numpy(), measures={"importance": PER_INPUT}, signed=True)
@@ -51,38 +51,38 @@ class DeepLift(Gradient):
         baseline = problem.perturbed.background[None]
 
         def propagate(captum: Any, scorer: Any, x: Tensor) -> Tensor:
-            found: Tensor = captum.DeepLift(scorer).attribute(x, baseline)
-            return found
+            attribution: Tensor = captum.DeepLift(scorer).attribute(x, baseline)
+            return attribution
 
         with problem.session.alone():
             _check_modules_used_once(problem, model)
-            with _activations(model, nn.ReLU6, _TwoReLUs):
+            with _replaced_activations(model, nn.ReLU6, _TwoReLUs):
                 return Maps(problem.modality.to_map(attribute(problem, propagate)).numpy(), signed=True)
 
 
 class _CappedReLU(nn.ReLU):
-    """ReLU6 as a kind of ReLU, so that Captum's guided backpropagation sees it."""
+    """ReLU6 as a subclass of ReLU, which Captum's guided backpropagation recognises."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x).clamp_max(6.0)
 
 
 class _TwoReLUs(nn.Module):
-    """ReLU6 as ``6 − ReLU(6 − ReLU(x))``, in modules that Captum's DeepLIFT has a rule for."""
+    """ReLU6 as ``6 − ReLU(6 − ReLU(x))``, composed of modules that Captum's DeepLIFT supports."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.low, self.high = nn.ReLU(), nn.ReLU()
+        self.lower, self.upper = nn.ReLU(), nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        capped: Tensor = 6.0 - self.high(6.0 - self.low(x))
+        capped: Tensor = 6.0 - self.upper(6.0 - self.lower(x))
         return capped
 
 
 @contextmanager
-def _activations(model: nn.Module, old: type[nn.Module], new: Callable[[], nn.Module]) -> Iterator[None]:
-    """Replace every module of a kind, for as long as the context lasts; in-place activations work on copies."""
-    places = [
+def _replaced_activations(model: nn.Module, old: type[nn.Module], new: Callable[[], nn.Module]) -> Iterator[None]:
+    """Replace all modules of a class, and disable in-place activations, within the context."""
+    replaced = [
         (parent, name, child)
         for parent in model.modules()
         for name, child in parent.named_children()
@@ -90,7 +90,7 @@ def _activations(model: nn.Module, old: type[nn.Module], new: Callable[[], nn.Mo
     ]
     in_place = [module for module in model.modules() if getattr(module, "inplace", False) is True]
     try:
-        for parent, name, _ in places:
+        for parent, name, _ in replaced:
             setattr(parent, name, new().eval())
         for module in in_place:
             module.inplace = False  # type: ignore[assignment]
@@ -98,12 +98,12 @@ def _activations(model: nn.Module, old: type[nn.Module], new: Callable[[], nn.Mo
     finally:
         for module in in_place:
             module.inplace = True  # type: ignore[assignment]
-        for parent, name, child in places:
+        for parent, name, child in replaced:
             setattr(parent, name, child)
 
 
 def _check_modules_used_once(problem: Problem, model: nn.Module) -> None:
-    """Raise if an activation module is called twice in a forward: DeepLIFT's rules need one input a module."""
+    """Check that a forward calls each activation module once: DeepLIFT's rules need one input per module."""
     calls: dict[nn.Module, int] = {}
 
     def count(module: nn.Module, *_: Any) -> None:
@@ -118,6 +118,6 @@ def _check_modules_used_once(problem: Problem, model: nn.Module) -> None:
             handle.remove()
     if any(n > 1 for n in calls.values()):
         raise ArgumentError(
-            f"method 'deeplift' needs each activation module to be used once, {problem.encoder.name!r} calls "
-            "some of them twice; integrated-gradients and gradient-shap answer the same question"
+            f"method 'deeplift' needs each activation module to be used once, encoder {problem.encoder.name!r} calls "
+            "some of them several times; use integrated-gradients or gradient-shap"
         )

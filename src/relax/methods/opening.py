@@ -1,4 +1,4 @@
-"""One input opened for a method: its representation, what it is compared with, and what makes an Explanation."""
+"""One run: from a configuration and an input to a problem, and from maps to an Explanation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from relax.references.base import Unset
 
 
 class Opened:
-    """One input with everything that a method asks for.
+    """One input bound to a configuration.
+
+    Chooses the session's precision, encodes the input and builds its reference.
 
     Args:
-        configuration: of the run.
-        session: the encoder at work; its precision is settled here.
+        configuration: configuration for the input's modality.
+        session: running session of the encoder.
         prepared: the input.
         against: what to compare it with.
-        seed: of everything random.
-        watch: called with every block of masks that was tried.
-        on_block: called after each turn of the loop.
+        seed: random seed of the run.
+        watch: callbacks, called with every scored block of masks.
+        on_block: callback after each turn of the loop.
 
     Attributes:
-        problem: what the method is given.
+        problem: the problem for the method to solve.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Opened:
         watch: Sequence[Watch],
         on_block: OnBlock | None,
     ) -> None:
-        self._began = time.perf_counter()
+        self._start = time.perf_counter()
         self._configuration, self._prepared, self._against = configuration, prepared, against
         encoder, method = configuration.encoder, configuration.method
         problem = Problem(
@@ -62,20 +64,20 @@ class Opened:
             watch=tuple(watch),
         )
         session.settle(lambda n: method.probe(problem, n))
-        self._own = session.encode(problem.whole())
+        self._representation = session.encode(problem.whole())
         self._similarity = configuration.similarity or against.similarity or method.score_similarity
-        context = Context(encoder, session, self._own[0], self._similarity)
+        context = Context(encoder, session, self._representation[0], self._similarity)
         self.problem = replace(problem, reference=against.reference(context))
 
     def explanation(self, maps: Maps) -> Explanation:
-        """Maps of this input as an Explanation."""
+        """Build the Explanation from maps of this input."""
         settings = settings_of(
             self._configuration.method,
             self.problem,
             self._against,
             self._similarity,
             self._configuration.stopping,
-            time.perf_counter() - self._began,
+            time.perf_counter() - self._start,
         )
-        score = float(self.problem.reference.score(self._own))
+        score = float(self.problem.reference.score(self._representation))
         return explanation_of(self.problem, self._prepared, maps, score, settings)

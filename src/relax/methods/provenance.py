@@ -1,4 +1,4 @@
-"""From maps to an Explanation that can be made again."""
+"""From maps to an Explanation with the provenance to reproduce it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from relax.references.similarity import Similarity
 def explanation_of(
     problem: Problem, prepared: Prepared, maps: Maps, score: float, settings: dict[str, Any]
 ) -> Explanation:
-    """Maps of one input with everything that is known of them.
+    """Build an Explanation from maps.
 
     Args:
-        problem: that was solved.
-        prepared: the input as it was given, on its own device.
-        maps: what the method found.
-        score: of the unmasked input.
-        settings: provenance.
+        problem: the problem that the method solved.
+        prepared: the input, on its original device.
+        maps: the method's result.
+        score: score of the unmasked input.
+        settings: provenance from :func:`settings_of`.
     """
     measure = problem.reference.measure
-    named = {"importance": measure, "uncertainty": f"variance of the {measure}", "standard_error": measure}
+    default_measures = {"importance": measure, "uncertainty": f"variance of the {measure}", "standard_error": measure}
     tensors = {str(name): value for name, value in prepared.inputs.items() if isinstance(value, Tensor)}
     return Explanation(
         importance=maps.importance,
@@ -44,7 +44,7 @@ def explanation_of(
         score=score,
         inputs={name: value.float().cpu().numpy().copy() for name, value in tensors.items()},
         presentation=problem.modality.kept(prepared.presentation),
-        measures={**named, **maps.measures},
+        measures={**default_measures, **maps.measures},
         signed=maps.signed,
         neutral=maps.neutral,
         labels=prepared.labels,
@@ -62,7 +62,16 @@ def settings_of(
     stopping: Stopping,
     seconds: float,
 ) -> dict[str, Any]:
-    """Everything that is needed to make the maps again, JSON-able."""
+    """JSON-serialisable provenance that reproduces the maps.
+
+    Args:
+        method: the configured method.
+        problem: the problem that the method solved.
+        against: what the input was compared with.
+        similarity: the similarity used.
+        stopping: the stopping rule used.
+        seconds: duration of the run.
+    """
     session, encoder = problem.session, problem.encoder
     fills = [fill.settings() for fill in problem.fills]
     masks = [kind.settings() for kind in method.kinds(problem)]
@@ -100,5 +109,5 @@ def settings_of(
 
 
 def _plain(value: Any) -> bool:
-    """Whether a file can hold an option."""
+    """Whether an option can be stored in JSON as it is."""
     return value is None or isinstance(value, (str, int, float))

@@ -19,7 +19,11 @@ SOURCE = "Wickstrøm et al., IJCV 2023, arXiv 2112.10161"
 
 
 def affordable_blocks(problem: Problem) -> Perturbed:
-    """The problem's one stratum, with blocks of which an adaptive run can try as many as it needs."""
+    """The problem's stratum, with blocks small enough for an adaptive run to judge by.
+
+    Args:
+        problem: the input, and everything needed to explain it.
+    """
     perturbed = problem.perturbed
     most = problem.stopping.largest_block
     if perturbed.block_size <= most:
@@ -33,7 +37,7 @@ class Relax(Masking):
     """Importance ``R = E[s M] / E[M]``, uncertainty ``E[(s − R)² M] / E[M]``, standard error of R."""
 
     name = "relax"
-    summary = "mean score of the masks that show a pixel, with its uncertainty and standard error"
+    summary = "mean score of the masks that keep a pixel, with its uncertainty and standard error"
     source = SOURCE
     observable = True
 
@@ -48,7 +52,7 @@ class Relax(Masking):
         if maps.n_blocks == 1:
             warnings.warn(
                 f"{maps.n_masks} masks are one block: no standard error and no reliability; "
-                f"ask for at least {2 * maps.n_masks} masks",
+                f"use at least {2 * maps.n_masks} masks",
                 RelaxWarning,
                 stacklevel=2,
             )
@@ -57,21 +61,22 @@ class Relax(Masking):
 
 @dataclass(frozen=True)
 class URelax(Relax):
-    """RELAX with importance 0 (a signed one: its neutral value) where the uncertainty is above a threshold.
+    """RELAX with importance 0 (or neutral, if signed) where the uncertainty exceeds a threshold.
 
     Args:
-        threshold: ``"median"`` (the paper's), ``"mean"``, ``"quantile:Q"``, or a number.
+        threshold: ``"median"`` (as in the paper), ``"mean"``, ``"quantile:Q"`` with Q in [0, 1], or a number in squared
+            units of the score.
     """
 
     threshold: Threshold = "median"
 
     name = "u-relax"
-    summary = "RELAX importance, 0 where the uncertainty is above a threshold (median)"
+    summary = "RELAX importance, 0 where the uncertainty exceeds a threshold (median)"
 
     def check(self) -> None:
         threshold_of(np.zeros(1), self.threshold)
 
     def finished(self, maps: Maps) -> Maps:
         uncertainty = np.asarray(maps.uncertainty)
-        hidden = maps.neutral if maps.signed else 0.0
-        return replace(maps, importance=where_certain(maps.importance, uncertainty, self.threshold, hidden))
+        masked_value = maps.neutral if maps.signed else 0.0
+        return replace(maps, importance=where_certain(maps.importance, uncertainty, self.threshold, masked_value))

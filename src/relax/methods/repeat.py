@@ -1,4 +1,4 @@
-"""REPEAT: how often is a pixel important, when a stochastic method is run again (arXiv 2412.08513, AAAI 2025)?"""
+"""REPEAT: how often a stochastic method finds a pixel important (Wickstrøm et al., AAAI 2025, arXiv 2412.08513)."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from relax.modalities.batches import Batch
 
 @dataclass(frozen=True)
 class Repeat(Method):
-    """Share of repeats in which a pixel is important, with ``p (1 − p)`` as its uncertainty.
+    """Fraction of repeats in which a pixel is important, with uncertainty ``p (1 − p)``.
 
-    Each repeat k gives a map ``R_k`` and the pixels ``b_k = 1[R_k ≥ t_k]``; ``p = mean b_k``.
+    Repeat k yields a map ``R_k`` and the important pixels ``b_k = 1[R_k ≥ t_k]``; the map is ``p = mean_k b_k``.
 
     Args:
-        base: the method that is repeated, one that depends on the seed: a name or a method.
-        repeats: K.
-        cut: t_k, where a map is cut: ``"mean"``, ``"otsu"``, ``"triangle"``, ``"li"`` (scikit-image's),
-            ``"median"``, ``"quantile:Q"``, or any callable from the map to a number.
-        shared: for ``base="relax"``: draw the repeats from one run by the Bayesian bootstrap over its blocks of masks
-            (Rubin 1981), at the cost of one run, instead of K runs with seeds of their own. A repeat then has the
-            Monte-Carlo error that a run has.
+        base: method to repeat, by name or configured; it must depend on the seed.
+        repeats: number of repeats K, at least 2.
+        cut: how to choose ``t_k``: ``"mean"``, ``"otsu"``, ``"triangle"``, ``"li"`` (scikit-image), ``"median"``,
+            ``"quantile:Q"``, or any callable from the map to a number.
+        shared: for ``base="relax"``, whether to resample all repeats from a single run by the Bayesian bootstrap over
+            its blocks of masks (Rubin 1981), instead of K runs with different seeds. Each repeat then has the
+            Monte-Carlo error of one run.
     """
 
     base: str | Method = "relax"
@@ -41,7 +41,7 @@ class Repeat(Method):
     shared: bool = True
 
     name = "repeat"
-    summary = "share of repeats in which a pixel is important"
+    summary = "fraction of repeats in which a pixel is important"
     needs = "what the base needs"
     cost = "one run of the base if shared, else K runs"
     source = "Wickstrøm et al., AAAI 2025, arXiv 2412.08513"
@@ -51,11 +51,11 @@ class Repeat(Method):
         if self.repeats < 2:
             raise ArgumentError(f"expected `repeats` to be at least 2, got {self.repeats!r}")
         if isinstance(self.repeated, Repeat):
-            raise ArgumentError(f"expected `base` to be another method than {self.repeated.name!r}")
+            raise ArgumentError(f"expected `base` to be another method, got {self.repeated.name!r}")
 
     @property
     def repeated(self) -> Method:
-        """The base."""
+        """The configured base method."""
         return METHODS[self.base].made({}) if isinstance(self.base, str) else self.base
 
     @property
@@ -67,7 +67,15 @@ class Repeat(Method):
         return self.combined(maps, n_masks)
 
     def combined(self, maps: np.ndarray, n_masks: int) -> Maps:
-        """From maps ``(K, *shape)`` to probability and uncertainty."""
+        """Combine the maps of all repeats.
+
+        Args:
+            maps: maps of the repeats, ``(K, *shape)``.
+            n_masks: number of masks behind them.
+
+        Returns:
+            Probability of being important and its uncertainty, each ``(*shape)``.
+        """
         important = np.stack([m >= cut_at(m, self.cut) for m in maps]).astype(float)
         probability = important.mean(0)
         measures = {"importance": "probability of being important", "uncertainty": "p (1 − p)"}
@@ -77,7 +85,7 @@ class Repeat(Method):
         if not self._from_one_run:
             yield self.run(problem)
             return
-        for estimator in _Shared(self.repeats).estimates(problem):
+        for estimator in _BootstrappedRelax(self.repeats).estimates(problem):
             yield self.combined(estimator.resampled().cpu().numpy(), estimator.n_masks)
 
     def probe(self, problem: Problem, n: int) -> Batch:
@@ -88,40 +96,50 @@ class Repeat(Method):
         return self.shared and type(self.repeated) is Relax
 
     def _maps(self, problem: Problem) -> tuple[np.ndarray, int]:
-        """``(K, *shape)`` maps and the masks that they cost."""
+        """Maps of all repeats ``(K, *shape)``, and their total number of masks."""
         base = self.repeated
         if self._from_one_run:
-            (estimator,) = deque(_Shared(self.repeats).estimates(problem), maxlen=1)
+            (estimator,) = deque(_BootstrappedRelax(self.repeats).estimates(problem), maxlen=1)
             return estimator.resampled().cpu().numpy(), estimator.n_masks
         seeds = np.random.SeedSequence(problem.seed).generate_state(self.repeats).tolist()
         runs = [base.run(replace(problem, seed=seed)) for seed in seeds]
         maps = np.stack([run.importance for run in runs])
         if np.ptp(maps, axis=0).max() == 0:
-            raise ArgumentError(f"method {base.name!r} gives the same map for every seed: repeats of it say nothing")
+            raise ArgumentError(
+                f"method {base.name!r} gives the same map for every seed; choose a base that depends on the seed"
+            )
         return maps, sum(run.n_masks for run in runs)
 
 
 @dataclass(frozen=True)
 class RepeatWeighted(Repeat):
-    """As ``repeat``, with each ``b_k`` weighted by ``R_k / max R_k``, which is what the authors' code computes."""
+    """REPEAT with each ``b_k`` weighted by ``R_k / max R_k``, as in the authors' code."""
 
     name = "repeat-weighted"
-    summary = "the same, each repeat weighted by its map, as in the authors' code"
+    summary = "REPEAT with each repeat weighted by its map, as in the authors' code"
 
     def combined(self, maps: np.ndarray, n_masks: int) -> Maps:
-        weight = weighted_probability(maps, self.cut)
+        probability = weighted_probability(maps, self.cut)
         measures = {"importance": "weighted share of repeats", "uncertainty": "p (1 − p)"}
-        return Maps(weight, weight * (1 - weight), measures=measures, n_masks=n_masks)
+        return Maps(probability, probability * (1 - probability), measures=measures, n_masks=n_masks)
 
 
 def weighted_probability(maps: np.ndarray, cut: Cut) -> np.ndarray:
-    """``mean_k 1[R_k ≥ t_k] R_k / max R_k`` of maps ``(K, H, W)``."""
+    """Weighted probability of being important, ``mean_k 1[R_k ≥ t_k] R_k / max R_k``.
+
+    Args:
+        maps: maps of the repeats, ``(K, *shape)``.
+        cut: how to choose ``t_k``, as in :func:`relax._support.thresholds.cut_at`.
+
+    Returns:
+        ``(*shape)`` float64.
+    """
     weighted = np.stack([np.where(m >= cut_at(m, cut), m, 0) / m.max() for m in maps])
     return np.asarray(weighted.mean(0))
 
 
 @dataclass(frozen=True)
-class _Shared(Relax):
+class _BootstrappedRelax(Relax):
     """RELAX whose estimator keeps bootstrap resamples."""
 
     repeats: int = 10

@@ -1,4 +1,4 @@
-"""Global sensitivity of the score to the units of the masks: Sobol indices and HSIC."""
+"""Global sensitivity analysis of the score with respect to units: Sobol indices and HSIC."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from relax.modalities.units import Block
 class Sobol(Method):
     """Total Sobol index of each unit: its share of the score's variance, interactions included.
 
-    Units are faded rather than removed: each is kept to a degree between 0 and 1 (Fel et al., NeurIPS 2021,
-    arXiv 2111.04138). Saltelli's design on a scrambled Sobol sequence, Jansen's estimator, bootstrap errors, all
-    SciPy's. Units stay at their middle placement.
+    Follows Fel et al. (NeurIPS 2021, arXiv 2111.04138): units fade to a degree in [0, 1] instead of being removed. Uses
+    SciPy's Saltelli design on a scrambled Sobol sequence, Jansen's estimator, and bootstrap standard errors. Units stay
+    at their central placement.
 
     Args:
-        n_designs: a power of two; it costs ``n_designs * (n_units + 2)`` forwards.
+        n_designs: number of samples of the design, a power of two of at least 2; the cost is
+            ``n_designs * (n_units + 2)`` forwards.
     """
 
     n_designs: int = 16
@@ -46,21 +47,24 @@ class Sobol(Method):
         units = problem.perturbed.units
         placement = units.middle()
 
-        def play(degrees: np.ndarray) -> np.ndarray:
+        def score(degrees: np.ndarray) -> np.ndarray:
             block = Block(torch.from_numpy(np.ascontiguousarray(degrees.T)).float(), placement)
             scores = scores_of(problem.session, problem.perturbed, problem.reference, block)
             return scores.cpu().numpy()[None]
 
         uniforms = [uniform()] * units.n_units
-        result = sobol_indices(func=play, n=self.n_designs, dists=uniforms, rng=problem.seed)
+        result = sobol_indices(func=score, n=self.n_designs, dists=uniforms, rng=problem.seed)
         problem.session.check_finite()
-        with warnings.catch_warnings(), seeded(problem.seed, torch.device("cpu")):  # the bootstrap takes no generator
-            warnings.simplefilter("ignore")  # about intervals of units that nothing depends on; only errors are used
+        with (
+            warnings.catch_warnings(),
+            seeded(problem.seed, torch.device("cpu")),
+        ):  # its bootstrap uses the global state
+            warnings.simplefilter("ignore")  # irrelevant: only the standard errors are used
             error = result.bootstrap(confidence_level=0.95, n_resamples=99).total_order.standard_error
         values = (torch.from_numpy(np.asarray(v, dtype=float)).flatten() for v in (result.total_order, error))
         importance, standard_error = (units.spread(v).cpu().numpy() for v in values)
-        share = "share of the score's variance"
-        measures = {"importance": share, "standard_error": share}
+        measure = "share of the score's variance"
+        measures = {"importance": measure, "standard_error": measure}
         n_masks = self.n_designs * (units.n_units + 2)
         return Maps(
             importance,
@@ -78,11 +82,11 @@ class Sobol(Method):
 class Hsic(Method):
     """Hilbert-Schmidt independence criterion between each unit's bit and the score (Novello et al., NeurIPS 2022).
 
-    Delta kernel on bits, RBF kernel on scores with the median distance as width. At least 0, and 0 for a unit that the
-    score does not depend on. Units stay at their middle placement.
+    Uses a delta kernel on bits, and an RBF kernel on scores with the median distance as width. Values are non-negative,
+    and 0 for a unit that does not affect the score. Units stay at their central placement.
 
     Args:
-        n_samples: masks, rounded up to whole blocks of the design.
+        n_samples: number of masks, at least 2; rounded up to whole blocks of the design.
     """
 
     n_samples: int = 1024
@@ -112,17 +116,17 @@ class Hsic(Method):
 
 
 def hsic_of_bits(bits: Tensor, scores: Tensor) -> Tensor:
-    """``tr(K_u H L H) / (n − 1)²`` for every unit u.
+    """HSIC of every unit, ``tr(K_u H L H) / (n − 1)²``.
 
-    With the delta kernel on a bit, ``H K_u H`` is ``½ x xᵀ`` for x the centred signs of the bit, so that the trace is a
-    quadratic form in the kernel matrix L of the scores.
+    For the delta kernel on bits, ``H K_u H = ½ x xᵀ`` with x the centred signs of the bit, so the trace is a quadratic
+    form in the kernel matrix L of the scores.
 
     Args:
-        bits: ``(n, U)`` zeros and ones.
-        scores: ``(n,)``.
+        bits: zeros and ones, ``(n, U)`` float64.
+        scores: ``(n,)`` float64.
 
     Returns:
-        ``(U,)``.
+        HSIC, ``(U,)`` float64.
     """
     distances = (scores[:, None] - scores[None]).abs()
     width = distances[distances > 0].median() if bool((distances > 0).any()) else distances.new_ones(())

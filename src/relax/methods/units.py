@@ -1,8 +1,8 @@
-"""Attributions to the units of a Masks as players of a game (KernelSHAP, LIME, Shapley sampling), and occlusion.
+"""Attributions to units: KernelSHAP, LIME, Shapley sampling and occlusion.
 
-A player that is absent is a unit that is removed. The units stay at their middle placement. A unit's value is
-spread over the elements that belong to it, weighted by how much they do, so that for hard-edged units each element has
-the value of its unit.
+Units are the players of a game; an absent player is a removed unit. Units stay at their central placement. A map
+spreads the value of each unit over its elements, weighted by their membership, so that every element of a hard-edged
+unit has the unit's value.
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ from relax.modalities.batches import shapes
 from relax.modalities.units import Block
 
 PER_EVAL = 16
-"""Coalitions that Captum hands over at a time."""
+"""Number of coalitions that Captum evaluates at a time."""
 
 
 @dataclass(frozen=True)
 class Game(Method):
-    """A game whose players are the units; attributions by one of Captum's methods."""
+    """Base class of attributions to units by Captum's perturbation methods.
+
+    Args:
+        n_samples: number of samples, positive.
+    """
 
     cost: ClassVar[str] = "n_samples + 1"
     samples: ClassVar[str | None] = "n_samples"
@@ -42,7 +46,14 @@ class Game(Method):
             raise ArgumentError(f"expected `n_samples` to be a positive integer, got {self.n_samples!r}")
 
     def attribution(self, captum: Any, play: Callable[[Tensor], Tensor], seed: int, n_units: int) -> Any:
-        """Captum's method on the game."""
+        """Create Captum's method.
+
+        Args:
+            captum: the module ``captum.attr``.
+            play: scores coalitions: bits ``(N, n_units)`` to scores ``(N,)``.
+            seed: random seed of the coalitions.
+            n_units: number of units.
+        """
         raise NotImplementedError
 
     def run(self, problem: Problem) -> Maps:
@@ -55,12 +66,12 @@ class Game(Method):
             block = Block(bits.float().view(-1, units.n_units), placement)
             return scores_of(problem.session, problem.perturbed, problem.reference, block)
 
-        everyone = torch.ones(1, units.n_units, device=device)
+        all_units = torch.ones(1, units.n_units, device=device)
         method = self.attribution(captum, play, problem.seed, units.n_units)
-        with seeded(problem.seed, device):  # Captum's data loaders draw a seed from the global state
+        with seeded(problem.seed, device):  # Captum's data loaders use the global state
             values = method.attribute(
-                everyone,
-                baselines=torch.zeros_like(everyone),
+                all_units,
+                baselines=torch.zeros_like(all_units),
                 n_samples=self.n_samples,
                 perturbations_per_eval=PER_EVAL,
             )
@@ -73,7 +84,7 @@ class KernelShap(Game):
     """Shapley values of the units by weighted regression (Lundberg & Lee 2017).
 
     Args:
-        n_samples: coalitions.
+        n_samples: number of coalitions, positive.
     """
 
     name = "kernel-shap"
@@ -85,7 +96,7 @@ class KernelShap(Game):
         draws = np.random.default_rng([seed, n_units])
 
         def coalitions(original: Tensor, **_: Any) -> Iterator[Tensor]:
-            """Everyone, no one, then sizes by the Shapley kernel and members at random."""
+            """All units, no units, then random coalitions with sizes drawn by the Shapley kernel."""
             yield torch.ones(1, n_units, dtype=torch.long, device=original.device)
             yield torch.zeros(1, n_units, dtype=torch.long, device=original.device)
             sizes = np.arange(1, n_units)
@@ -104,8 +115,8 @@ class Lime(Game):
     """Coefficients of a sparse linear model of the score in the units (Ribeiro et al. 2016).
 
     Args:
-        n_samples: perturbed inputs.
-        alpha: weight of the lasso's penalty, in units of the score.
+        n_samples: number of perturbed inputs, positive.
+        alpha: weight of the lasso penalty, in units of the score.
     """
 
     alpha: float = 0.0001
@@ -131,7 +142,7 @@ class ShapleySampling(Game):
     """Shapley values of the units by sampling permutations (Castro et al. 2009).
 
     Args:
-        n_samples: permutations; each costs a forward a unit.
+        n_samples: number of permutations, positive; each costs one forward per unit.
     """
 
     n_samples: int = 20
@@ -157,29 +168,29 @@ class ShapleySampling(Game):
 
 @dataclass(frozen=True)
 class Occlusion(Method):
-    """Fall of the score when a sliding window is removed, averaged over windows (Zeiler & Fergus 2014).
+    """Drop of the score when a sliding window is removed, averaged over windows (Zeiler & Fergus 2014).
 
     Args:
-        window: side of the window in pixels of the encoder's input, by default a seventh of the shorter side; or
-            ``"units"``: each unit of the masks (cell, patch, superpixel) is removed in turn, as always where the input
-            is no image.
-        stride: step in pixels; by default half the window.
+        window: side of the window in pixels of the encoder's input, ``None`` for a seventh of the shorter side; or
+            ``"units"`` to remove each unit of the masks (cell, patch, superpixel) in turn, as for all inputs other than
+            images.
+        stride: step of the window in pixels, at most the window; ``None`` for half the window.
     """
 
     window: int | str | None = None
     stride: int | None = None
 
     name = "occlusion"
-    summary = "fall of the score when a sliding window is removed"
+    summary = "drop of the score when a sliding window is removed"
     cost = "one a window + 2"
     source = "Zeiler & Fergus, ECCV 2014"
 
     def run(self, problem: Problem) -> Maps:
         if self.window == "units" or problem.modality.name != "image":
-            return _one_by_one(problem)
+            return _leave_one_out(problem)
         captum = require("captum.attr", extra="methods")
         x = problem.prepared.tensor
-        window, stride = self._steps(min(x.shape[-2:]))
+        window, stride = self._window_and_stride(min(x.shape[-2:]))
         values = captum.Occlusion(lambda batch: _score(problem, batch)).attribute(
             x[None].clone(),
             sliding_window_shapes=(x.shape[0], window, window),
@@ -188,24 +199,24 @@ class Occlusion(Method):
             perturbations_per_eval=PER_EVAL,
         )
         problem.session.check_finite()
-        # the window covers all channels, so that all have the same value
+        # a window covers all channels, so they all have the same value
         return Maps(values[0].mean(0).cpu().double().numpy(), signed=True)
 
-    def _steps(self, side: int) -> tuple[int, int]:
+    def _window_and_stride(self, side: int) -> tuple[int, int]:
         """Window and stride in pixels."""
         window = max(1, round(side / 7)) if self.window is None else self.window
         if not isinstance(window, int) or not 1 <= window <= side:
             raise ArgumentError(
-                f"expected `window` to be 'units' or from 1 to {side}, the shorter side, got {window!r}"
+                f"expected `window` to be 'units' or from 1 to {side} (the shorter side), got {window!r}"
             )
         stride = max(1, window // 2) if self.stride is None else self.stride
         if not 1 <= stride <= window:
-            raise ArgumentError(f"expected `stride` from 1 to {window}, the window, got {stride!r}")
+            raise ArgumentError(f"expected `stride` from 1 to {window} (the window), got {stride!r}")
         return window, stride
 
 
-def _one_by_one(problem: Problem) -> Maps:
-    """Fall of the score when each unit of the masks is removed alone, the units at their middle placement."""
+def _leave_one_out(problem: Problem) -> Maps:
+    """Drop of the score when a single unit is removed, for each unit."""
     units = problem.perturbed.units
     bits = torch.cat([torch.ones(1, units.n_units), 1 - torch.eye(units.n_units)])
     block = Block(bits, units.middle()).to(problem.session.device)
@@ -215,7 +226,7 @@ def _one_by_one(problem: Problem) -> Maps:
 
 
 def _score(problem: Problem, batch: Tensor) -> Tensor:
-    """Scores in batches of the size that the session found best."""
+    """Scores of a batch, encoded in batches of the session's size."""
     return problem.session.run(
         len(batch), shapes(batch), lambda rows: problem.reference.score(problem.session(batch[rows].clone()))
     )

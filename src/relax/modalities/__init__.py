@@ -1,4 +1,4 @@
-"""Modalities: kinds of input. Nothing above this package knows that an input has height, width or channels."""
+"""Modalities: kinds of input. Code outside this package does not assume height, width or channels."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ MODALITIES: Registry[type[Modality]] = Registry(
     {
         "image": "relax.modalities.image.modality:Image",
         "vector": "relax.modalities.vector.modality:Vector",
+        "array": "relax.modalities.array.modality:Array",
         "views": "relax.multiview.modality:Views",
     },
     group="relax.modality",
@@ -22,12 +23,16 @@ MODALITIES: Registry[type[Modality]] = Registry(
 
 
 def ensure(modality: Any, transform: Any = None, patch: int | None = None) -> Modality:
-    """A modality from its name, its class, or one that is ready.
+    """Resolve a modality from its name or class, or pass an instance through.
 
     Args:
-        modality: which.
-        transform: the encoder's preprocessing.
-        patch: side of the encoder's patches, where it has patches.
+        modality: name, class or instance.
+        transform: preprocessing of the encoder.
+        patch: side of the encoder's patches in pixels; ``None`` for an encoder without patches.
+
+    Raises:
+        UnknownNameError: there is no modality of this name.
+        ArgumentError: ``modality`` is neither a name nor a modality.
     """
     if isinstance(modality, Modality):
         return modality

@@ -1,4 +1,4 @@
-"""What a modality is: a kind of input, read, taken apart, put together again and shown."""
+"""Base class of modalities: how to read, mask, batch and show one kind of input."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ if TYPE_CHECKING:
 
 
 class Shown(Protocol):
-    """What a modality needs to draw an explanation."""
+    """Interface of an explanation that a modality can plot."""
 
     @property
     def importance(self) -> np.ndarray:
-        """The map."""
+        """Importance map."""
 
     @property
     def uncertainty(self) -> np.ndarray | None:
-        """Spread of the score, where the method has one."""
+        """Uncertainty map; ``None`` if the method has none."""
 
     @property
     def standard_error(self) -> np.ndarray | None:
-        """Monte-Carlo error of the importance, where it is known."""
+        """Standard error map; ``None`` if the method has none."""
 
     @property
     def effect(self) -> np.ndarray:
-        """Importance less its neutral value."""
+        """Importance minus its neutral value."""
 
     @property
     def n_masks(self) -> int:
-        """Masks that were tried."""
+        """Number of masks evaluated."""
 
     @property
     def reliability(self) -> float:
-        """Estimated correlation with the converged map."""
+        """Estimated correlation with the converged map, in [0, 1]."""
 
     @property
     def score(self) -> float:
-        """Of the unmasked input."""
+        """Score of the unmasked input."""
 
     @property
     def inputs(self) -> dict[str, np.ndarray]:
@@ -62,37 +62,37 @@ class Shown(Protocol):
 
     @property
     def presentation(self) -> Any:
-        """What a person is shown."""
+        """The input as shown to people."""
 
     @property
     def measures(self) -> dict[str, str]:
-        """What each map measures."""
+        """Quantity that each map measures."""
 
     @property
     def signed(self) -> bool:
-        """Whether there is a neutral value."""
+        """Whether to read the importance relative to its neutral value."""
 
     @property
     def neutral(self) -> float:
-        """That value."""
+        """Importance of a unit that has no effect."""
 
     @property
     def labels(self) -> tuple[str, ...] | None:
-        """What each unit is called."""
+        """Name of each unit; ``None`` without names."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Provenance."""
+        """JSON-serialisable provenance."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Masks of one size, for methods that go from coarse to fine.
+    """Masks of one size, for coarse-to-fine methods.
 
     Attributes:
-        masks: the recipe.
-        block_size: masks in a block, at most.
-        weight: of its map among those of other scales.
+        masks: the kind of masks.
+        block_size: maximum number of masks in a block.
+        weight: weight of the scale's map relative to those of other scales.
     """
 
     masks: Masks
@@ -101,24 +101,24 @@ class Scale:
 
 
 Run = Callable[..., Any]
-"""``run(prepared, masks=None, fill=None, watch=())`` makes one Explanation."""
+"""``run(prepared, masks=None, fill=None, watch=())`` returns one Explanation."""
 
 
 class Modality(ABC):
-    """A kind of input that encoders take, with an encoder's own preprocessing.
+    """A kind of input, with the preprocessing of one encoder.
 
-    Subclass it, say :meth:`prepare` and :meth:`show`, and register it by ``relax.register("modality", NAME, CLASS)``;
-    the encoder names it: ``relax.Encoder(model, modality=NAME)``.
+    To add one, implement :meth:`prepare` and :meth:`show`, register the class with
+    ``relax.register("modality", NAME, CLASS)``, and select it by ``relax.Encoder(model, modality=NAME)``.
 
     Args:
-        transform: the encoder's preprocessing, as given to :class:`relax.Encoder`.
-        patch: side of the encoder's patches in elements of the input, where it has patches.
+        transform: preprocessing of the encoder, as given to :class:`relax.Encoder`.
+        patch: side of the encoder's patches in elements of the input; ``None`` for an encoder without patches.
 
     Attributes:
-        name: what users call it.
-        method: the method by which its inputs are explained unless another is asked for.
-        default_masks: name of the masks, unless others are asked for.
-        default_fill: name of the fill, unless another is asked for or the method has its own.
+        name: name for users.
+        method: name of the default method.
+        default_masks: name of the default masks.
+        default_fill: name of the default fill; a method's own default takes precedence.
     """
 
     name: ClassVar[str]
@@ -132,108 +132,131 @@ class Modality(ABC):
 
     @abstractmethod
     def prepare(self, source: Any) -> Prepared:
-        """One input as the encoder sees it.
+        """Read and preprocess one input.
+
+        Args:
+            source: an input of this modality, in any form it supports, or an already prepared one.
 
         Raises:
-            InputError: the source cannot be read, or is nothing of this kind.
+            InputError: the source cannot be read, or is not of this modality.
         """
 
     @staticmethod
     @abstractmethod
     def show(explanation: Shown) -> Figure:
-        """An explanation as a picture that can be read without its maker."""
+        """Plot an explanation as a self-explanatory figure."""
 
     def split(self, inputs: Any) -> list[Any] | None:
-        """The single inputs where several are given at once; ``None`` for a single one. Here lists and tuples."""
+        """Split several inputs into a list; ``None`` for a single input. By default splits lists and tuples."""
         return list(inputs) if isinstance(inputs, (list, tuple)) else None
 
     def files_in(self, folder: Path) -> list[Path]:
-        """The inputs of this kind directly in a folder, sorted; here none are known."""
+        """Input files in a folder, not recursive, sorted; not supported by default.
+
+        Raises:
+            InputError: the modality does not read folders.
+        """
         raise InputError(f"{folder}: expected an input, got a folder")
 
     def files_below(self, folder: Path) -> list[Path]:
-        """The inputs of this kind in a folder and in those in it, sorted; here none are known."""
+        """Input files in a folder and its subfolders, sorted; not supported by default.
+
+        Raises:
+            InputError: the modality does not read folders.
+        """
         raise InputError(f"{folder}: expected an input, got a folder")
 
     def collate(self, inputs: Sequence[Prepared]) -> Batch:
-        """Whole inputs as one batch that shares no memory with them; here tensors are stacked.
+        """Copy unmasked inputs into one batch; by default stacks tensors.
+
+        Args:
+            inputs: prepared inputs, at least one.
+
+        Returns:
+            A tensor ``(N, ...)``, a mapping of such tensors if inputs have several, or a list of other objects.
 
         Raises:
-            InputError: they are of different shapes.
+            InputError: the inputs have different shapes.
         """
         names = list(inputs[0].inputs)
-        if not all(isinstance(one.inputs[name], Tensor) for one in inputs for name in names):
-            return [one.inputs[names[0]] for one in inputs]
+        if not all(isinstance(item.inputs[name], Tensor) for item in inputs for name in names):
+            return [item.inputs[names[0]] for item in inputs]
         for name in names:
-            found = {tuple(one.inputs[name].shape) for one in inputs}
-            if len(found) > 1:
-                raise InputError(f"expected inputs of one shape, got {sorted(found)}")
-        stacked = {name: torch.stack([one.inputs[name] for one in inputs]) for name in names}
+            shapes = {tuple(item.inputs[name].shape) for item in inputs}
+            if len(shapes) > 1:
+                raise InputError(f"expected inputs of one shape, got {sorted(shapes)}")
+        stacked = {name: torch.stack([item.inputs[name] for item in inputs]) for name in names}
         return stacked if len(names) > 1 else stacked[names[0]]
 
     def call(self, model: Callable[..., Any], batch: Batch) -> Any:
-        """The model's output for a batch; here named tensors are keyword arguments."""
+        """Call the model on a batch; by default passes named tensors as keyword arguments."""
         return model(**batch) if isinstance(batch, Mapping) else model(batch)
 
     def masks(self, recipe: Any) -> Masks:
-        """Masks from what a user gives: ``None`` for the modality's own, a name, or Masks.
+        """Resolve masks.
+
+        Args:
+            recipe: a name, Masks, or ``None`` for the modality's default.
 
         Raises:
-            ArgumentError: no such masks, or not for this kind of input.
+            ArgumentError: there are no such masks, or they do not support this modality.
         """
-        made = masks_.ensure(self.default_masks if recipe is None else recipe, self.patch)
-        self._check(f"masks {made.settings().get('name')!r}", made.modalities, f"masks={self.default_masks!r}")
-        return made
+        resolved = masks_.ensure(self.default_masks if recipe is None else recipe, self.patch)
+        self._check(f"masks {resolved.settings().get('name')!r}", resolved.modalities, f"masks={self.default_masks!r}")
+        return resolved
 
     def fill(self, fill: Any) -> Fill:
-        """A fill from what a user gives: ``None`` for the modality's own, a name, a Fill or another input.
+        """Resolve a fill.
+
+        Args:
+            fill: a name, a colour, a Fill, another input, or ``None`` for the modality's default.
 
         Raises:
-            ArgumentError: no such fill, or not for this kind of input.
+            ArgumentError: there is no such fill, or it does not support this modality.
         """
-        made = fills_.ensure(self.default_fill if fill is None else fill)
-        self._check(f"fill {made.settings().get('name')!r}", made.modalities, f"fill={self.default_fill!r}")
-        return made
+        resolved = fills_.ensure(self.default_fill if fill is None else fill)
+        self._check(f"fill {resolved.settings().get('name')!r}", resolved.modalities, f"fill={self.default_fill!r}")
+        return resolved
 
     def _check(self, what: str, modalities: tuple[str, ...] | None, instead: str) -> None:
         if modalities is not None and self.name not in modalities:
-            fits = " and ".join(modalities)
-            raise ArgumentError(f"the input is of modality {self.name}, and {what} is for {fits}; use {instead}")
+            supported = " and ".join(modalities)
+            raise ArgumentError(f"the input is of modality {self.name}, but {what} supports {supported}; use {instead}")
 
     def scales(self, prepared: Prepared, masks: Sequence[Masks] | None = None) -> tuple[Scale, ...]:
-        """Masks from coarse to fine for an input, for methods that take several sizes.
+        """Masks from coarse to fine, for methods that take several sizes.
 
         Args:
             prepared: the input.
-            masks: kinds that were asked for; ``None`` for the modality's own.
+            masks: requested kinds of masks; ``None`` for the modality's own.
         """
-        return tuple(Scale(one) for one in masks or (self.masks(None),))
+        return tuple(Scale(item) for item in masks or (self.masks(None),))
 
     @property
     def normalises(self) -> bool:
-        """Whether zero is known to be the mean of the data in the encoder's input space."""
+        """Whether the preprocessing normalises, so that zero is the mean of the data in the encoder's input space."""
         return False
 
     def to_map(self, attribution: Tensor) -> Tensor:
-        """One value an element of the input tensor to one value an element of a map; here they are the same."""
+        """Reduce an attribution of the input tensor's shape to a map; by default the identity."""
         return attribution
 
     def map_shape(self, prepared: Prepared) -> tuple[int, ...]:
-        """Shape of the maps of an input."""
+        """Shape of the maps of an input, ``(H, W)`` for images."""
         return tuple(self.to_map(prepared.tensor).shape)
 
     def explain(self, run: Run, prepared: Prepared, views: str) -> Any:
-        """The explanation of one input; a modality made of others may run several times and put results together.
+        """Explain one input; a modality of several views may combine several runs.
 
         Args:
-            run: one run over the input.
+            run: explains a prepared input in one run.
             prepared: the input.
-            views: how several views are masked; of no meaning here.
+            views: how to mask several views; ignored by modalities of one view.
         """
         return run(prepared)
 
     def for_inputs(self, inputs: Any) -> Modality:
-        """The modality of these inputs: a mapping, or a list of them, is an object of several views."""
+        """Modality for these inputs: a mapping, or a list of mappings, is an object of several views."""
         first = inputs[0] if isinstance(inputs, list) and inputs else inputs
         if not isinstance(first, Mapping):
             return self
@@ -242,7 +265,7 @@ class Modality(ABC):
 
     @staticmethod
     def at_presentation(values: np.ndarray, source: Mapping[str, Any]) -> np.ndarray:
-        """A map in the geometry of what a person is shown; here they are the same.
+        """Resize a map to the presentation of the input; by default returns it unchanged, as float32.
 
         Args:
             values: the map.
@@ -252,17 +275,17 @@ class Modality(ABC):
 
     @staticmethod
     def described(prepared: Prepared) -> dict[str, Any]:
-        """JSON-able provenance of an input, with a checksum where it has something to be recognised by."""
+        """JSON-serialisable provenance of an input, with a checksum where possible."""
         return prepared.source
 
     @staticmethod
     def kept(presentation: Any) -> Any:
-        """What of a presentation is kept with an explanation: an array, a string or ``None``; here nothing."""
+        """Presentation to store with an explanation: an array, a string or ``None``; by default drops other objects."""
         return presentation if isinstance(presentation, (str, np.ndarray)) else None
 
     def settings(self) -> dict[str, Any]:
-        """JSON-able description of the preprocessing."""
+        """JSON-serialisable description of the preprocessing."""
         if self.transform is None:
             return {}
-        described = getattr(self.transform, "settings", None)
-        return {"transform": described() if callable(described) else repr(self.transform)}
+        settings = getattr(self.transform, "settings", None)
+        return {"transform": settings() if callable(settings) else repr(self.transform)}

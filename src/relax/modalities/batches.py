@@ -1,4 +1,4 @@
-"""A batch of what an encoder is called with: one tensor, several named ones, or a list of anything."""
+"""Batches of encoder inputs: one tensor, several named tensors, or a list of other objects."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def n_rows(batch: Batch) -> int:
 
 
 def take(batch: Batch, rows: slice) -> Batch:
-    """Some of the inputs of a batch."""
+    """Slice a batch along its batch dimension."""
     if isinstance(batch, Mapping):
         return {name: tensor[rows] for name, tensor in batch.items()}
     return batch[rows]
 
 
 def shapes(batch: Batch) -> tuple[Any, ...]:
-    """Shapes of one input, hashable; what a batch size is remembered by."""
+    """Hashable shapes of a single input, the key of a measured batch size."""
     if isinstance(batch, Tensor):
         return tuple(batch.shape[1:])
     if isinstance(batch, Mapping):
@@ -36,7 +36,13 @@ def shapes(batch: Batch) -> tuple[Any, ...]:
 
 
 def to_device(values: T, device: torch.device, dtype: torch.dtype) -> T:
-    """Tensors on a device, floating-point ones in ``dtype``; what is no tensor stays as it is."""
+    """Move tensors to a device.
+
+    Args:
+        values: a tensor, or a (nested) mapping; anything else is returned unchanged.
+        device: target device.
+        dtype: target type of floating-point tensors; other tensors keep theirs.
+    """
     if isinstance(values, Tensor):
         return values.to(device, dtype if values.is_floating_point() else values.dtype)  # type: ignore[return-value]
     if isinstance(values, Mapping):
@@ -45,7 +51,7 @@ def to_device(values: T, device: torch.device, dtype: torch.dtype) -> T:
 
 
 def copied(batch: Batch) -> Batch:
-    """A copy that shares no memory, for an encoder that works in place."""
+    """Copy a batch, for encoders that work in place; the items of a list are not copied."""
     if isinstance(batch, Tensor):
         return batch.clone()
     if isinstance(batch, Mapping):
@@ -54,7 +60,7 @@ def copied(batch: Batch) -> Batch:
 
 
 def first_tensor(batch: Batch) -> Tensor | None:
-    """The tensor whose gradient would be taken; ``None`` for a list."""
+    """First tensor of a batch, with respect to which to differentiate; ``None`` for a list."""
     if isinstance(batch, Tensor):
         return batch
     return next(iter(batch.values())) if isinstance(batch, Mapping) else None

@@ -1,8 +1,7 @@
-"""Fills: what stands in for the units of an input that are removed; the field also calls a fill a baseline.
+"""Fills: replacements for removed units of an input, also called baselines.
 
-A fill is made ready for one input (:meth:`Fill.bind`) and then gives, for a block of masks, the batch that the encoder
-is called with (:meth:`Fill.apply`). Most fills are a :class:`Background` of the input's own shape, which a mask blends
-in: ``x̃ = b + (x − b) ⊙ M``.
+:meth:`Fill.bind` prepares a fill for one input; :meth:`Fill.apply` then turns a block of masks into a batch for the
+encoder. Most fills are a :class:`Background` of the input's shape, blended in by a mask: ``x̃ = b + (x − b) ⊙ M``.
 """
 
 from __future__ import annotations
@@ -25,84 +24,87 @@ from relax.modalities.units import Block, Masks, Units
 
 
 class Prepares(Protocol):
-    """What preprocesses inputs: a modality, or an encoder."""
+    """Interface of a modality or encoder that preprocesses inputs."""
 
     @property
     def transform(self) -> Any:
-        """From a presentation to a tensor; ``None`` if there is none."""
+        """Preprocessing from a presentation to a tensor; ``None`` without one."""
 
     def prepare(self, source: Any) -> Prepared:
-        """One input as the encoder sees it."""
+        """Read and preprocess one input."""
 
 
 class Runs(Protocol):
-    """What encodes batches: a session of an encoder."""
+    """Interface of a session, which encodes batches."""
 
     def run(self, n: int, key: tuple[Any, ...], step: Callable[[slice], Tensor]) -> Tensor:
-        """``n`` rows of work in batches of the best size, which is remembered under ``key``."""
+        """Run ``step`` over ``n`` rows in batches; ``key`` identifies the best batch size."""
 
     def __call__(self, batch: Batch) -> Tensor:
-        """One forward, ``(N, D)``."""
+        """Encode a batch in one forward, ``(N, D)``."""
 
 
 class Fill(ABC):
-    """What stands in for removed units; frozen, and described by its settings.
+    """Base class of fills, which replace removed units; immutable.
 
     Attributes:
-        modalities: names of those that the fill is for; ``None`` for any.
+        modalities: names of supported modalities; ``None`` for all.
     """
 
     modalities: ClassVar[tuple[str, ...] | None] = None
 
     def bind(self, prepared: Prepared, by: Prepares | None = None, seed: int = 0) -> Fill:
-        """The fill made ready for one input.
+        """Prepare the fill for one input.
 
         Args:
-            prepared: the input, on the device where it is encoded.
-            by: the modality or encoder that preprocesses inputs; needed by fills that are inputs themselves.
-            seed: of what is random.
+            prepared: the input, on the session's device.
+            by: modality or encoder that preprocesses inputs; required by fills that are inputs themselves.
+            seed: random seed of the fill.
         """
         return self
 
     @abstractmethod
     def apply(self, prepared: Prepared, units: Units, block: Block) -> Batch:
-        """The batch that the encoder is called with: the input under each mask of a block, sharing no memory with it.
+        """Apply masks to the input; returns a batch of ``B`` inputs that share no memory with it.
 
         Args:
-            prepared: the input that the fill was bound to.
-            units: laid over that input.
+            prepared: the input that the fill is bound to.
+            units: units of that input.
             block: ``B`` masks, on the input's device.
         """
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """JSON-able description; ``relax.fills.create(**settings)`` makes the same fill again."""
+        """JSON-serialisable description; ``relax.fills.create(**settings)`` recreates the fill."""
 
     def encode(self, session: Runs, prepared: Prepared, units: Units, block: Block) -> Tensor:
-        """``(B, D)`` representations of the input under each mask of a block."""
+        """Representations of the input under the ``B`` masks of a block, ``(B, D)``."""
         key = shapes({name: value[None] for name, value in prepared.inputs.items()}) if _tensors(prepared) else ()
         return session.run(len(block), key, lambda rows: session(self.apply(prepared, units, block[rows])))
 
     def check(self, masks: Masks, encoder: Any) -> None:  # noqa: B027
-        """Raise unless the fill goes with these masks and this encoder; here it goes with any."""
+        """Raise an ArgumentError unless the fill supports these masks and this encoder; by default supports all."""
 
     @property
     def reproducible(self) -> bool:
-        """Whether the settings say everything: the fill is registered, and holds no input of the user's own."""
+        """Whether the settings suffice to recreate the fill: it is registered, and holds no other input."""
         return self.settings().get("name") in FILLS
 
 
 class Background(Fill):
-    """A fill that is a background of the input's shape, for encoders that are called with one tensor."""
+    """Base class of fills that are a background of the input's shape, for inputs of one tensor."""
 
     @abstractmethod
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
-        """A background of the shape of the model-ready input ``tensor``, on its device.
+        """Create the background, of the shape of ``tensor`` and on its device.
 
         Args:
-            tensor: the input.
-            by: the modality or encoder that preprocesses inputs.
-            seed: of what is random.
+            tensor: the model-ready input, ``(C, H, W)`` for images.
+            by: modality or encoder that preprocesses inputs.
+            seed: random seed of the fill.
+
+        Raises:
+            ArgumentError: the fill does not fit the input.
         """
 
     def bind(self, prepared: Prepared, by: Prepares | None = None, seed: int = 0) -> Blend:
@@ -114,11 +116,11 @@ class Background(Fill):
 
 @dataclass(frozen=True, eq=False)
 class Blend(Fill):
-    """A background made for one input; a mask blends the two.
+    """A background bound to one input, to blend by masks.
 
     Args:
-        fill: that made it.
-        background: of the input's shape.
+        fill: fill that created the background.
+        background: tensor of the input's shape.
     """
 
     fill: Fill
@@ -132,24 +134,27 @@ class Blend(Fill):
 
 
 def blended(tensor: Tensor, background: Tensor, masks: Tensor) -> Tensor:
-    """``b + (x − b) ⊙ M`` for every mask: ``(B, *tensor.shape)``.
+    """Blend an input and a background by masks, ``b + (x − b) ⊙ M``.
 
     Args:
-        tensor: ``(*lead, *shape)``, such as ``(C, H, W)``.
-        background: of the same shape.
-        masks: ``(B, *shape)``; the leading dimensions share a mask.
+        tensor: the input x, ``(*lead, *shape)``, such as ``(C, H, W)``.
+        background: the background b, of the same shape.
+        masks: the masks M, ``(B, *shape)`` in [0, 1]; leading dimensions of the input share a mask.
+
+    Returns:
+        ``(B, *tensor.shape)``, of the input's type.
     """
     lead = tensor.ndim - (masks.ndim - 1)
-    kept = masks.reshape(len(masks), *(1,) * lead, *masks.shape[1:]).to(tensor.dtype)
-    return torch.addcmul(background, tensor - background, kept)
+    weights = masks.reshape(len(masks), *(1,) * lead, *masks.shape[1:]).to(tensor.dtype)
+    return torch.addcmul(background, tensor - background, weights)
 
 
 @dataclass(frozen=True)
 class Mean(Background):
     """The mean of the data (default): zero in the input space of an encoder that normalises.
 
-    An input whose values all lie in [0, 1], for an encoder without a known normalisation, is taken for one that is not
-    normalised, where zero is black; its own mean in each channel stands in then.
+    Without a known normalisation, an input with all values in [0, 1] is assumed not to be normalised, so that zero is
+    black; the fill is then the input's own mean in each channel.
     """
 
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
@@ -164,7 +169,7 @@ class Mean(Background):
 
 @dataclass(frozen=True)
 class Zero(Background):
-    """Zero in the encoder's input space, whatever that means to the encoder: black without a normalisation."""
+    """Zero in the encoder's input space: black for an encoder that does not normalise."""
 
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
         return torch.zeros_like(tensor)
@@ -175,7 +180,11 @@ class Zero(Background):
 
 @dataclass(frozen=True, eq=False)
 class Other(Background):
-    """Another input that the encoder takes (or its path), such as a picture or a model-ready tensor."""
+    """Another input of the encoder, such as a picture, its path, or a model-ready tensor.
+
+    Args:
+        input: the other input; after preprocessing it must have the shape of the input it fills.
+    """
 
     input: Any
 
@@ -185,7 +194,9 @@ class Other(Background):
 
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
         if by is None:
-            raise ArgumentError("another input as fill needs the encoder that prepares it; bind() the fill with by=")
+            raise ArgumentError(
+                "another input as fill needs preprocessing; pass an encoder or modality to bind() as by="
+            )
         return like(by.prepare(self.input).tensor, tensor, "the input given as fill")
 
     def settings(self) -> dict[str, Any]:
@@ -194,13 +205,13 @@ class Other(Background):
 
 @dataclass(frozen=True, eq=False)
 class _Wrapped(Background):
-    """An object with ``background()`` and ``settings()`` that is no subclass."""
+    """Adapter for an object with ``background()`` and ``settings()`` that is not a Fill."""
 
     fill: Any
 
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
-        made: Tensor = self.fill.background(tensor, by, seed)
-        return made
+        background: Tensor = self.fill.background(tensor, by, seed)
+        return background
 
     def settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = self.fill.settings()
@@ -223,10 +234,10 @@ FILLS: Registry[type[Fill]] = Registry(
 
 
 def create(name: str, **options: Any) -> Fill:
-    """A fill by name, with its options: ``create("blur", sigma=5)``.
+    """Create a fill by name, with its options: ``create("blur", sigma=5)``.
 
     Raises:
-        UnknownNameError: no such fill.
+        UnknownNameError: there is no fill of this name.
         ArgumentError: the fill does not take these options.
     """
     try:
@@ -236,11 +247,11 @@ def create(name: str, **options: Any) -> Fill:
 
 
 def ensure(fill: Any) -> Fill:
-    """A fill from a fill, a name, a colour (name, ``#rrggbb``, three integers) or another input (or its path).
+    """Resolve a fill from a Fill, a name, a colour (name, ``#rrggbb``, three integers) or another input (or its path).
 
     Raises:
-        UnknownNameError: a string that is none of these.
-        ArgumentError: ``None``, or a colour that is none.
+        UnknownNameError: a string is neither a fill, a colour nor a file.
+        ArgumentError: ``None``, or an invalid colour.
     """
     if isinstance(fill, Fill):
         return fill
@@ -254,7 +265,7 @@ def ensure(fill: Any) -> Fill:
         if fill not in FILLS:
             raise UnknownNameError(
                 f"unknown fill {fill!r}; expected one of {', '.join(FILLS)}, a colour (a name or #rrggbb), or the path "
-                "of a picture that is there"
+                "of a picture"
             )
         return create(fill)
     if isinstance(fill, (tuple, list)):
@@ -265,11 +276,15 @@ def ensure(fill: Any) -> Fill:
 
 
 def like(background: Tensor, tensor: Tensor, what: str) -> Tensor:
-    """A background on the device and of the type of an input; an error unless it has the input's shape."""
+    """Move a background to the device and type of an input; ``what`` names its origin in messages.
+
+    Raises:
+        ArgumentError: the shapes differ.
+    """
     if background.shape != tensor.shape:
         raise ArgumentError(
-            f"expected a fill of shape {tuple(tensor.shape)}, but {what} became {tuple(background.shape)} "
-            "in the encoder's preprocessing; give a fill of the input's size"
+            f"expected a fill of shape {tuple(tensor.shape)}, got {tuple(background.shape)} from {what} after "
+            "preprocessing; use a fill of the input's size"
         )
     return background.to(tensor)
 

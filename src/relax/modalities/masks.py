@@ -1,4 +1,4 @@
-"""Kinds of masks, by name."""
+"""Kinds of masks by name."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ MASKS: Registry[type[Masks]] = Registry(
         "superpixels": "relax.modalities.image.superpixels:SuperpixelMasks",
         "multiscale": "relax.modalities.image.multiscale:MultiScaleMasks",
         "columns": "relax.modalities.vector.columns:ColumnMasks",
+        "blocks": "relax.modalities.array.blocks:BlockMasks",
         "views": "relax.multiview.masks:ViewMasks",
     },
     group="relax.masks",
@@ -28,11 +29,11 @@ MASKS: Registry[type[Masks]] = Registry(
 
 
 def create(name: str, **options: Any) -> Masks:
-    """Masks by name, with their options: ``create("grid", cells=14)``.
+    """Create masks by name, with their options: ``create("grid", cells=14)``.
 
     Raises:
-        UnknownNameError: no such kind.
-        ArgumentError: the kind does not take these options.
+        UnknownNameError: there is no kind of masks of this name.
+        ArgumentError: the masks do not take these options.
     """
     kind = MASKS[name]
     if isinstance(options.get("cells"), list):
@@ -44,11 +45,15 @@ def create(name: str, **options: Any) -> Masks:
 
 
 def ensure(masks: Masks | str, patch: int | None = None) -> Masks:
-    """Masks from a name or from masks; ``"patches"`` are those of an encoder with patches of that side.
+    """Resolve masks from a name, or pass Masks through.
+
+    Args:
+        masks: a name or Masks.
+        patch: side of the encoder's patches in pixels, for ``"patches"``.
 
     Raises:
-        UnknownNameError: no such kind.
-        ArgumentError: neither a name nor masks, or patches of an encoder that has none.
+        UnknownNameError: there is no kind of masks of this name.
+        ArgumentError: ``masks`` is neither a name nor Masks, or the patch size is required but unknown.
     """
     if isinstance(masks, Masks):
         return masks
@@ -60,9 +65,13 @@ def ensure(masks: Masks | str, patch: int | None = None) -> Masks:
 
 
 def patch_size(patch: int | None) -> int:
-    """The side of an encoder's patches, or an error that says what to do where it is not known."""
+    """Return the side of an encoder's patches in pixels.
+
+    Raises:
+        ArgumentError: the encoder has no known patch size.
+    """
     if patch is None:
-        raise ArgumentError("the encoder has no known patch size; give masks=relax.PatchMasks(patch=...)")
+        raise ArgumentError("the encoder has no known patch size; use masks=relax.PatchMasks(patch=...)")
     return patch
 
 

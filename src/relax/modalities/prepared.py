@@ -1,4 +1,4 @@
-"""An input as the encoder sees it, and as a person sees it."""
+"""A prepared input: what the encoder is called with, and what people are shown."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ class Prepared:
     """One input, read and preprocessed.
 
     Attributes:
-        inputs: what the encoder is called with, by name and without a batch dimension: tensors (an image, token ids
-            and their attention mask), or any other object, such as a string.
-        presentation: what a person is shown: an upright RGB picture, the text, a recording; ``None`` for a bare
+        inputs: encoder inputs by name, without a batch dimension: tensors (an image; token ids and attention mask), or
+            any other object, such as a string.
+        presentation: the input as shown to people: an upright RGB picture, a text, a recording; ``None`` for a bare
             tensor.
-        geometry: where in the presentation the encoder's input lies, in the modality's own terms: for images the box
-            ``(left, top, right, bottom)`` in pixels of the picture.
-        labels: what each element of a map is called, such as its word, one along the map's first dimension; ``None``
-            where they have no names.
-        spans: where each of these stands in the source, ``(start, stop)`` in characters or samples.
-        source: JSON-able provenance: under ``"source"`` where the input came from, under ``"name"`` what to call it.
+        geometry: region of the presentation that the encoder sees, in a form specific to the modality: for images the
+            box ``(left, top, right, bottom)`` in pixels of the picture.
+        labels: name of each element along the map's first dimension, such as a word; ``None`` without names.
+        spans: position ``(start, stop)`` of each labelled element in the source, in characters or samples.
+        source: JSON-serialisable provenance: the origin under ``"source"``, a display name under ``"name"``.
     """
 
     inputs: Mapping[Any, Any]
@@ -39,10 +38,10 @@ class Prepared:
 
     @property
     def tensor(self) -> Tensor:
-        """The one tensor that the encoder is called with.
+        """The single floating-point tensor of the input, ``(C, H, W)`` for images.
 
         Raises:
-            ArgumentError: it is called with several, or with something else.
+            ArgumentError: the input consists of several tensors, or of something else.
         """
         values = list(self.inputs.values())
         if len(values) != 1 or not isinstance(values[0], Tensor) or not values[0].is_floating_point():
@@ -53,10 +52,14 @@ class Prepared:
         return values[0]
 
     def to(self, device: torch.device) -> Prepared:
-        """The same input with its tensors on a device, floating-point ones in float32."""
+        """Copy of the input with its tensors on a device, and floating-point tensors in float32."""
         return replace(self, inputs=to_device(dict(self.inputs), device, torch.float32))
 
 
 def tensor_of(source: Prepared | Tensor) -> Tensor:
-    """The tensor of a prepared input, or the tensor itself."""
+    """The tensor of a prepared input, or the tensor itself.
+
+    Raises:
+        ArgumentError: the prepared input is not a single floating-point tensor.
+    """
     return source if isinstance(source, Tensor) else source.tensor

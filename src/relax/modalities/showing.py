@@ -1,4 +1,4 @@
-"""What all pictures of explanations share."""
+"""Titles shared by the figures of all modalities."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from relax._support.figures import literal
 from relax.modalities.base import Shown
 
 LONGEST = 60
-"""Letters of a name."""
+"""Maximum number of characters of a displayed name."""
 
 
 def called(source: Mapping[str, Any]) -> str:
-    """What to call an input, from its provenance: a file's own name, the first words of a text."""
+    """Display name of an input, from its provenance: a file name, or the first words of a text."""
     name = str(source.get("name") or source.get("source", "input"))
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def title_of(explanation: Shown) -> str:
-    """Input, method, encoder, reference, cost and reliability, in one line."""
+    """One-line title of a figure: input, method, encoder, reference, cost and reliability."""
     settings = explanation.settings
     name = called(settings["input"])
     name = f"{name} ({settings['view']})" if "view" in settings else name

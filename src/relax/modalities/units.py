@@ -1,7 +1,7 @@
 """Masks and units.
 
-A :class:`Masks` is a recipe (cells, keep probability) that knows no input. Laid over one input it becomes
-:class:`Units`, which turn bits into masks and weighted sums over bits back into a map.
+:class:`Masks` specify a kind of masks (cells, keep probability) independently of any input. For one input they become
+:class:`Units`, which turn bits into masks, and weighted sums over masks into maps.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from relax.modalities.prepared import Prepared
 
 @dataclass(frozen=True)
 class Block:
-    """A batch of masks that a design wants to be tried together.
+    """A batch of masks drawn together by a design.
 
     Attributes:
-        bits: ``(B, n_units)`` float32, 1 where a unit is kept.
-        placements: ``(B, k)`` or ``(1, k)`` integers: where the units lie, one row a mask or one row for all.
+        bits: ``(B, n_units)`` float32, 1 for a kept unit and 0 for a removed one.
+        placements: offsets of the units, integers; ``(B, k)`` with one row per mask, or ``(1, k)`` for all masks.
     """
 
     bits: Tensor
@@ -37,18 +37,18 @@ class Block:
         return Block(self.bits[rows], placements)
 
     def to(self, device: torch.device) -> Block:
-        """The same block on another device."""
+        """Copy of the block on another device."""
         return Block(self.bits.to(device, non_blocking=True), self.placements.to(device, non_blocking=True))
 
 
 class Units(ABC):
-    """The removable units of one input.
+    """Removable units of one input.
 
     Attributes:
-        shape: shape of one mask and of a map, ``(H, W)`` for images.
-        n_units: number of bits in a mask.
-        placements: number of places of the units along each of its axes: ``(32, 32)`` for a grid that
-            can be moved by 0-31 pixels each way, ``(1, 1)`` for one that stays where it is.
+        shape: shape of a mask and of a map, ``(H, W)`` for images.
+        n_units: number of units, and of bits in a mask.
+        placements: number of offsets along each axis: ``(32, 32)`` for a grid that moves by 0-31 pixels in each
+            direction, ``(1, 1)`` for a fixed one.
     """
 
     shape: tuple[int, ...]
@@ -57,42 +57,49 @@ class Units(ABC):
 
     @abstractmethod
     def masks(self, block: Block) -> Tensor:
-        """Bits to masks: ``(B, *shape)`` float32 in [0, 1]."""
+        """Turn bits into masks.
+
+        Args:
+            block: ``B`` masks as bits.
+
+        Returns:
+            ``(B, *shape)`` float32 in [0, 1]; 1 keeps an element.
+        """
 
     @abstractmethod
     def pull_back(self, weights: Tensor, block: Block) -> Tensor:
-        """The adjoint of :meth:`masks`: weighted sums of the block's masks, without making the masks.
+        """Adjoint of :meth:`masks`: weighted sums of masks, without materialising them.
 
         Args:
             weights: ``(V, B)`` float64.
-            block: ``B`` masks.
+            block: ``B`` masks as bits.
 
         Returns:
-            ``(V, *shape)`` float64, row v being ``sum_n weights[v, n] * mask_n``.
+            ``(V, *shape)`` float64; row v is ``sum_n weights[v, n] * mask_n``.
         """
 
     def middle(self) -> Tensor:
-        """The placement in the middle, ``(1, k)``: where methods that do not move the units lay them."""
+        """Central placement, ``(1, k)``, for methods that do not move the units."""
         return torch.tensor([[n // 2 for n in self.placements]])
 
     def spread(self, values: Tensor) -> Tensor:
-        """One value a unit to a map: each pixel gets the values of the units it belongs to, weighted by how much.
+        """Spread one value per unit over a map, weighted by the membership of each element in the units.
 
         Args:
             values: ``(n_units,)``.
 
         Returns:
-            ``shape`` float64, on the values' device.
+            ``(*shape)`` float64, on the device of the values.
         """
-        alone = Block(torch.eye(self.n_units, device=values.device), self.middle().to(values.device))
-        return self.pull_back(values.double()[None], alone)[0]
+        one_unit_each = Block(torch.eye(self.n_units, device=values.device), self.middle().to(values.device))
+        return self.pull_back(values.double()[None], one_unit_each)[0]
 
 
 class LabelUnits(Units):
-    """Hard-edged units given by a label for each element of the map; they never move.
+    """Fixed, hard-edged units, defined by a label for each element of the map.
 
     Args:
-        labels: of the shape of a map, integers from 0 to ``n_units - 1``.
+        labels: integers from 0 to ``n_units - 1``, of the map's shape.
     """
 
     def __init__(self, labels: Tensor) -> None:
@@ -109,11 +116,11 @@ class LabelUnits(Units):
 
 
 class Masks(ABC):
-    """A recipe for masks that is independent of the input; frozen, and described by its settings.
+    """Base class of kinds of masks, independent of the input; immutable.
 
     Attributes:
-        keep: probability that a unit is kept, in (0, 1).
-        modalities: names of those that the masks are for; ``None`` for any.
+        keep: probability of keeping a unit, in (0, 1).
+        modalities: names of supported modalities; ``None`` for all.
     """
 
     keep: float
@@ -121,18 +128,25 @@ class Masks(ABC):
 
     @abstractmethod
     def over(self, prepared: Prepared | Tensor) -> Units:
-        """The units of one input, on the input's device.
+        """Create the units of one input, on the input's device.
 
         Args:
-            prepared: the input; a model-ready tensor will do where the encoder is called with one tensor.
+            prepared: the prepared input, or its model-ready tensor if it has only one.
+
+        Raises:
+            ArgumentError: the masks do not fit the input.
         """
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """JSON-able description; ``relax.masks.create(**settings)`` makes the same masks again."""
+        """JSON-serialisable description; ``relax.masks.create(**settings)`` recreates the masks."""
 
 
 def check_keep(keep: float) -> None:
-    """Raise unless ``keep`` is a probability that leaves both outcomes possible."""
+    """Check that a keep probability is in (0, 1).
+
+    Raises:
+        ArgumentError: it is not.
+    """
     if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0.0 < keep < 1.0:
         raise ArgumentError(f"expected `keep` between 0 and 1 (both excluded), got {keep!r}")

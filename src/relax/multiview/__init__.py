@@ -1,4 +1,4 @@
-"""Several views of one object: their explanations, and how much of the score belongs to each; clustering of them."""
+"""Multi-view objects: an explanation and a share of the score for each view, and multi-view clustering."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """CoMVC needs scikit-learn, which explanations do not."""
+    """Import CoMVC on first use, since it needs scikit-learn."""
     if name == "CoMVC":
         from relax.multiview.clustering import CoMVC
 

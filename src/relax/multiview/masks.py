@@ -1,4 +1,4 @@
-"""Masks and fills of objects that have several views: one recipe and one fill a view, laid end to end."""
+"""Masks and fills of multi-view objects: one recipe and one fill per view, concatenated."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from relax.modalities.vector.modality import Vector
 
 @dataclass(frozen=True, eq=False)
 class PreparedViews(Prepared):
-    """One object of several views.
+    """One prepared multi-view object.
 
     Attributes:
-        parts: each view, prepared by a modality of its own.
-        masked: the views whose parts are removed; the others are shown whole.
+        parts: the views, each prepared by its own modality.
+        masked: the views that are masked; the others are always shown in full.
     """
 
     parts: Mapping[Key, Prepared] = field(default_factory=dict)
@@ -35,7 +35,12 @@ class PreparedViews(Prepared):
 
     @classmethod
     def of(cls, parts: Mapping[Key, Prepared], masked: tuple[Key, ...] | None = None) -> PreparedViews:
-        """From views that are one tensor each; all of them are masked unless some are named."""
+        """Combine prepared views.
+
+        Args:
+            parts: the views, one tensor each.
+            masked: the views to mask; by default all.
+        """
         sources = {str(key): part.source for key, part in parts.items()}
         inputs = {key: part.tensor for key, part in parts.items()}
         source = {"source": "views", "views": sources}
@@ -50,22 +55,31 @@ class PreparedViews(Prepared):
 
 
 def views_of(prepared: Prepared | Tensor) -> PreparedViews:
-    """The object, or an error if it is something else."""
+    """Check that the input is a multi-view object, and return it.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
     if not isinstance(prepared, PreparedViews):
-        raise ArgumentError("masks and fills of views need an object of several views")
+        raise ArgumentError(f"expected an object of several views for view masks, got {type(prepared).__name__}")
     return prepared
 
 
 def modality_of(part: Prepared, transform: Any = None, patch: int | None = None) -> Modality:
-    """The modality of one view: vectors have one dimension, everything else is a picture."""
+    """Modality of one view: Vector for one dimension, Image otherwise."""
     return Vector() if part.tensor.ndim == 1 else Image(transform, patch=patch)
 
 
 def setting_of(setting: Any, key: Key, what: str) -> Any:
-    """A setting of one view, where each has its own or all share one.
+    """Setting of one view, from a mapping by view or a setting shared by all.
+
+    Args:
+        setting: the mapping or the shared setting.
+        key: the view.
+        what: name of the setting, for the message.
 
     Raises:
-        ArgumentError: there is none for this view.
+        ArgumentError: the mapping has no entry for the view.
     """
     if not isinstance(setting, Mapping):
         return setting
@@ -75,10 +89,10 @@ def setting_of(setting: Any, key: Key, what: str) -> Any:
 
 
 class ViewUnits(Units):
-    """The units of some views laid end to end; the others are always shown. A map is flat.
+    """Concatenated units of the masked views, with flat maps.
 
     Args:
-        units: of the views whose parts are removed, in the order of the views.
+        units: units of each masked view, in the order of the views.
     """
 
     def __init__(self, units: Mapping[Key, Units]) -> None:
@@ -97,29 +111,30 @@ class ViewUnits(Units):
         return torch.cat([self.units[key].pull_back(weights, part).flatten(1) for key, part in parts.items()], dim=1)
 
     def maps(self, flat: Any) -> dict[Key, Any]:
-        """``(P,)`` values to a map for each view whose parts are removed."""
-        found, start = {}, 0
+        """Split ``(P,)`` values into a map for each masked view."""
+        maps, start = {}, 0
         for key, size in self.sizes.items():
-            found[key] = flat[start : start + size].reshape(self.units[key].shape)
+            maps[key] = flat[start : start + size].reshape(self.units[key].shape)
             start += size
-        return found
+        return maps
 
     def blocks(self, block: Block) -> dict[Key, Block]:
-        """The part of a block that belongs to each view."""
-        found, bit, place = {}, 0, 0
+        """Split a block of masks into the blocks of the masked views."""
+        blocks, bit, place = {}, 0, 0
         for key, part in self.units.items():
             bits = block.bits[:, bit : bit + part.n_units]
-            found[key] = Block(bits, block.placements[:, place : place + len(part.placements)])
+            blocks[key] = Block(bits, block.placements[:, place : place + len(part.placements)])
             bit, place = bit + part.n_units, place + len(part.placements)
-        return found
+        return blocks
 
 
 class ViewMasks(Masks):
-    """A recipe for each view.
+    """Masks for each view.
 
     Args:
-        recipes: Masks or their name: one for all views, or a mapping. For vectors a grid means columns.
-        patch: side of the encoder's patches, where it has patches.
+        recipes: masks (Masks or their name) for all views, or a mapping of views to masks. ``"grid"`` means columns for
+            vectors.
+        patch: patch side of the encoder in pixels, if it has patches.
 
     Raises:
         ArgumentError: the recipes have different keep probabilities.
@@ -127,11 +142,11 @@ class ViewMasks(Masks):
 
     def __init__(self, recipes: Any = None, patch: int | None = None) -> None:
         self.recipes, self.patch = recipes, patch
-        every = recipes.values() if isinstance(recipes, Mapping) else (recipes,)
-        keeps = {recipe.keep if isinstance(recipe, Masks) else 0.5 for recipe in every}
-        if len(keeps) > 1:
-            raise ArgumentError(f"expected one keep probability for all views, got {sorted(keeps)}")
-        self.keep = next(iter(keeps), 0.5)
+        per_view = recipes.values() if isinstance(recipes, Mapping) else (recipes,)
+        keep_probabilities = {recipe.keep if isinstance(recipe, Masks) else 0.5 for recipe in per_view}
+        if len(keep_probabilities) > 1:
+            raise ArgumentError(f"expected one keep probability for all views, got {sorted(keep_probabilities)}")
+        self.keep = next(iter(keep_probabilities), 0.5)
 
     def over(self, prepared: Prepared | Tensor) -> ViewUnits:
         views = views_of(prepared)
@@ -140,21 +155,30 @@ class ViewMasks(Masks):
         )
 
     def recipe(self, key: Key, part: Prepared) -> Masks:
-        """The masks of one view."""
+        """Masks of one view.
+
+        Args:
+            key: the view.
+            part: the prepared view.
+
+        Raises:
+            ArgumentError: there is no recipe for the view, or it does not fit the view's modality.
+        """
         try:
             return modality_of(part, patch=self.patch).masks(setting_of(self.recipes, key, "masks"))
         except ArgumentError as error:
             raise type(error)(f"view {key!r}: {error}") from error
 
     def settings(self) -> dict[str, Any]:
-        return {"name": "views", "recipes": _described(self.recipes), "patch": self.patch}
+        return {"name": "views", "recipes": _json_able(self.recipes), "patch": self.patch}
 
 
 class ViewFill(Fill):
     """A fill for each view.
 
     Args:
-        fills: Fills, their names or what else makes one: one for all views, or a mapping of views to them.
+        fills: a fill (a Fill, its name, or anything else that the modalities accept as a fill) for all views, or a
+            mapping of views to fills.
     """
 
     def __init__(self, fills: Any = None) -> None:
@@ -162,9 +186,9 @@ class ViewFill(Fill):
 
     def bind(self, prepared: Prepared, by: Any = None, seed: int = 0) -> BoundViews:
         parts = views_of(prepared).parts
-        kinds = {key: by.of(key, part) if hasattr(by, "of") else modality_of(part) for key, part in parts.items()}
-        fills = {key: self._fill(key, kind) for key, kind in kinds.items()}  # refused before any of them is made ready
-        return BoundViews(self, {key: fills[key].bind(part, kinds[key], seed) for key, part in parts.items()})
+        modalities = {key: by.of(key, part) if hasattr(by, "of") else modality_of(part) for key, part in parts.items()}
+        fills = {key: self._fill(key, modality) for key, modality in modalities.items()}
+        return BoundViews(self, {key: fills[key].bind(part, modalities[key], seed) for key, part in parts.items()})
 
     def _fill(self, key: Key, modality: Modality) -> Fill:
         try:
@@ -176,20 +200,20 @@ class ViewFill(Fill):
         return self.bind(prepared).apply(prepared, units, block)
 
     def settings(self) -> dict[str, Any]:
-        return {"name": "views", "fills": _described(self.fills)}
+        return {"name": "views", "fills": _json_able(self.fills)}
 
     @property
     def reproducible(self) -> bool:
-        every = self.fills.values() if isinstance(self.fills, Mapping) else (self.fills,)
-        return all(fill is None or isinstance(fill, str) or getattr(fill, "reproducible", False) for fill in every)
+        fills = self.fills.values() if isinstance(self.fills, Mapping) else (self.fills,)
+        return all(fill is None or isinstance(fill, str) or getattr(fill, "reproducible", False) for fill in fills)
 
 
 class BoundViews(Fill):
-    """The fills of all views made ready for one object.
+    """The fills of all views, bound to one object.
 
     Args:
-        fill: they come from.
-        fills: by view.
+        fill: the fill that was bound.
+        fills: bound fill of each view.
     """
 
     def __init__(self, fill: ViewFill, fills: Mapping[Key, Fill]) -> None:
@@ -197,7 +221,7 @@ class BoundViews(Fill):
 
     def apply(self, prepared: Prepared, units: Units, block: Block) -> Batch:
         if not isinstance(units, ViewUnits):
-            raise ArgumentError("a fill of views needs masks of views")
+            raise ArgumentError(f"expected masks of views for a fill of views, got {type(units).__name__}")
         blocks = units.blocks(block)
         batch: dict[Any, Any] = {}
         for key, part in views_of(prepared).parts.items():
@@ -211,11 +235,11 @@ class BoundViews(Fill):
         return self.fill.settings()
 
 
-def _described(settings: Any) -> Any:
-    """JSON-able: names stay names, recipes and fills become their settings."""
-    if isinstance(settings, Mapping):
-        return {str(key): _described(value) for key, value in settings.items()}
-    described = getattr(settings, "settings", None)
-    return (
-        described() if callable(described) else settings if isinstance(settings, (str, type(None))) else repr(settings)
-    )
+def _json_able(setting: Any) -> Any:
+    """JSON-able description: masks and fills become their settings, names stay names."""
+    if isinstance(setting, Mapping):
+        return {str(key): _json_able(value) for key, value in setting.items()}
+    settings = getattr(setting, "settings", None)
+    if callable(settings):
+        return settings()
+    return setting if isinstance(setting, (str, type(None))) else repr(setting)

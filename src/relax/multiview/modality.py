@@ -1,4 +1,4 @@
-"""Objects of several views: a modality over others, one for each view."""
+"""Modality of multi-view objects, made of one modality per view."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ MAPS = ("importance", "uncertainty", "standard_error")
 
 
 class Views(Modality):
-    """A mapping of views (or a tuple, where the encoder numbers them), each a picture or a vector.
+    """A mapping of views (or a tuple, if the encoder numbers them), each an image or a vector.
 
-    Masks are laid on all views at once (``"joint"``), or on one while the others are whole (``"one-at-a-time"``).
+    All views are masked at once (``"joint"``), or one at a time with the others shown in full (``"one-at-a-time"``).
 
     Args:
-        transform: of pictures; a mapping gives each view its own.
-        patch: side of the encoder's patches, where it has patches.
-        keys: the views that the encoder knows; ``None`` for those of the input.
+        transform: preprocessing of images, or a mapping of views to preprocessing.
+        patch: patch side of the encoder in pixels, if it has patches.
+        keys: views that the encoder expects; ``None`` for the views of the input.
     """
 
     name = "views"
@@ -53,39 +53,41 @@ class Views(Modality):
         self.keys = keys
 
     def of(self, key: Key, part: Prepared | None = None) -> Modality:
-        """The modality of a view; before it is prepared, that of a picture."""
+        """Modality of a view; Image if the prepared view is not given."""
         transform = self._transform(key)
         return Image(transform, patch=self.patch) if part is None else modality_of(part, transform, self.patch)
 
     def prepare(self, source: Any) -> Prepared:
         if isinstance(source, Prepared):
             return source
-        inputs = self._named(source)
-        return PreparedViews.of({key: self._prepared(key, inputs[key]) for key in self.keys or tuple(inputs)})
+        inputs = self._by_key(source)
+        return PreparedViews.of({key: self._prepare_view(key, inputs[key]) for key in self.keys or tuple(inputs)})
 
     def split(self, inputs: Any) -> list[Any] | None:
-        """A list of objects; a tuple is one object where the encoder numbers its views."""
+        """Split a list of objects; a tuple is one object with numbered views."""
         return list(inputs) if isinstance(inputs, list) else None
 
     def for_inputs(self, inputs: Any) -> Modality:
-        """An object of one view that is a picture is explained as a picture is."""
+        """OneView for objects whose only view is an image, which are explained like images; else this modality."""
         first = inputs[0] if isinstance(inputs, list) and inputs else inputs
         if isinstance(first, Mapping) and len(first) == 1 and self.keys in (None, tuple(first)):
             ((key, source),) = first.items()
-            if len(self._prepared(key, source).tensor.shape) == 3:
+            if len(self._prepare_view(key, source).tensor.shape) == 3:
                 return OneView(self._transform(key), patch=self.patch, key=key)
         return self
 
     def call(self, model: Any, batch: Batch) -> Any:
-        """With a mapping of batches, or with a tuple where the views have no names."""
+        """Call the model with a mapping of batches, or with a tuple if the views are numbered."""
         if not isinstance(batch, Mapping):
-            raise ArgumentError("an encoder of several views is called with all of them")
+            raise ArgumentError(
+                f"expected a batch of several views, got {type(batch).__name__}; pass all views of an object"
+            )
         named = all(isinstance(key, str) for key in batch)
         return model(dict(batch) if named else tuple(batch.values()))
 
     def collate(self, inputs: Any) -> Batch:
         batch = super().collate(inputs)
-        if isinstance(batch, Tensor):  # an object of one view
+        if isinstance(batch, Tensor):  # a single view
             return {next(iter(inputs[0].inputs)): batch}
         return batch
 
@@ -105,42 +107,42 @@ class Views(Modality):
         explanations: dict[Key, Explanation] = {}
         contributions: list[Contributions] = []
         for group in groups:
-            watch = Contributions()
+            watcher = Contributions()
             try:
-                e = run(prepared.only(group), watch=(watch,))
+                explanation = run(prepared.only(group), watch=(watcher,))
             except NothingSeenError as error:
-                named = ", ".join(map(repr, group))
-                raise NothingSeenError(f"view {named} makes no difference to the score: {error}") from error
-            explanations |= _apart(e, prepared, group, views)
-            if len(watch):
-                contributions.append(watch)
+                views_named = ", ".join(map(repr, group))
+                raise NothingSeenError(f"view {views_named} makes no difference to the score: {error}") from error
+            explanations |= _split_by_view(explanation, prepared, group, views)
+            if len(watcher):
+                contributions.append(watcher)
         return ViewExplanations(explanations, Shares.of(contributions) if contributions else None)
 
     @staticmethod
     def show(explanation: Shown) -> Figure:
-        raise ArgumentError("an object of several views has a picture for each: plot the explanations by view")
+        raise ArgumentError("expected the explanation of one view, got several views; plot each view's explanation")
 
-    def _named(self, source: Any) -> Mapping[Key, Any]:
-        """The views by key, all of those that the encoder knows."""
-        known = self.keys
-        if isinstance(source, tuple) and known is not None and len(source) == len(known):
-            source = dict(zip(known, source, strict=True))
+    def _by_key(self, source: Any) -> Mapping[Key, Any]:
+        """Views by key; an InputError if they are not the ones that the encoder expects."""
+        expected = self.keys
+        if isinstance(source, tuple) and expected is not None and len(source) == len(expected):
+            source = dict(zip(expected, source, strict=True))
         if not isinstance(source, Mapping) or not source:
-            count = "several" if known is None else str(len(known))
+            count = "several" if expected is None else str(len(expected))
             got = f"{len(source)} of them" if isinstance(source, tuple) else type(source).__name__
             raise InputError(f"expected {count} views, as a mapping or a tuple, got {got}")
-        if known is not None and set(source) != set(known):
-            unknown = [str(key) for key in source if key not in known]
-            missing = [str(key) for key in known if key not in source]
-            what = f"does not know {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)} too"
-            raise InputError(f"the encoder {what}; its views: {', '.join(map(str, known))}")
+        if expected is not None and set(source) != set(expected):
+            unknown = [str(key) for key in source if key not in expected]
+            missing = [str(key) for key in expected if key not in source]
+            problem = f"does not know {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)} too"
+            raise InputError(f"the encoder {problem}; its views: {', '.join(map(str, expected))}")
         return source
 
-    def _prepared(self, key: Key, source: Any) -> Prepared:
+    def _prepare_view(self, key: Key, source: Any) -> Prepared:
         if isinstance(source, Prepared):
             return source
         try:
-            return _prepared(self.of(key), source)
+            return _prepare(self.of(key), source)
         except InputError as error:
             raise InputError(f"view {key!r}: {error}") from error
 
@@ -149,12 +151,12 @@ class Views(Modality):
 
 
 class OneView(Image):
-    """An object of one view, which is a picture.
+    """A multi-view object whose only view is an image.
 
     Args:
-        transform: of the view.
-        patch: side of the encoder's patches, where it has patches.
-        key: of the view.
+        transform: preprocessing of the view.
+        patch: patch side of the encoder in pixels, if it has patches.
+        key: key of the view.
     """
 
     def __init__(self, transform: Any = None, *, patch: int | None = None, key: Key = 0) -> None:
@@ -164,7 +166,7 @@ class OneView(Image):
     def prepare(self, source: Any) -> Prepared:
         if isinstance(source, Mapping) and set(source) == {self.key}:
             try:
-                return _prepared(Image(self.transform), source[self.key])
+                return _prepare(Image(self.transform), source[self.key])
             except InputError as error:
                 raise InputError(f"view {self.key!r}: {error}") from error
         return super().prepare(source)
@@ -179,56 +181,61 @@ class OneView(Image):
         return super().fill(setting_of(fill, self.key, "fill"))
 
     def explain(self, run: Run, prepared: Prepared, views: str) -> Any:
-        e = run(prepared)
-        e = replace(e, settings={**e.settings, "view": str(self.key), "views": JOINT})
-        return ViewExplanations({self.key: e}, Shares({self.key: 1.0}, {self.key: 0.0}))
+        explanation = run(prepared)
+        settings = {**explanation.settings, "view": str(self.key), "views": JOINT}
+        explanation = replace(explanation, settings=settings)
+        return ViewExplanations({self.key: explanation}, Shares({self.key: 1.0}, {self.key: 0.0}))
 
 
-def _apart(e: Explanation, prepared: PreparedViews, group: tuple[Key, ...], views: str) -> dict[Key, Explanation]:
-    """An explanation for each view that was masked, from the one with all their maps end to end."""
+def _split_by_view(
+    explanation: Explanation, prepared: PreparedViews, group: tuple[Key, ...], views: str
+) -> dict[Key, Explanation]:
+    """Split an explanation with the concatenated maps of the masked views into one explanation per view."""
     shapes = {key: _map_shape(prepared.parts[key]) for key in group}
-    maps: dict[str, Any] = {name: _pieces(values, shapes) for name in MAPS if (values := getattr(e, name)) is not None}
-    found = {}
+    maps: dict[str, Any] = {
+        name: _split_maps(values, shapes) for name in MAPS if (values := getattr(explanation, name)) is not None
+    }
+    explanations = {}
     for key in group:
         part = prepared.parts[key]
         modality = modality_of(part)
-        own: dict[str, Any] = {"kind": type(modality), **{name: values[key] for name, values in maps.items()}}
-        found[key] = replace(
-            e,
-            **own,
+        fields: dict[str, Any] = {"kind": type(modality), **{name: values[key] for name, values in maps.items()}}
+        explanations[key] = replace(
+            explanation,
+            **fields,
             inputs={modality.name: part.tensor.float().cpu().numpy()},
             presentation=modality.kept(part.presentation),
             settings={
-                **e.settings,
+                **explanation.settings,
                 "modality": modality.name,
                 "input": modality.described(part),
                 "view": str(key),
                 "views": views,
             },
         )
-    return found
+    return explanations
 
 
 def _map_shape(part: Prepared) -> tuple[int, ...]:
-    """Of the maps of one view: the plane of a picture, the columns of a vector."""
+    """Shape of the maps of one view: ``(H, W)`` of an image, ``(D,)`` of a vector."""
     return tuple(part.tensor.shape[-2:])
 
 
-def _pieces(flat: np.ndarray, shapes: dict[Key, tuple[int, ...]]) -> dict[Key, np.ndarray]:
-    """Maps laid end to end, taken apart."""
+def _split_maps(flat: np.ndarray, shapes: dict[Key, tuple[int, ...]]) -> dict[Key, np.ndarray]:
+    """Split concatenated maps by view."""
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
-    pieces = np.split(flat, ends[:-1])
-    return {key: piece.reshape(shape) for (key, shape), piece in zip(shapes.items(), pieces, strict=True)}
+    parts = np.split(flat, ends[:-1])
+    return {key: part.reshape(shape) for (key, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
-def _prepared(modality: Modality, source: Any) -> Prepared:
-    """A view as the encoder sees it: pictures by the transform, arrays of one dimension as vectors."""
+def _prepare(modality: Modality, source: Any) -> Prepared:
+    """Prepare one view: images with the modality, one-dimensional arrays as vectors."""
     if isinstance(source, Prepared):
         return source
     if isinstance(source, (str, PathLike)) and Path(source).suffix == ".npy":
         source = _read_array(Path(source))
     if isinstance(source, np.ndarray) and source.ndim == 3 and source.shape[-1] not in (3, 4):
-        source = torch.from_numpy(source)  # (C, H, W), such as one object of an array of them
+        source = torch.from_numpy(source)  # (C, H, W), such as a row of a batch
         if source.dtype == torch.uint8:
             source = source / 255
     if isinstance(source, (str, PathLike, Pillow.Image)) or (isinstance(source, np.ndarray) and source.ndim > 1):
@@ -236,7 +243,7 @@ def _prepared(modality: Modality, source: Any) -> Prepared:
     try:
         tensor = torch.as_tensor(source).detach()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"expected a picture, an array or a tensor, got {type(source).__name__}") from error
+        raise InputError(f"expected an image, an array or a tensor, got {type(source).__name__}") from error
     if tensor.ndim not in (1, 3) or 0 in tensor.shape:
         raise InputError(f"expected a vector or a (C, H, W) tensor, got shape {tuple(tensor.shape)}")
     return Vector().prepare(tensor) if tensor.ndim == 1 else modality.prepare(_finite(tensor))
@@ -245,7 +252,7 @@ def _prepared(modality: Modality, source: Any) -> Prepared:
 def _finite(tensor: Tensor) -> Tensor:
     tensor = tensor.float()
     if not torch.isfinite(tensor).all():
-        raise InputError("has NaN or infinite values")
+        raise InputError("the tensor has NaN or infinite values")
     return tensor
 
 
@@ -255,4 +262,4 @@ def _read_array(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: no array of numbers") from error
+        raise InputError(f"{path}: expected a .npy file with an array of numbers") from error

@@ -1,4 +1,4 @@
-"""The result for an object of several views: an explanation for each, and their shares."""
+"""Result for a multi-view object: an explanation for each view, and the shares of the views."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from relax.multiview.shares import Shares
 
 @dataclass(frozen=True, eq=False)
 class ViewExplanations(Mapping[Key, Explanation]):
-    """An explanation for each view of one object.
+    """Explanations of all views of one object, as a mapping by view.
 
     Attributes:
-        explanations: by the view's key.
-        shares: how much of what removing parts does to the score belongs to each view, with its error; ``None`` for
-            methods whose masks are not those of a design.
+        explanations: explanation of each view.
+        shares: share of each view in the importance, with standard errors; ``None`` for methods that do not draw
+            their masks from a design.
     """
 
     explanations: dict[Key, Explanation]
@@ -37,13 +37,20 @@ class ViewExplanations(Mapping[Key, Explanation]):
         return len(self.explanations)
 
     def save(self, stem: str | PathLike[str]) -> list[Path]:
-        """Write ``STEM-VIEW.png`` and ``STEM-VIEW.npz`` for each view, ``STEM-shares.json``; returns the files."""
+        """Write ``STEM-VIEW.png`` and ``STEM-VIEW.npz`` for each view, and ``STEM-shares.json``.
+
+        Args:
+            stem: path of the files without suffix.
+
+        Returns:
+            The files written.
+        """
         target = Path(stem)
         files = []
-        for key, e in self.explanations.items():
-            picture, archive = (target.with_name(f"{target.name}-{key}{ending}") for ending in (".png", ".npz"))
-            e.plot(picture)
-            e.save(archive)
+        for key, explanation in self.explanations.items():
+            picture, archive = (target.with_name(f"{target.name}-{key}{suffix}") for suffix in (".png", ".npz"))
+            explanation.plot(picture)
+            explanation.save(archive)
             files += [picture, archive]
         if self.shares is not None:
             table = target.with_name(f"{target.name}-shares.json")

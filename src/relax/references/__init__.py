@@ -1,7 +1,7 @@
 """References: what the representation of a masked input is compared with.
 
-A user says what an input is compared with (:class:`Against`); for one encoder and one input that becomes a
-:class:`Reference`, which gives every representation a score.
+The user chooses an :class:`Against`. For one encoder and one input it yields a :class:`Reference`, which scores
+representations.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ REFERENCES: Registry[type[Against]] = Registry(
 
 
 def ensure(against: Any, encoder: Encoder) -> Against:
-    """What to compare with, from ``None`` (the input itself), another input, or an :class:`Against`."""
+    """Convert ``against`` to an :class:`Against`.
+
+    Args:
+        against: ``None`` for the input itself, another input, or an Against, which is returned unchanged.
+        encoder: the encoder that reads the other input.
+
+    Raises:
+        InputError: the other input cannot be read.
+    """
     if isinstance(against, Against):
         return against
     return Itself() if against is None else Pair(encoder.prepare(against))

@@ -1,4 +1,4 @@
-"""What a reference is: a score for every representation, and how to get one for an encoder."""
+"""Base classes of references: scores of representations, and how to build them for an encoder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from relax.references import similarity as similarity_
 from relax.references.similarity import Similarity
 
 CANCELLED = 1e-6
-"""Share of a weighted sum's terms below which its length is rounding."""
+"""Length of a weighted sum, relative to its terms, at or below which it counts as rounding error."""
 
 
 class Reference(Protocol):
-    """What the loop asks of a reference."""
+    """Scores representations."""
 
     @property
     def measure(self) -> str:
@@ -29,14 +29,24 @@ class Reference(Protocol):
 
     @property
     def scale(self) -> float:
-        """A typical size of the score, beside which a gradient is nothing."""
+        """Typical magnitude of the score, relative to which gradients are judged to vanish."""
 
     @property
     def constant(self) -> bool:
-        """Whether it gives every representation the same score, and has said so."""
+        """Whether every representation gets the same score, and the user has been warned about it."""
 
     def score(self, representations: Tensor) -> Tensor:
-        """``(N, D)`` representations to ``(N,)`` float64 scores."""
+        """Score representations.
+
+        Args:
+            representations: ``(N, D)``.
+
+        Returns:
+            ``(N,)`` scores, float64 where the device supports it.
+
+        Raises:
+            EncoderError: the representations have the wrong length, or there is not one score per row.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +54,11 @@ class Vectors:
     """A weighted sum of similarities to vectors, ``s(h̃) = Σ_k w_k s(h̃, v_k)``.
 
     Args:
-        vectors: ``(K, D)``: one for the input itself (RELAX) or another input; several for a corpus.
-        similarity: ``(N, D), (D,) -> (N,)``, computed in double precision.
-        weights: ``(K,)``; 1 for each if not given.
+        vectors: ``(K, D)``: one for the input itself (RELAX) or another input, several for a corpus.
+        similarity: maps ``(N, D)`` and ``(D,)`` to ``(N,)``, computed in double precision.
+        weights: ``(K,)``; by default 1 each.
         measure: what the score measures, such as "cosine similarity".
-        constant: whether the vectors cancel out.
+        constant: whether the vectors cancel out, so that every score is 0.
     """
 
     vectors: Tensor
@@ -63,27 +73,28 @@ class Vectors:
         return float(torch.linalg.vector_norm(self.vectors, dim=1).max())
 
     def score(self, representations: Tensor) -> Tensor:
-        dtype = precise(representations)
+        """``(N, D)`` representations to ``(N,)`` scores; see :meth:`Reference.score`."""
+        dtype = score_dtype(representations)
         _check_length(representations, self.vectors.shape[1])
         weights = [1.0] * len(self.vectors) if self.weights is None else self.weights.tolist()
         rows = representations.to(dtype)
         total = rows.new_zeros(len(rows))
         for vector, weight in zip(self.vectors.to(dtype), weights, strict=True):
-            part = self.similarity(rows, vector)
-            check_scores(part, rows, "the similarity")
-            total = total + weight * part
+            scores = self.similarity(rows, vector)
+            check_scores(scores, rows, "the similarity")
+            total = total + weight * scores
         return total
 
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """Any function of representations.
+    """A reference defined by a function of representations.
 
     Args:
-        function: ``(N, D) -> (N,)``.
+        function: maps ``(N, D)`` to ``(N,)``.
         measure: what the score measures, such as "cosine similarity".
-        scale: a typical size of the score.
-        constant: whether it is the same for all.
+        scale: typical magnitude of the score.
+        constant: whether every representation gets the same score.
     """
 
     function: Callable[[Tensor], Tensor]
@@ -92,31 +103,37 @@ class Function:
     constant: bool = False
 
     def score(self, representations: Tensor) -> Tensor:
-        scores = self.function(representations.to(precise(representations)))
+        """``(N, D)`` representations to ``(N,)`` scores; see :meth:`Reference.score`."""
+        scores = self.function(representations.to(score_dtype(representations)))
         check_scores(scores, representations, self.measure)
         return scores
 
 
 class Unset:
-    """The place of a reference that is not known yet, since it needs the input's representation."""
+    """Placeholder until the representation of the input, which references are built from, is available."""
 
     measure = "nothing"
     scale = 1.0
     constant = False
 
     def score(self, representations: Tensor) -> Tensor:
-        raise EncoderError("the reference is not known yet")
+        """Always fails.
+
+        Raises:
+            EncoderError: the reference has not been set.
+        """
+        raise EncoderError("the reference is not set yet; encode the input first")
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What a reference can be made from.
+    """What references are built from.
 
     Attributes:
         encoder: the encoder.
-        session: the encoder at work.
-        own: ``(D,)``, the representation of the input that is explained.
-        similarity: the one that the user asked for, or the method's.
+        session: its open session.
+        own: ``(D,)``, the representation of the explained input.
+        similarity: the similarity chosen by the user, or else by the method.
     """
 
     encoder: Encoder
@@ -126,12 +143,12 @@ class Context:
 
 
 class Against(ABC):
-    """What a user compares an input with; becomes a :class:`Reference` for one encoder and one input.
+    """What an input is compared with; yields a :class:`Reference` for one encoder and one input.
 
     Attributes:
-        similarity: the similarity that belongs to it; ``None`` if it goes with any.
-        signed: whether parts of the input may pull towards it or push away, so that the maps have a neutral value.
-        itself: whether it is the input itself, which goes without saying.
+        similarity: the similarity that it requires; ``None`` if it works with any.
+        signed: whether parts of the input may raise or lower the score, so that the maps have a neutral value.
+        itself: whether it is the input itself, the default.
     """
 
     similarity: str | None = None
@@ -140,25 +157,34 @@ class Against(ABC):
 
     @abstractmethod
     def reference(self, context: Context) -> Reference:
-        """The reference, on the session's device."""
+        """Build the reference on the session's device.
+
+        Raises:
+            ArgumentError: it does not fit the encoder's representations.
+        """
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """JSON-able description, with a few words under ``"source"``."""
+        """JSON-able description, with a short phrase under ``"source"``."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.settings()['source']})"
 
 
 def weighted(vectors: Tensor, weights: Tensor | None, similarity: str | Similarity) -> Vectors:
-    """A weighted sum of similarities, by one mean vector where the similarity is linear in it (COCOA).
+    """A weighted sum of similarities, reduced to one vector where the similarity is linear in it (COCOA).
 
-    ``Σ w_k ⟨h, v_k⟩ = ⟨h, Σ w_k v_k⟩``, and for the cosine the same with vectors of length one.
+    ``Σ w_k ⟨h, v_k⟩ = ⟨h, Σ w_k v_k⟩``, and the same with unit vectors for the cosine.
+
+    Args:
+        vectors: ``(K, D)``.
+        weights: ``(K,)``; by default 1 each.
+        similarity: name of a similarity, or a callable.
     """
     measure = similarity_.MEASURES.get(similarity_.name_of(similarity), "score")
     if len(vectors) == 1 and weights is None:
         return Vectors(vectors, similarity_.ensure(similarity), measure=measure)
-    dtype = precise(vectors)
+    dtype = score_dtype(vectors)
     vectors = vectors.to(dtype)
     weights = vectors.new_ones(len(vectors)) if weights is None else weights.to(vectors)
     if similarity == "dot":
@@ -169,12 +195,12 @@ def weighted(vectors: Tensor, weights: Tensor | None, similarity: str | Similari
 
 
 def _combined(weights: Tensor, vectors: Tensor, similarity: Similarity, measure: str) -> Vectors:
-    """The weighted sum as one vector; exactly zero, with a warning, where what is left of it is rounding."""
+    """The weighted sum as one vector; zero, with a warning, if the terms cancel out up to rounding."""
     total: Tensor = weights @ vectors
     if float(total.norm()) > CANCELLED * float(weights.abs() @ vectors.norm(dim=1)):
         return Vectors(total[None], similarity, measure=measure)
     warnings.warn(
-        "what the input is compared with cancels out, such as a corpus and a foil with one mean: every score is 0",
+        "the reference cancels out (such as a corpus and a foil with the same mean), so every score is 0",
         RelaxWarning,
         stacklevel=2,
     )
@@ -182,34 +208,51 @@ def _combined(weights: Tensor, vectors: Tensor, similarity: Similarity, measure:
 
 
 def differing(vectors: Tensor, foil: Tensor, similarity: str | Similarity) -> Vectors:
-    """The mean similarity to vectors less the mean similarity to a foil, ``(K, D)`` and ``(L, D)``; L may be 0."""
+    """The mean similarity to vectors minus the mean similarity to a foil.
+
+    Args:
+        vectors: ``(K, D)``.
+        foil: ``(L, D)``; ``L`` may be 0.
+        similarity: name of a similarity, or a callable.
+    """
     if len(vectors) == 1 and not len(foil):
         return weighted(vectors, None, similarity)
     signs = ((vectors, 1), (foil, -1))
     weights = torch.cat([group.new_full((len(group),), sign / max(len(group), 1)) for group, sign in signs])
-    made = weighted(torch.cat([vectors, foil]), weights, similarity)
+    reference = weighted(torch.cat([vectors, foil]), weights, similarity)
     mean = "mean " if max(len(vectors), len(foil)) > 1 else ""
-    return replace(made, measure=f"difference of {mean}{made.measure}" if len(foil) else f"{mean}{made.measure}")
+    measure = f"{mean}{reference.measure}"
+    return replace(reference, measure=f"difference of {measure}" if len(foil) else measure)
 
 
-def precise(tensor: Tensor) -> torch.dtype:
-    """Double precision, where the device has it."""
+def score_dtype(tensor: Tensor) -> torch.dtype:
+    """Dtype for scores on the tensor's device: float64, or float32 where the device has no float64."""
     return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
 def check_scores(scores: Tensor, representations: Tensor, what: str) -> None:
-    """Raise unless there is one score a row."""
+    """Check that there is one score per row.
+
+    Args:
+        scores: what a similarity or function returned, expected ``(N,)``.
+        representations: ``(N, D)``.
+        what: what returned the scores, for the message.
+
+    Raises:
+        EncoderError: ``scores`` is not a tensor of shape ``(N,)``.
+    """
     if not isinstance(scores, Tensor):
         raise EncoderError(f"expected {what} to return a tensor of one score a row, got {type(scores).__name__}")
     if scores.shape != representations.shape[:1]:
         raise EncoderError(
-            f"expected {what} to return shape ({representations.shape[0]},), one score a row, got {tuple(scores.shape)}"
+            f"expected {what} to return shape ({representations.shape[0]},), one score per row, "
+            f"got {tuple(scores.shape)}"
         )
 
 
 def _check_length(representations: Tensor, length: int) -> None:
     if representations.shape[1] != length:
         raise EncoderError(
-            f"expected representations of length {length}, as of the reference, got {representations.shape[1]}; "
-            "the encoder must return one length for all inputs"
+            f"expected representations of length {length}, as for the reference, got {representations.shape[1]}; "
+            "the encoder must return the same length for all inputs"
         )

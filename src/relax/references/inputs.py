@@ -1,4 +1,4 @@
-"""References that are inputs: the input itself, another one, a corpus against a foil."""
+"""References made of inputs: the input itself, another input, or a corpus and a foil."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Itself(Against):
 
 
 class Pair(Against):
-    """Another input: what makes this one similar to that one.
+    """Another input: the score is the similarity to its representation.
 
     Args:
-        other: as the encoder sees it.
-        representation: ``(D,)``, where it is known, so that it is not encoded again.
+        other: the other input, prepared by the encoder.
+        representation: ``(D,)``, its representation if already available; otherwise it is encoded when needed.
     """
 
     def __init__(self, other: Prepared, representation: Tensor | None = None) -> None:
@@ -50,15 +50,18 @@ class Pair(Against):
 
 
 class Corpus(Against):
-    """Many inputs, and others that they are contrasted with (COCOA, Lin et al., ICLR 2023, arXiv 2210.00107).
+    """A corpus of inputs, contrasted with a foil (COCOA, Lin et al., ICLR 2023, arXiv 2210.00107).
 
-    The score is the mean similarity to the corpus less the mean similarity to the foil: what makes the input like
-    these rather than like those. Both are encoded once for an encoder and kept; for cosine and dot product one mean
-    vector each is enough, so that a large corpus costs a mask no more than a small one.
+    The score is the mean similarity to the corpus minus the mean similarity to the foil: what makes the input similar
+    to the corpus rather than to the foil. Both are encoded once per encoder and cached. For the cosine and the dot
+    product they reduce to one vector, so the cost per mask does not depend on the size of the corpus.
 
     Args:
-        inputs: what :func:`relax.explain` takes, several; or a folder of such inputs.
-        foil: the same; ``None`` for no contrast.
+        inputs: several inputs, as for :func:`relax.explain`, or a folder of inputs.
+        foil: inputs to contrast with, in the same form; ``None`` for no contrast.
+
+    Raises:
+        InputError: the corpus or the foil is empty.
 
     Example:
         >>> import torch, relax
@@ -70,8 +73,8 @@ class Corpus(Against):
     """
 
     def __init__(self, inputs: Any, foil: Any = None) -> None:
-        self.inputs = _several(inputs, "corpus")
-        self.foil = None if foil is None else _several(foil, "foil")
+        self.inputs = _check_inputs(inputs, "corpus")
+        self.foil = None if foil is None else _check_inputs(foil, "foil")
         self._sizes = (_size(self.inputs), _size(self.foil))
         self._encoded: WeakKeyDictionary[Encoder, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 
@@ -88,14 +91,14 @@ class Corpus(Against):
 
     def settings(self) -> dict[str, Any]:
         n, n_foil = self._sizes
-        known = self._encoded or not isinstance(self.inputs, Path)
-        corpus = f"{n} input{'s' if n > 1 else ''}" if known else f"the inputs in {self.inputs}"
-        rather = f" rather than {n_foil} other{'s' if n_foil > 1 else ''}" if n_foil else ""
-        return {"kind": "corpus", "source": f"{corpus}{rather}", "n_foil": n_foil}
+        counted = self._encoded or not isinstance(self.inputs, Path)
+        corpus = f"{n} input{'s' if n > 1 else ''}" if counted else f"the inputs in {self.inputs}"
+        contrast = f" rather than {n_foil} other{'s' if n_foil > 1 else ''}" if n_foil else ""
+        return {"kind": "corpus", "source": f"{corpus}{contrast}", "n_foil": n_foil}
 
 
-def _several(inputs: Any, what: str) -> Any:
-    """A folder, or something that holds at least one input."""
+def _check_inputs(inputs: Any, what: str) -> Any:
+    """Convert a folder to a path, and refuse empty lists."""
     if isinstance(inputs, (str, PathLike)) and Path(inputs).is_dir():
         return Path(inputs)
     if isinstance(inputs, (list, tuple)) and not inputs:
@@ -104,18 +107,18 @@ def _several(inputs: Any, what: str) -> Any:
 
 
 def _size(inputs: Any) -> int:
-    """How many there are, as far as that is known without an encoder."""
+    """Number of inputs; 0 for a folder, whose inputs only an encoder can count."""
     if inputs is None or isinstance(inputs, Path):
         return 0
     return len(inputs) if isinstance(inputs, (list, tuple)) or getattr(inputs, "ndim", 0) > 3 else 1
 
 
 def _sources(inputs: Any, encoder: Encoder, what: str) -> list[Any]:
-    """The single inputs that an encoder is to encode."""
+    """The single inputs of a corpus or foil; those of a folder are the files that the encoder can read."""
     if isinstance(inputs, Path):
-        found = encoder.modality.files_below(inputs)
-        if not found:
-            raise InputError(f"{inputs}: no inputs of {encoder.name!r} in this folder, which is the {what}")
-        return found
-    several = encoder.split(inputs)
-    return [inputs] if several is None else several
+        files = encoder.modality.files_below(inputs)
+        if not files:
+            raise InputError(f"{inputs}: expected inputs for {encoder.name!r} in this folder as the {what}, got none")
+        return files
+    sources = encoder.split(inputs)
+    return [inputs] if sources is None else sources

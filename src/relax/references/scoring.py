@@ -1,4 +1,4 @@
-"""The score as a function that other libraries can call and differentiate."""
+"""Expose the score as a function that other libraries can call and differentiate."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from relax.references.similarity import ensure as ensure_similarity
 
 
 class Scorer(nn.Module):
-    """From a batch of inputs to one score a row: what a reference says of their representations.
+    """Maps a batch of inputs to the scores that a reference gives their representations.
 
     Args:
-        represent: ``(N, C, H, W) -> (N, D)``.
-        reference: from representations to scores.
-        model: the module behind ``represent``, for libraries that put hooks on submodules.
+        represent: maps ``(N, C, H, W)`` inputs to ``(N, D)`` representations.
+        reference: maps representations to scores.
+        model: the module behind ``represent``, for libraries that add hooks to submodules.
     """
 
     def __init__(
@@ -37,30 +37,45 @@ class Scorer(nn.Module):
             self.model = model
 
     def forward(self, inputs: Tensor, vectors: Tensor | None = None) -> Tensor:
-        """``(N,)`` scores.
+        """Score a batch of inputs.
 
         Args:
             inputs: ``(N, C, H, W)``.
-            vectors: ``(N, D)``: for each row a vector to be similar to, instead of the one for all. Given as Captum's
-                ``additional_forward_args``, Captum repeats them in the order in which it repeats the inputs.
+            vectors: ``(N, D)``, one vector per row to compare with instead of the reference's. Passed as Captum's
+                ``additional_forward_args``, they are repeated along with the inputs.
+
+        Returns:
+            ``(N,)`` scores.
+
+        Raises:
+            ArgumentError: ``vectors`` are given, but the reference is not made of vectors.
         """
         representations = self.represent(inputs)
         if vectors is None:
             return self.reference.score(representations).to(representations)
         if not isinstance(self.reference, Vectors):
-            raise ArgumentError("vectors for each row need a reference that is a similarity to a vector")
+            raise ArgumentError(
+                f"expected a reference made of vectors, since `vectors` are given, got {type(self.reference).__name__}"
+            )
         rows = zip(representations[:, None], vectors.to(representations), strict=True)
         return torch.cat([self.reference.similarity(row, vector) for row, vector in rows])
 
 
 def similarity_forward(encoder: Any, reference: Any, similarity: str | Similarity = "dot") -> Scorer:
-    """A forward function for Captum and others: similarity of an input's representation to a reference.
+    """A differentiable forward function for Captum and others: similarity of a representation to a reference.
 
     Args:
-        encoder: an :class:`Encoder`, an ``nn.Module`` or a callable. It is called as it is: put it in eval mode.
-        reference: an input (a picture or a ``(C, H, W)`` tensor), or a ``(D,)`` representation.
-        similarity: ``"dot"`` is the label-free importance of Crabbé & van der Schaar (ICML 2022). The gradient of
-            the cosine similarity to an input's own representation is zero at that input.
+        encoder: an :class:`Encoder`, an ``nn.Module`` or a callable. Put it in eval mode first.
+        reference: an input (an image or a ``(C, H, W)`` tensor), or a ``(D,)`` representation.
+        similarity: a name or a callable. ``"dot"`` gives the label-free importance of Crabbé & van der Schaar (ICML
+            2022). The gradient of the cosine similarity to an input's own representation is zero at that input.
+
+    Returns:
+        A module from ``(N, C, H, W)`` inputs to ``(N,)`` scores.
+
+    Raises:
+        InputError: the reference cannot be read or encoded.
+        UnknownNameError: no similarity has this name.
 
     Example:
         >>> import torch, relax

@@ -1,4 +1,4 @@
-"""Sentences as references, for encoders that have a text tower beside the image tower."""
+"""Sentences as references, for encoders with a text tower."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from relax.references.base import Against, Context, Reference, differing
 
 
 class Text(Against):
-    """What in a picture answers this sentence, and this sentence rather than those.
+    """A sentence, optionally contrasted with foils.
 
-    The score is the similarity to the sentence less the mean similarity to the foils.
+    The score is the similarity to the sentence minus the mean similarity to the foils.
 
     Args:
-        sentence: or several: their mean is meant.
-        foil: a sentence or several; none if not given.
+        sentence: a sentence, or several, whose mean similarity is used.
+        foil: a sentence or several to contrast with; ``None`` for no contrast.
+
+    Raises:
+        ArgumentError: a sentence is empty or not a string.
     """
 
     def __init__(self, sentence: str | list[str], foil: str | list[str] | None = None) -> None:
@@ -28,14 +31,14 @@ class Text(Against):
         return differing(vectors[:n], vectors[n:], context.similarity)
 
     def settings(self) -> dict[str, Any]:
-        rather = f" rather than {_quoted(self.foils)}" if self.foils else ""
-        return {"kind": "text", "source": _quoted(self.sentences) + rather}
+        contrast = f" rather than {_quoted(self.foils)}" if self.foils else ""
+        return {"kind": "text", "source": _quoted(self.sentences) + contrast}
 
 
 def _sentences(text: str | list[str]) -> list[str]:
     sentences = list(text) if isinstance(text, (list, tuple)) else [text]
     if not sentences or not all(isinstance(sentence, str) and sentence.strip() for sentence in sentences):
-        raise ArgumentError(f"expected a sentence or a list of them, got {text!r}")
+        raise ArgumentError(f"expected a sentence or a list of sentences, got {text!r}")
     return sentences
 
 

@@ -1,7 +1,7 @@
-"""Similarities between representations: ``(N, D), (D,) -> (N,)``.
+"""Similarities between ``(N, D)`` representations and a ``(D,)`` reference, ``(N,)`` each.
 
-Cosine, dot product and RBF are Mercer kernels, for which importance is a linear score in the kernel's
-feature space (Wickstrøm et al. 2023, section 3); the negative distance is not, and is offered all the same.
+Cosine, dot product and RBF are Mercer kernels, for which importance is a linear score in the feature space of the
+kernel (Wickstrøm et al. 2023, section 3). The negative Euclidean distance is not.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Similarity = Callable[[Tensor, Tensor], Tensor]
 
 
 def cosine(representations: Tensor, reference: Tensor) -> Tensor:
-    """``⟨a, b⟩ / (‖a‖ ‖b‖)``, in [−1, 1]; the paper's choice."""
+    """``⟨a, b⟩ / (‖a‖ ‖b‖)``, in [−1, 1]; the similarity of the RELAX paper."""
     similarity: Tensor = torch.nn.functional.cosine_similarity(representations, reference[None], dim=1, eps=1e-12)
     return similarity
 
 
 def along(representations: Tensor, direction: Tensor) -> Tensor:
-    """``⟨a, b⟩ / ‖a‖``: the mean cosine similarity to many vectors, if ``b`` is the mean of their directions."""
+    """``⟨a, b⟩ / ‖a‖``: the mean cosine similarity to a set of vectors if ``b`` is the mean of their unit vectors."""
     lengths = torch.linalg.vector_norm(representations, dim=1).clamp_min(1e-12)
     cosines: Tensor = representations @ direction / lengths
     return cosines
@@ -47,8 +47,10 @@ class Rbf:
     """``exp(−gamma ‖a − b‖²)``, in (0, 1].
 
     Args:
-        gamma: inverse squared width. By default ``1 / ‖b‖²``: a representation as far from the reference as
-            the origin is scores ``exp(−1)``.
+        gamma: inverse squared width. By default ``1 / ‖b‖²``, so that the origin scores ``exp(−1)``.
+
+    Raises:
+        ArgumentError: ``gamma`` is not positive.
     """
 
     gamma: float | None = None
@@ -58,6 +60,7 @@ class Rbf:
             raise ArgumentError(f"expected `gamma` to be positive, got {self.gamma!r}")
 
     def __call__(self, representations: Tensor, reference: Tensor) -> Tensor:
+        """``(N, D)`` representations and a ``(D,)`` reference to ``(N,)`` similarities."""
         squared = (representations - reference).square().sum(1)
         gamma = self.gamma if self.gamma is not None else 1 / reference.square().sum().clamp_min(1e-12)
         return torch.exp(-gamma * squared)
@@ -78,7 +81,12 @@ MEASURES = {
 
 
 def ensure(similarity: str | Similarity) -> Similarity:
-    """A similarity from its name or from any callable ``(N, D), (D,) -> (N,)``."""
+    """Resolve a similarity by name; a callable ``(N, D), (D,) -> (N,)`` is returned unchanged.
+
+    Raises:
+        UnknownNameError: no similarity has this name; the message lists the available ones.
+        ArgumentError: neither a name nor a callable.
+    """
     if isinstance(similarity, str):
         return SIMILARITIES[similarity]
     if callable(similarity):
@@ -88,7 +96,7 @@ def ensure(similarity: str | Similarity) -> Similarity:
 
 
 def name_of(similarity: str | Similarity) -> str:
-    """The name that settings give a similarity."""
+    """Name of a similarity in settings."""
     if isinstance(similarity, str):
         return similarity
     return getattr(similarity, "__name__", None) or repr(similarity)

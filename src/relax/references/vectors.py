@@ -1,4 +1,4 @@
-"""References in representation space: a point, a direction, one coordinate."""
+"""References in representation space: a point, a direction or one dimension."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from relax.references.base import Against, Context, Function, Reference, weighte
 
 
 class Point(Against):
-    """A representation, such as the mean of a group: the score is the similarity to it.
+    """A representation, such as a group mean: the score is the similarity to it.
 
     Args:
-        vector: ``(D,)``.
-        name: what to call it in results.
+        vector: ``(D,)``, finite and not zero.
+        name: name in results.
+
+    Raises:
+        ArgumentError: ``vector`` is not a finite, non-zero vector.
     """
 
     def __init__(self, vector: Any, name: str = "a representation") -> None:
@@ -27,21 +30,25 @@ class Point(Against):
             raise ArgumentError("expected a representation, got the zero vector")
 
     def reference(self, context: Context) -> Reference:
-        return weighted(fitting(self.vector, context.own)[None], None, context.similarity)
+        return weighted(match_representation(self.vector, context.own)[None], None, context.similarity)
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "point", "source": self.name}
 
 
 class Direction(Against):
-    """How far along a direction: the score is ``⟨h̃ − origin, v⟩ / ‖v‖``.
+    """A direction: the score is the coordinate along it, ``⟨h̃ − origin, v⟩ / ‖v‖``.
 
-    A concept vector, the difference of two group means, the normal of a linear probe, a principal component.
+    Use it for a concept vector, the difference of two group means, the normal of a linear probe or a principal
+    component.
 
     Args:
-        vector: ``(D,)``, not zero.
-        origin: ``(D,)``, where the score is 0; the zero vector if not given.
-        name: what to call it in results.
+        vector: ``(D,)``, finite and not zero.
+        origin: ``(D,)``, where the score is 0; by default the zero vector.
+        name: name in results.
+
+    Raises:
+        ArgumentError: an argument is not a finite vector, ``vector`` is zero, or their lengths differ.
     """
 
     similarity = "dot"
@@ -52,30 +59,41 @@ class Direction(Against):
         if not float(self.vector.norm()) > 0:
             raise ArgumentError("expected a direction, got the zero vector")
         if self.origin.shape != self.vector.shape:
-            raise ArgumentError(f"expected an origin of length {len(self.vector)}, got {len(self.origin)}")
+            raise ArgumentError(
+                f"expected an origin of length {len(self.vector)}, the length of `vector`, got {len(self.origin)}"
+            )
         self.name = name
 
     @classmethod
     def component(cls, decomposition: Any, index: int) -> Direction:
-        """A component of a fitted scikit-learn decomposition, such as ``PCA``: the score is the input's coordinate.
+        """The direction of a component of a fitted scikit-learn decomposition, such as ``PCA``.
 
         Args:
-            decomposition: with ``components_``, and ``mean_`` if it centres; whitening is left out.
-            index: of the component.
+            decomposition: has ``components_``, and ``mean_`` if it centres the data; whitening is ignored.
+            index: index of the component; negative ones count from the end.
+
+        Raises:
+            ArgumentError: the decomposition is not fitted or has no such component.
         """
         components = getattr(decomposition, "components_", None)
         if components is None:
             raise ArgumentError(
                 f"expected a fitted decomposition with `components_`, got {decomposition!r}; fit it first"
             )
-        if not isinstance(index, (int, np.integer)) or not -len(components) <= index < len(components):
-            raise ArgumentError(f"expected a component below {len(components)}, got {index!r}")
+        if (
+            isinstance(index, bool)
+            or not isinstance(index, (int, np.integer))
+            or not -len(components) <= index < len(components)
+        ):
+            raise ArgumentError(
+                f"expected a component index from {-len(components)} to {len(components) - 1}, got {index!r}"
+            )
         index = int(index) % len(components)
         name = f"component {index} of {type(decomposition).__name__}"
         return cls(components[index], getattr(decomposition, "mean_", None), name)
 
     def reference(self, context: Context) -> Reference:
-        vector, origin = (fitting(v, context.own).double() for v in (self.vector, self.origin))
+        vector, origin = (match_representation(v, context.own).double() for v in (self.vector, self.origin))
         unit = vector / vector.norm()
 
         def along(representations: Tensor) -> Tensor:
@@ -89,23 +107,28 @@ class Direction(Against):
 
 
 class Dimension(Against):
-    """One coordinate of the representation.
+    """One dimension of the representation: the score is its value.
 
     Args:
-        index: from 0; negative ones count from the end.
+        index: index of the dimension, from 0; negative ones count from the end.
+
+    Raises:
+        ArgumentError: ``index`` is not an integer.
     """
 
     similarity = "dot"
 
     def __init__(self, index: int) -> None:
         if isinstance(index, bool) or not isinstance(index, (int, np.integer)):
-            raise ArgumentError(f"expected the index of a dimension, got {index!r}")
+            raise ArgumentError(f"expected the index of a dimension to be an integer, got {index!r}")
         self.index = int(index)
 
     def reference(self, context: Context) -> Reference:
         length = len(context.own)
         if not -length <= self.index < length:
-            raise ArgumentError(f"expected a dimension below {length}, the length of representations, got {self.index}")
+            raise ArgumentError(
+                f"expected a dimension below {length}, the length of the representations, got {self.index}"
+            )
         return Function(lambda h: h[:, self.index], f"dimension {self.index}", float(context.own.abs().max()))
 
     def settings(self) -> dict[str, Any]:
@@ -113,21 +136,30 @@ class Dimension(Against):
 
 
 def as_vector(values: Any) -> Tensor:
-    """``(D,)`` float tensor of finite values, from a tensor, an array or a list."""
+    """Convert a tensor, array or list to a ``(D,)`` float64 tensor on the CPU.
+
+    Raises:
+        ArgumentError: the values are not a non-empty vector of finite numbers.
+    """
     try:
         vector = torch.as_tensor(values).detach().double().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArgumentError(f"expected a vector of numbers, got {type(values).__name__}") from error
     if vector.ndim != 1 or not len(vector) or not bool(torch.isfinite(vector).all()):
-        wrong = f"one of shape {tuple(vector.shape)}" if vector.ndim != 1 or not len(vector) else "NaN or infinite ones"
-        raise ArgumentError(f"expected a vector of finite numbers, got {wrong}")
+        invalid = f"shape {tuple(vector.shape)}" if vector.ndim != 1 or not len(vector) else "NaN or infinite values"
+        raise ArgumentError(f"expected a vector of finite numbers, got {invalid}")
     return vector
 
 
-def fitting(vector: Tensor, own: Tensor) -> Tensor:
-    """The vector beside representations like ``own``: on their device, of their length."""
-    if len(vector) != len(own):
+def match_representation(vector: Tensor, representation: Tensor) -> Tensor:
+    """Move a ``(D,)`` vector to the device and dtype of a ``(D,)`` representation.
+
+    Raises:
+        ArgumentError: their lengths differ.
+    """
+    if len(vector) != len(representation):
         raise ArgumentError(
-            f"expected a vector of length {len(own)}, as the encoder's representations, got {len(vector)}"
+            f"expected a vector of length {len(representation)}, the length of the encoder's representations, "
+            f"got {len(vector)}"
         )
-    return vector.to(own)
+    return vector.to(representation)

@@ -1,4 +1,4 @@
-"""What tells two nearly equal pictures apart: the same part of both is masked at the same time."""
+"""Explain how two near-duplicates differ, by applying the same mask to both at once."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """Two pictures and what tells them apart.
+    """Two pictures and an explanation of how they differ.
 
     Attributes:
-        similarity: cosine of their representations.
-        explanation: of that cosine, by masks that are laid over both; ``effect`` is negative where showing a part of
-            both makes them less alike.
-        a: the first, as the encoder sees it.
-        b: the second.
+        similarity: cosine similarity of their representations.
+        explanation: explanation of that cosine under masks applied to both pictures; ``effect`` is negative where
+            showing a part of both makes them less alike.
+        a: the first picture, preprocessed.
+        b: the second picture, preprocessed.
     """
 
     similarity: float
@@ -42,12 +42,16 @@ class Difference:
 
     @property
     def found(self) -> bool:
-        """Whether any part makes them less alike by more than twice its standard error."""
+        """Whether some part makes them less alike by more than two standard errors."""
         error = self.explanation.standard_error
         return error is not None and bool((self.explanation.effect < -CLEAR * error).any())
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
-        """Both pictures with a line around what differs most, and the map; written to a file if one is named."""
+        """Plot both pictures with a line around the parts that differ most, and the map.
+
+        Args:
+            path: file to write (png, pdf, svg, jpg); ``None`` to only return the figure.
+        """
         figure = plot_difference(self.explanation, self.a, self.b, self.similarity, self.found)
         if path is not None:
             save_figure(figure, path)
@@ -55,18 +59,19 @@ class Difference:
 
 
 def difference(encoder: Any, a: Any, b: Any, **arguments: Any) -> Difference:
-    """What tells two pictures apart that are nearly the same, and show the same things in the same places.
+    """Explain how two near-duplicates differ; they must show the same things in the same places.
 
-    A mask is laid over both; where their cosine rises when a part of both is removed, that part told them apart.
+    Each mask is applied to both inputs. If removing a part from both raises their cosine similarity, that part
+    distinguishes them.
 
     Args:
-        encoder: what :func:`relax.explain` takes.
+        encoder: anything :func:`relax.explain` accepts.
         a: one input.
-        b: another, of the same size for the encoder.
-        arguments: of :class:`relax.Explainer`, for its perturbation methods.
+        b: the other input, of the same size after preprocessing.
+        arguments: further arguments of :class:`relax.Explainer`; the method must be perturbation-based.
 
     Raises:
-        InputError: the two are of different sizes, or the same to the encoder.
+        InputError: the inputs differ in size, or are identical after preprocessing.
 
     Example:
         >>> import torch, relax
@@ -74,25 +79,25 @@ def difference(encoder: Any, a: Any, b: Any, **arguments: Any) -> Difference:
         >>> a = torch.rand(3, 28, 28)
         >>> b = a.clone()
         >>> b[:, :8, :8] = 0
-        >>> found = relax.difference(encoder, a, b, n_masks=512)
-        >>> bool(found.explanation.effect[:6, :6].mean() < found.explanation.effect.mean())
+        >>> result = relax.difference(encoder, a, b, n_masks=512)
+        >>> bool(result.explanation.effect[:6, :6].mean() < result.explanation.effect.mean())
         True
     """
     encoder = ensure(encoder)
     one, other = encoder.prepare(a), encoder.prepare(b)
     if one.tensor.shape != other.tensor.shape:
         shapes = f"{tuple(one.tensor.shape)} and {tuple(other.tensor.shape)}"
-        raise InputError(f"expected two inputs of one size for the encoder, got {shapes}")
+        raise InputError(f"expected two inputs of one size after preprocessing, got {shapes}")
     if torch.equal(one.tensor, other.tensor):
-        raise InputError("both inputs are the same as the encoder sees them: nothing tells them apart")
-    both = Encoder(_Both(encoder), name=encoder.name, patch=encoder.patch, origin=encoder.origin)
+        raise InputError("both inputs are identical after preprocessing: there is no difference to explain")
+    joint = Encoder(_JointModel(encoder), name=encoder.name, patch=encoder.patch, origin=encoder.origin)
     stack = Prepared({"both": torch.cat([one.tensor, other.tensor])}, source={"source": "both"})
-    e = Explainer(both, _Alike(), **{"method": "relax", **arguments})(stack)
+    e = Explainer(joint, _AgainstEachOther(), **{"method": "relax", **arguments})(stack)
     return Difference(e.score, e, one, other)
 
 
-class _Both(nn.Module):
-    """``(N, 2C, H, W)``, one input above the other, to their representations side by side."""
+class _JointModel(nn.Module):
+    """Maps two inputs stacked along channels, ``(N, 2C, H, W)``, to their concatenated representations, ``(N, 2D)``."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -105,17 +110,17 @@ class _Both(nn.Module):
         return torch.cat([self.pooling(self.modality.call(self.model, half), len(half)) for half in halves], dim=1)
 
 
-class _Alike(Against):
-    """The cosine of the two halves of a representation."""
+class _AgainstEachOther(Against):
+    """Scores a concatenated representation by the cosine similarity of its two halves."""
 
     similarity = "cosine"
 
     def reference(self, context: Context) -> Reference:
-        def alike(representations: Tensor) -> Tensor:
+        def cosine(representations: Tensor) -> Tensor:
             one, other = representations.chunk(2, dim=1)
             return torch.nn.functional.cosine_similarity(one, other, dim=1)
 
-        return Function(alike, "cosine similarity")
+        return Function(cosine, "cosine similarity")
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "each other", "source": "each other"}

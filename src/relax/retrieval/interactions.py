@@ -1,13 +1,14 @@
-"""Region to region: which parts of one input answer which parts of another.
+"""Region-to-region interactions: which parts of one input answer which parts of another.
 
-Two inputs a and b are masked independently of each other. With directions ``û = h̃_a / ‖h̃_a‖`` and ``v̂`` likewise
-(plain vectors for the dot product), every pair of masks has the score ``⟨û_n, v̂_m⟩``: N forwards on each side give N²
-scores. For a cell r of a and a cell q of b the interaction is
+Two inputs a and b are masked independently. With directions ``û = h̃_a / ‖h̃_a‖`` and ``v̂`` likewise (plain vectors for
+the dot product), every pair of masks has the score ``⟨û_n, v̂_m⟩``, so N forward passes on each side give N² scores. The
+interaction of a cell r of a and a cell q of b is
 
     J_rq = E[s | r, q] − E[s | r] − E[s | q] + E[s] = ⟨E[û | r] − E[û], E[v̂ | q] − E[v̂]⟩,
 
-where ``E[· | r]`` weighs masks by how much of the cell they show: what r and q do together for the similarity beyond
-what each does alone. Summed over all pairs of masks by the right-hand side, never one by one.
+where ``E[· | r]`` weights each mask by how much of the cell it shows. It measures what r and q contribute to the
+similarity together, beyond what each contributes alone. The right-hand side covers all pairs of masks without
+enumerating them.
 """
 
 from __future__ import annotations
@@ -24,15 +25,18 @@ from relax.errors import ArgumentError
 from relax.estimation.strata import Tried
 
 CLEAR = 2.0
-"""Standard errors beyond which an interaction, or a difference, is said to be there."""
+"""Number of standard errors from which an interaction, or a difference, counts as found."""
 
 
 class Side:
-    """One of the two inputs, masked; watches a run, and keeps sums over each block of masks, no representations.
+    """Accumulates one masked input during a run; keeps weighted sums per block of masks, not the representations.
 
     Args:
-        cells: along each side.
-        similarity: ``"cosine"``, for which representations are taken by their direction, or ``"dot"``.
+        cells: number of cells along each side.
+        similarity: ``"cosine"``, which normalises the representations, or ``"dot"``.
+
+    Raises:
+        ArgumentError: another similarity is given.
     """
 
     def __init__(self, cells: int, similarity: str) -> None:
@@ -44,11 +48,11 @@ class Side:
 
     @property
     def n_blocks(self) -> int:
-        """Blocks of masks so far."""
+        """Number of blocks of masks so far."""
         return len(self._sums)
 
     def __call__(self, tried: Tried) -> None:
-        """Add one block of masks that was tried."""
+        """Add one evaluated block of masks."""
         device = tried.representations.device
         self.add(tried.perturbed.units.masks(tried.block.to(device)), tried.representations)
 
@@ -57,18 +61,24 @@ class Side:
 
         Args:
             masks: ``(B, H, W)``.
-            representations: ``(B, D)`` of the input under them.
+            representations: ``(B, D)``: representations of the input under these masks.
         """
         vectors = representations.double().cpu()
         if self.similarity == "cosine":
             vectors = F.normalize(vectors, dim=1)
         shown = F.adaptive_avg_pool2d(masks[:, None], self.cells).flatten(1).double().cpu()
-        weights = torch.cat([shown, shown.new_ones(len(shown), 1)], dim=1)  # the last column weighs all alike: E[û]
+        weights = torch.cat(
+            [shown, shown.new_ones(len(shown), 1)], dim=1
+        )  # the last column weights all masks equally: E[û]
         self._sums.append(weights.mT @ vectors)
         self._totals.append(weights.sum(0)[:, None])
 
     def shifts(self) -> tuple[Tensor, Tensor]:
-        """``(C, D)`` differences ``E[û | cell] − E[û]``, and ``(B, C, D)`` the same without one block each."""
+        """Shifts of the mean representation by each cell, for ``C`` cells and ``B`` blocks.
+
+        Returns:
+            ``(C, D)`` differences ``E[û | cell] − E[û]``, and ``(B, C, D)`` the same with each block left out.
+        """
         sums, totals = torch.stack(self._sums), torch.stack(self._totals)
         means = sums.sum(0) / totals.sum(0)
         left_out = (sums.sum(0) - sums) / (totals.sum(0) - totals)
@@ -77,13 +87,13 @@ class Side:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interactions:
-    """What cells of two inputs do together for their similarity.
+    """What pairs of cells of two inputs contribute to their similarity together.
 
     Attributes:
-        values: ``(C, C)`` float64 in units of the similarity, cells of a in rows, of b in columns, row by row from the
-            upper left.
-        standard_error: ``(C, C)`` Monte-Carlo error, by leaving out blocks of masks on either side.
-        cells: cells along each side.
+        values: ``(C, C)`` float64 in units of the similarity; rows are cells of a, columns cells of b, both in
+            row-major order.
+        standard_error: ``(C, C)`` Monte Carlo standard error, by the jackknife over blocks of masks on either side.
+        cells: number of cells along each side.
     """
 
     values: np.ndarray
@@ -91,32 +101,35 @@ class Interactions:
     cells: int
 
     def __repr__(self) -> str:
-        return f"Interactions(of {self.cells}x{self.cells} cells with as many)"
+        return f"Interactions({self.cells}x{self.cells} cells per input)"
 
     @classmethod
     def between(cls, a: Side, b: Side) -> Interactions:
-        """Of two masked inputs.
+        """Estimate the interactions of two masked inputs.
 
         Args:
-            a: the one in rows.
-            b: the one in columns, with as many cells.
+            a: the input in rows.
+            b: the input in columns, with the same number of cells.
+
+        Raises:
+            ArgumentError: an input has fewer than two blocks of masks.
         """
         if min(a.n_blocks, b.n_blocks) < 2:
-            raise ArgumentError("interactions need at least two blocks of masks on either side; ask for more n_masks")
+            raise ArgumentError("interactions need at least two blocks of masks per input; increase n_masks")
         (whole_a, without_a), (whole_b, without_b) = a.shifts(), b.shifts()
         values = whole_a @ whole_b.T
         variance = _jackknife(without_a @ whole_b.T) + _jackknife(whole_a @ without_b.mT)
         return cls(values.numpy(), variance.sqrt().numpy(), a.cells)
 
     def answers(self, effect: np.ndarray, k: int = 3) -> list[dict[str, Any]]:
-        """For the strongest cells of a: which cell of b answers each most.
+        """Find the cell of b that answers most to each of the strongest cells of a.
 
         Args:
-            effect: ``(H, W)`` map on a, by which cells are ranked; cells beside a chosen one are passed over.
-            k: how many.
+            effect: ``(H, W)`` map on a that ranks its cells; neighbours of a chosen cell are skipped.
+            k: number of cells.
 
         Returns:
-            A row a cell: ``cell`` and ``answer`` as (row, column), ``effect``, ``interaction``, ``standard_error``.
+            One row per cell: ``cell`` and ``answer`` as (row, column), ``effect``, ``interaction``, ``standard_error``.
         """
         pooled = F.adaptive_avg_pool2d(torch.from_numpy(np.array(effect, dtype=np.float64))[None], self.cells)[0]
         chosen: list[tuple[int, int]] = []
@@ -142,18 +155,18 @@ class Interactions:
         return rows
 
     def map_of(self, cell: tuple[int, int], errors: float = 0.0) -> np.ndarray:
-        """``(cells, cells)`` interactions of a cell of a with all cells of b.
+        """Interactions of one cell of a with all cells of b, ``(cells, cells)``.
 
         Args:
             cell: (row, column) in a.
-            errors: NaN where an interaction is smaller than this many standard errors.
+            errors: interactions smaller than this many standard errors become NaN.
         """
         row = cell[0] * self.cells + cell[1]
-        seen = np.where(np.abs(self.values[row]) < errors * self.standard_error[row], np.nan, self.values[row])
-        return seen.reshape(self.cells, self.cells)
+        clear = np.where(np.abs(self.values[row]) < errors * self.standard_error[row], np.nan, self.values[row])
+        return clear.reshape(self.cells, self.cells)
 
 
 def _jackknife(estimates: Tensor) -> Tensor:
-    """Variance of an estimate from those without one block each, blocks in front."""
+    """Jackknife variance from leave-one-out estimates along the first dimension."""
     n = len(estimates)
     return (n - 1) / n * (estimates - estimates.mean(0)).square().sum(0)

@@ -1,4 +1,4 @@
-"""Neighbours on one HTML page that needs no other file."""
+"""Matches on one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -21,30 +21,33 @@ SIDE = 220
 
 
 def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], query: str | None = None) -> None:
-    """Write pictures with their similarities and, where there are any, pictures of their matches.
+    """Write a page of matches with their similarities and explanations.
 
     Args:
-        path: of the page.
-        title: its heading.
-        about: what it shows, in a sentence.
-        rows: of matches, as :mod:`relax.retrieval.rows` makes them.
-        query: path of the picture that was searched for.
+        path: file to write.
+        title: heading of the page.
+        about: one sentence on what the page shows.
+        rows: matches, as from :mod:`relax.retrieval.rows`.
+        query: path of the query picture; ``None`` for a page of pairs.
+
+    Raises:
+        ArgumentError: the page cannot be written.
     """
     jinja2 = require("jinja2", extra="match")
     loader = jinja2.PackageLoader("relax.retrieval", "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    small: dict[str, str | None] = {}
+    thumbnails: dict[str, str | None] = {}
 
     def thumbnail(picture: str) -> str | None:
-        if picture not in small:  # a picture may be in many pairs
-            small[picture] = _thumbnail(picture)
-        return small[picture]
+        if picture not in thumbnails:  # a picture may be in many pairs
+            thumbnails[picture] = _thumbnail(picture)
+        return thumbnails[picture]
 
-    shown = []
+    items = []
     for row in rows:
         paths = [row["match"]] if query is not None else [row["query"], row["match"]]
         picture = row["files"][0] if row["files"] else None
-        shown.append(
+        items.append(
             {
                 "pictures": [(_text(path), None if picture else thumbnail(path)) for path in paths],
                 "similarity": row["similarity"],
@@ -55,7 +58,7 @@ def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], q
         title=title,
         about=about,
         query=None if query is None else (_text(query), _thumbnail(query)),
-        items=shown,
+        items=items,
         version=__version__,
     )
     try:
@@ -66,15 +69,15 @@ def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], q
 
 
 def _text(path: str) -> str:
-    """A file name as text; bytes that are no text are escaped."""
+    """A file name as text, with undecodable bytes escaped."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _thumbnail(path: str) -> str | None:
-    """A small picture as a ``data:`` address; ``None`` if the file has gone since it was indexed."""
+    """A thumbnail as a ``data:`` URL; ``None`` if the file can no longer be read."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RelaxWarning)  # what is lost in a thumbnail is nobody's worry
+            warnings.simplefilter("ignore", RelaxWarning)  # such as alpha compositing: irrelevant for a thumbnail
             picture = open_picture(path)
     except InputError:
         return None
@@ -85,4 +88,5 @@ def _thumbnail(path: str) -> str | None:
 
 
 def _embedded(png: bytes) -> str:
+    """PNG bytes as a ``data:`` URL."""
     return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -1,4 +1,4 @@
-"""Why two inputs match: a map on each, and which region answers which."""
+"""Explain why two inputs match: a map on each, and which region answers which."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from relax.retrieval.plot import plot_match
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_CELLS = 16
-"""Regions along a side of which interactions are still estimated from a few hundred masks."""
+MAX_CELLS = 16
+"""Maximum number of regions along a side; beyond it a few hundred masks do not suffice to estimate interactions."""
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """Two inputs and what makes them similar.
+    """Two inputs and an explanation of their similarity.
 
     Attributes:
-        similarity: of their representations.
-        a: explanation of the first against the second.
-        b: explanation of the second against the first.
-        interactions: of their regions; ``None`` if they were not asked for.
+        similarity: similarity of their representations.
+        a: explanation of the first input against the second.
+        b: explanation of the second input against the first.
+        interactions: interactions of their regions; ``None`` if not requested.
     """
 
     similarity: float
@@ -41,10 +41,10 @@ class Match:
     interactions: Interactions | None = None
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
-        """Both inputs and their maps on one colour scale; below, which region answers which.
+        """Plot both inputs and their maps on one colour scale; below, which region answers which.
 
         Args:
-            path: where to write the figure (png, pdf, svg, jpg); ``None`` to only return it.
+            path: file to write (png, pdf, svg, jpg); ``None`` to only return the figure.
         """
         figure = plot_match(self.a, self.b, self.similarity, self.interactions)
         if path is not None:
@@ -52,7 +52,11 @@ class Match:
         return figure
 
     def save(self, folder: str | PathLike[str]) -> None:
-        """Write both explanations, ``a.npz`` and ``b.npz``, into a folder."""
+        """Write both explanations, ``a.npz`` and ``b.npz``, to a folder.
+
+        Args:
+            folder: created if needed.
+        """
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         self.a.save(target / "a.npz")
@@ -63,25 +67,25 @@ class Match:
 
 
 class Matcher:
-    """Says what makes inputs similar to each other; the encoder is held ready for many pairs.
+    """Explains the similarity of pairs of inputs; reuses the encoder for many pairs.
 
     Args:
-        encoder: what :func:`relax.explain` takes.
-        regions: also estimate which region of one answers which region of the other, from the same forwards.
-        cells: regions along each side.
-        method: a name from ``relax list methods``, or a method with its parameters.
-        arguments: of :class:`relax.Explainer`.
+        encoder: anything :func:`relax.explain` accepts.
+        regions: also estimate which region of one input answers which region of the other, from the same forward
+            passes.
+        cells: regions along each side, from 2 to 16.
+        method: a name from ``relax list methods``, or a method instance.
+        arguments: further arguments of :class:`relax.Explainer`.
 
     Raises:
-        ArgumentError: an argument is out of range, or regions are asked of a method whose masks are not those of a
-            design.
+        ArgumentError: an argument is out of range, or ``regions`` is set for a method whose masks cannot be observed.
     """
 
     def __init__(
         self, encoder: Any, *, regions: bool = False, cells: int = 7, method: Any = "relax", **arguments: Any
     ) -> None:
-        if isinstance(cells, bool) or not isinstance(cells, int) or not 2 <= cells <= MOST_CELLS:
-            raise ArgumentError(f"expected `cells` from 2 to {MOST_CELLS}, got {cells!r}")
+        if isinstance(cells, bool) or not isinstance(cells, int) or not 2 <= cells <= MAX_CELLS:
+            raise ArgumentError(f"expected `cells` to be an integer from 2 to {MAX_CELLS}, got {cells!r}")
         if "against" in arguments:
             raise ArgumentError("match() compares its two inputs with each other; it takes no `against`")
         self.encoder: Encoder = ensure(encoder)
@@ -91,30 +95,34 @@ class Matcher:
             raise ArgumentError(f"regions=True needs method='relax' or 'u-relax', got {self.explainer.method.name!r}")
 
     def read(self, source: Any) -> Read:
-        """One input, read and encoded once for any number of matches."""
+        """Read and encode an input once, to use it in several matches.
+
+        Args:
+            source: one input.
+        """
         _, prepared = self.explainer.prepared(source)
         return Read(prepared, self.encoder.encode(prepared)[0])
 
     def __call__(self, a: Any, b: Any) -> Match:
-        """What makes two inputs similar: a map on each, from masks on one while the other is whole.
+        """Explain why two inputs are similar, by masking each while the other is intact.
 
         Args:
-            a: one input, or one that was :meth:`read`.
-            b: another.
+            a: one input, or the result of :meth:`read`.
+            b: the other input, likewise.
         """
         one, other = (source if isinstance(source, Read) else self._prepared(source) for source in (a, b))
         of_a, side_a = self._side(one, other)
         of_b, side_b = self._side(other, one)
-        found = None if side_a is None or side_b is None else Interactions.between(side_a, side_b)
-        return Match(of_a.score, of_a, of_b, found)
+        interactions = None if side_a is None or side_b is None else Interactions.between(side_a, side_b)
+        return Match(of_a.score, of_a, of_b, interactions)
 
     def _prepared(self, source: Any) -> Read:
         return Read(self.explainer.prepared(source)[1], None)
 
-    def _side(self, masked: Read, whole: Read) -> tuple[Explanation, Side | None]:
-        """The explanation of one input against the other, and what regions need of its masks."""
+    def _side(self, masked: Read, intact: Read) -> tuple[Explanation, Side | None]:
+        """Explain one input against the other, and accumulate its masks for the interactions."""
         side = Side(self.cells, self._similarity) if self.regions else None
-        against = Pair(whole.prepared, whole.representation)
+        against = Pair(intact.prepared, intact.representation)
         return self.explainer.run(masked.prepared, against, watch=() if side is None else (side,)), side
 
     @property
@@ -124,11 +132,11 @@ class Matcher:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """One input of a match.
+    """A preprocessed input of a match.
 
     Attributes:
-        prepared: as the encoder sees it.
-        representation: ``(D,)``, where it is known.
+        prepared: the preprocessed input.
+        representation: ``(D,)``; ``None`` if not computed yet.
     """
 
     prepared: Prepared
@@ -136,15 +144,19 @@ class Read:
 
 
 def match(encoder: Any, a: Any, b: Any, *, regions: bool = False, cells: int = 7, **arguments: Any) -> Match:
-    """What makes two inputs similar: a map on each, from masks on one while the other is whole.
+    """Explain why two inputs are similar: a map on each, by masking one while the other is intact.
 
     Args:
-        encoder: what :func:`relax.explain` takes.
+        encoder: anything :func:`relax.explain` accepts.
         a: one input.
-        b: another.
-        regions: also estimate which region of ``b`` answers which region of ``a``, from the same forwards.
-        cells: regions along each side.
-        arguments: of :class:`relax.Explainer`; the method is ``"relax"`` unless another is named.
+        b: the other input.
+        regions: also estimate which region of ``b`` answers which region of ``a``, from the same forward passes.
+        cells: regions along each side, from 2 to 16.
+        arguments: further arguments of :class:`relax.Explainer`; the method defaults to ``"relax"``.
+
+    Raises:
+        ArgumentError: an argument is out of range, or ``regions`` is set for a method whose masks cannot be observed.
+        InputError: an input cannot be read.
 
     Example:
         >>> import torch, relax

@@ -1,4 +1,4 @@
-"""The picture of a match: both inputs, their maps on one scale, and which region answers which."""
+"""Figures of matches and differences: the inputs, their maps on one colour scale, and which region answers which."""
 
 from __future__ import annotations
 
@@ -24,21 +24,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PANEL = 3.0
+"""Width of a panel in inches."""
+
 REGIONS = 3
+"""Number of regions of the first input that are shown."""
 
 
 def plot_match(a: Explanation, b: Explanation, similarity: float, interactions: Interactions | None) -> Figure:
-    """First row: both inputs and what each part of them does for the similarity, around a neutral zero.
+    """Plot a match.
 
-    Further rows: a strong region of the first input (box), and the interaction of every region of the second with it;
-    the box on the second is the one that answers most. Interactions within two standard errors have no colour, and a
-    region that nothing answers beyond them has no box. All interaction maps share one scale.
+    The first row shows both inputs and how each part contributes to the similarity; zero is neutral. The second row
+    boxes the strongest regions of the first input and shows their interactions with every region of the second; the
+    region that answers most is boxed. Interactions within two standard errors are blank, and a region without a clear
+    answer gets no box. All interaction maps share one colour scale.
 
     Args:
-        a: of the first input against the second.
-        b: of the second against the first.
-        similarity: of their representations.
-        interactions: of their regions; ``None`` leaves the further rows out.
+        a: explanation of the first input against the second.
+        b: explanation of the second input against the first.
+        similarity: similarity of their representations.
+        interactions: interactions of their regions; ``None`` omits the second row.
     """
     answers = [] if interactions is None else interactions.answers(a.effect, REGIONS)
     rows = 1 + (1 if answers else 0)
@@ -55,14 +59,14 @@ def plot_match(a: Explanation, b: Explanation, similarity: float, interactions: 
 
 
 def plot_difference(e: Explanation, a: Prepared, b: Prepared, similarity: float, found: bool) -> Figure:
-    """Both pictures, a line around the part that makes them least alike, and the map that says so, on one scale.
+    """Plot two pictures with a line around the parts that make them less alike, and the map.
 
     Args:
-        e: of the cosine of the two, by masks that are laid over both.
-        a: the first, as the encoder sees it.
-        b: the second.
-        similarity: of their representations.
-        found: whether any part clearly makes them less alike.
+        e: explanation of the cosine similarity of the two, under masks applied to both.
+        a: the first picture, preprocessed.
+        b: the second picture, preprocessed.
+        similarity: cosine similarity of their representations.
+        found: whether some part clearly makes them less alike.
     """
     pictures = [
         picture_of(replace(e, inputs={"image": side.tensor.cpu().numpy()}, presentation=thumbnail(side.presentation)))
@@ -79,10 +83,10 @@ def plot_difference(e: Explanation, a: Prepared, b: Prepared, similarity: float,
             outline(place, -effect)
         source = Path(str(side.source["source"])).name
         place.set_title(literal(f"{name}: {source}"), fontsize=9)
-        note = "line: the 20 % that differ most" if found else "no part is found that tells them apart"
+        note = "line: the 20 % that differ most" if found else "no distinguishing part found"
         place.set_xlabel(note, fontsize=8)
     image = axes[2].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
-    axes[2].set_title("what tells them apart is blue", fontsize=9)
+    axes[2].set_title("what distinguishes them is blue", fontsize=9)
     axes[2].set_xlabel("blue: showing it in both makes them less alike, red: more", fontsize=8)
     for place in axes:
         bare(place)
@@ -94,12 +98,13 @@ def plot_difference(e: Explanation, a: Prepared, b: Prepared, similarity: float,
 
 
 def _pair(figure: Figure, places: list[Axes], a: Explanation, b: Explanation) -> None:
-    shown = []
+    """Draw both inputs and their maps, on one colour scale."""
+    sides = []
     for e in (a, b):
         picture = picture_of(e)
-        shown.append((e, picture, sized(e, "importance", picture.shape) - e.neutral))
-    peak = max(float(np.nanmax(np.abs(effect))) for _, _, effect in shown) or 1.0
-    for column, (e, picture, effect) in enumerate(shown):
+        sides.append((e, picture, sized(e, "importance", picture.shape) - e.neutral))
+    peak = max(float(np.nanmax(np.abs(effect))) for _, _, effect in sides) or 1.0
+    for column, (e, picture, effect) in enumerate(sides):
         name = "ab"[column]
         places[2 * column].imshow(picture)
         outline(places[2 * column], effect)
@@ -115,16 +120,19 @@ def _pair(figure: Figure, places: list[Axes], a: Explanation, b: Explanation) ->
     bar.ax.tick_params(labelsize=7)
 
 
-def _regions(figure: Any, a: Explanation, b: Explanation, found: Interactions, answers: list[dict[str, Any]]) -> None:
-    maps = [found.map_of(row["cell"], CLEAR) for row in answers]
-    peak = max(float(np.nanmax(np.abs(found.map_of(row["cell"])))) for row in answers) or 1.0
+def _regions(
+    figure: Any, a: Explanation, b: Explanation, interactions: Interactions, answers: list[dict[str, Any]]
+) -> None:
+    """Draw the strongest regions of a, and the interactions of each with the regions of b."""
+    maps = [interactions.map_of(row["cell"], CLEAR) for row in answers]
+    peak = max(float(np.nanmax(np.abs(interactions.map_of(row["cell"])))) for row in answers) or 1.0
     axes = figure.subplots(1, 1 + len(answers))
     picture_a, picture_b = picture_of(a), picture_of(b)
     axes[0].imshow(picture_a)
     axes[0].set_title("regions of a", fontsize=9)
     for number, (row, values, place) in enumerate(zip(answers, maps, axes[1:], strict=True), start=1):
         color = f"C{number}"
-        _box(axes[0], picture_a.shape, row["cell"], found.cells, color, str(number))
+        _box(axes[0], picture_a.shape, row["cell"], interactions.cells, color, str(number))
         height, width = picture_b.shape[:2]
         place.imshow(picture_b, alpha=0.45)
         image = place.imshow(
@@ -133,7 +141,7 @@ def _regions(figure: Any, a: Explanation, b: Explanation, found: Interactions, a
         place.set_aspect("equal")
         clear = row["interaction"] >= CLEAR * row["standard_error"]
         if clear:
-            _box(place, picture_b.shape, row["answer"], found.cells, color, str(number))
+            _box(place, picture_b.shape, row["answer"], interactions.cells, color, str(number))
         place.set_title(f"{'what' if clear else 'nothing clear'} in b answers region {number}", fontsize=9)
         place.set_xlabel(f"{row['interaction']:.2g} ± {row['standard_error']:.1g} (standard error)", fontsize=8)
     for place in axes:
@@ -144,15 +152,16 @@ def _regions(figure: Any, a: Explanation, b: Explanation, found: Interactions, a
 
 
 def _box(axes: Axes, shape: tuple[int, ...], cell: tuple[int, int], cells: int, color: str, label: str) -> None:
-    high, wide = shape[0] / cells, shape[1] / cells
-    corner = (cell[1] * wide, cell[0] * high)
-    axes.add_patch(Rectangle(corner, wide, high, fill=False, edgecolor=color, linewidth=2.5))
-    middle = (corner[0] + wide / 2, corner[1] + high / 2)
-    text = axes.text(*middle, label, color=color, weight="bold", ha="center", va="center")
+    """Draw a labelled box around a cell."""
+    height, width = shape[0] / cells, shape[1] / cells
+    corner = (cell[1] * width, cell[0] * height)
+    axes.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=color, linewidth=2.5))
+    center = (corner[0] + width / 2, corner[1] + height / 2)
+    text = axes.text(*center, label, color=color, weight="bold", ha="center", va="center")
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
 def _name(e: Explanation) -> str:
-    """Of the file, where there is one."""
+    """Name of the input's file; empty for an input without a file."""
     source = str(e.settings["input"]["source"])
     return "" if source in ("tensor", "array", "PIL image") else Path(source).name

@@ -1,1 +1,1 @@
-"""Runs: many inputs to files in a folder."""
+"""Batch runs: explain many inputs and write the results to a folder."""

@@ -1,13 +1,12 @@
-"""Explain files into a folder: a picture and an archive for each, whole or not at all, by one process at a time."""
+"""Explain files into a folder: one picture and one archive per input, written atomically by a single process."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,20 @@ from relax.errors import ArgumentError
 from relax.explainer import Explainer
 from relax.explanation import Explanation, Failed
 from relax.runs.naming import Target
+from relax.runs.rows import explanation_row
 
 EXISTING = ("refuse", "overwrite", "skip")
+"""Policies for results that already exist."""
 
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """One input that was explained, or whose results were there.
+    """An input that was explained, or skipped because its results exist.
 
     Attributes:
-        target: the input and its files.
-        row: what is said of it: ``input, encoder, method, n_masks, reliability, score, seconds, files``, ...; empty for
-            an input that was skipped.
+        target: the input and its result files.
+        row: summary of the result: ``input, encoder, method, n_masks, reliability, score, seconds, files``, ...; empty
+            for a skipped input.
     """
 
     target: Target
@@ -37,10 +38,13 @@ class Saved:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """One process at a time writes into a folder.
+    """Hold the exclusive right to write to a folder.
+
+    Args:
+        folder: the output folder; the lock file lives in the system's temporary folder, not here.
 
     Raises:
-        ArgumentError: another one does.
+        ArgumentError: another process is writing to the folder, or the lock cannot be created.
     """
     name = hashlib.sha256(str(folder.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir()) / f"relax-{name}.lock", timeout=0)
@@ -49,81 +53,71 @@ def only_writer(folder: Path) -> Iterator[None]:
     except Timeout:
         raise ArgumentError(f"{folder}: another process is writing to this folder; choose another --out") from None
     except OSError as error:
-        raise ArgumentError(
-            f"{folder}: cannot be written to: {error.strerror or error}; choose another --out"
-        ) from error
+        reason = error.strerror or error
+        raise ArgumentError(f"{folder}: cannot lock this folder: {reason}; choose another --out") from error
     try:
         yield
     finally:
         lock.release()
 
 
+def refuse_existing(files: Iterable[Path], remedy: str = "--overwrite") -> None:
+    """Raise if any result file exists.
+
+    Args:
+        files: the files that are about to be written.
+        remedy: the options that allow existing results, for the error message.
+
+    Raises:
+        ArgumentError: one of the files exists.
+    """
+    for file in files:
+        if file.exists():
+            raise ArgumentError(f"{file}: exists; give {remedy}, or another --out")
+
+
 def explain_files(
     explainer: Explainer, targets: Sequence[Target], *, existing: str = "refuse"
 ) -> Iterator[Saved | Failed]:
-    """Explain each input and write its files; one that cannot be read or encoded does not end the others.
+    """Explain each input and write its files; an input that cannot be read or encoded does not stop the rest.
 
     Args:
-        explainer: with everything set.
+        explainer: the configured explainer.
         targets: inputs and where their results go.
-        existing: what to do with results that are there: ``"refuse"`` before any work, ``"overwrite"``, or ``"skip"``
-            an input whose files are all there, which continues a run that was cut off.
+        existing: what to do with existing results: ``"refuse"`` raises before any work, ``"overwrite"`` replaces them,
+            ``"skip"`` skips inputs whose files all exist, to continue an interrupted run.
 
     Yields:
         A :class:`Saved` for each input in turn, or a :class:`relax.Failed` with the reason.
 
     Raises:
-        ArgumentError: results are there, or cannot be written.
+        ArgumentError: results exist and ``existing`` is ``"refuse"``, or results cannot be written.
     """
     if existing not in EXISTING:
         raise ArgumentError(f"expected `existing` to be one of {', '.join(EXISTING)}, got {existing!r}")
     if existing == "refuse":
-        for target in targets:
-            for file in target.files:
-                if file.exists():
-                    raise ArgumentError(f"{file}: exists; give --overwrite or --skip-existing, or another --out")
-    todo = [target for target in targets if not (existing == "skip" and target.done)]
-    made = iter(explainer.stream((str(target.source) for target in todo), errors="return"))
+        refuse_existing((file for target in targets for file in target.files), "--overwrite or --skip-existing")
+    pending = [target for target in targets if not (existing == "skip" and target.done)]
+    results = iter(explainer.stream((str(target.source) for target in pending), errors="return"))
     for target in targets:
-        if target not in todo:
+        if target not in pending:
             yield Saved(target)
             continue
-        result = next(made)
+        result = next(results)
         if isinstance(result, Failed):
             yield Failed(target.source, result.error)
         else:
-            yield Saved(target, _written(target, result, explainer))
+            yield Saved(target, _write(target, result, explainer))
 
 
-def row_of(source: Path | str, e: Explanation, encoder: str, files: Sequence[Path]) -> dict[str, Any]:
-    """What the command line says of an explained input, JSON-able."""
-    return {
-        "input": str(source),
-        "encoder": encoder,
-        "method": e.settings["method"],
-        "n_masks": e.n_masks,
-        "reliability": known(e.reliability),
-        "score": known(e.score),
-        "against": e.settings["against"],
-        "neutral": known(e.neutral) if e.signed else None,
-        "seconds": round(e.settings["cost"]["seconds"], 3),
-        "files": [str(file) for file in files],
-    }
-
-
-def known(value: float, digits: int = 6) -> float | None:
-    """A number for JSON, which has no NaN."""
-    return None if isnan(value) else round(value, digits)
-
-
-def _written(target: Target, e: Explanation, explainer: Explainer) -> dict[str, Any]:
-    """Write the files of one input; what is said of it."""
+def _write(target: Target, e: Explanation, explainer: Explainer) -> dict[str, Any]:
+    """Write the files of one input and return its row."""
     picture, archive = target.files
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
         e.plot(picture)
-        e.save(archive)  # the last file: a target whose archive is there is done
+        e.save(archive)  # written last: an existing archive marks the target as done
     except OSError as error:
         place = error.filename or target.stem.parent
         raise ArgumentError(f"{place}: cannot be written: {error.strerror or error}") from error
-    return row_of(target.source, e, str(explainer.encoder.name), target.files)
+    return explanation_row(target.source, e, str(explainer.encoder.name), target.files)

@@ -1,4 +1,4 @@
-"""Which inputs were meant, and where their results go."""
+"""Find the inputs and name their results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relax.errors import ArgumentError, InputError
 from relax.modalities import Modality
 
 ENDINGS = (".png", ".npz")
-"""Of the files that an explained input leaves."""
+"""Suffixes of the files written for an explained input."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Target:
     """An input and where its results go.
 
     Attributes:
-        source: the file.
-        stem: path of the results without their ending.
+        source: the input file.
+        stem: path of the results, without suffix.
     """
 
     source: Path
@@ -28,72 +28,76 @@ class Target:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The picture and the archive."""
+        """Paths of the picture and the archive."""
         return tuple(self.stem.with_name(self.stem.name + ending) for ending in ENDINGS)
 
     @property
     def done(self) -> bool:
-        """Whether all files are there."""
+        """Whether all result files exist."""
         return all(file.exists() for file in self.files)
 
 
 def inputs_of(paths: Sequence[Path], modality: Modality, recursive: bool = False) -> list[Path]:
-    """The inputs that were named, those in folders included.
+    """List the named inputs, with folders expanded.
 
     Args:
         paths: files and folders.
-        modality: that knows its files.
-        recursive: also those in folders below.
+        modality: recognises its files in a folder.
+        recursive: also search subfolders.
 
     Raises:
-        InputError: a folder without inputs.
+        InputError: a folder contains no inputs.
     """
-    found: list[Path] = []
+    inputs: list[Path] = []
     for path in paths:
         if not path.is_dir():
-            found.append(path)
+            inputs.append(path)
             continue
-        inside = modality.files_below(path) if recursive else modality.files_in(path)
-        if not inside:
-            below = "in this folder or below it" if recursive else "in this folder (see --recursive)"
-            raise InputError(f"{path}: no {modality.name} files {below}")
-        found += inside
-    return list(dict.fromkeys(found))
+        files = modality.files_below(path) if recursive else modality.files_in(path)
+        if not files:
+            where = "in this folder or its subfolders" if recursive else "in this folder (see --recursive)"
+            raise InputError(f"{path}: no {modality.name} files {where}")
+        inputs += files
+    return list(dict.fromkeys(inputs))
 
 
 def targets_of(sources: Sequence[Path], out: Path) -> list[Target]:
-    """Where each input's results go: named after it; where names are equal, with the folders that tell them apart.
+    """Name each input's results after the input, prefixed with the folders that distinguish equal names.
+
+    Args:
+        sources: the input files.
+        out: the output folder.
 
     Raises:
-        ArgumentError: an input would be overwritten.
+        ArgumentError: a result would overwrite an input.
     """
-    inputs = {_real(source) for source in sources}
+    inputs = {_resolved(source) for source in sources}
     names = _names(sources)
     targets = [Target(source, out / name) for source, name in zip(sources, names, strict=True)]
     for target in targets:
         for file in target.files:
-            if _real(file) in inputs:
+            if _resolved(file) in inputs:
                 raise ArgumentError(f"{file} is an input and would be overwritten; choose another --out")
     return targets
 
 
-def usable(folder: Path) -> Path:
-    """A folder that can be written to, made if need be.
+def writable_folder(folder: Path) -> Path:
+    """Create a folder if needed and check that it is writable.
 
     Raises:
-        ArgumentError: it cannot be made or written to.
+        ArgumentError: the folder cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ArgumentError(f"{folder}: cannot make this folder: {error.strerror}; choose another --out") from error
+        raise ArgumentError(f"{folder}: cannot create this folder: {error.strerror}; choose another --out") from error
     if not os.access(folder, os.W_OK):
         raise ArgumentError(f"{folder}: cannot write to this folder; choose another --out")
     return folder
 
 
-def _real(path: Path) -> Path:
-    """Where a path leads; a link to itself leads nowhere, and reading it will say so."""
+def _resolved(path: Path) -> Path:
+    """The path with links followed; a link to itself stays as it is, and fails when it is read."""
     try:
         return path.resolve()
     except (OSError, RuntimeError):
@@ -101,21 +105,25 @@ def _real(path: Path) -> Path:
 
 
 def _names(sources: Sequence[Path]) -> list[str]:
-    """File names without endings; equal ones keep as much of their folders as tells them apart, or their ending."""
-    depth = [1] * len(sources)
+    """File names without suffix; equal names keep as many parent folders as needed to differ, or else their suffix."""
+    depths = [1] * len(sources)
     parts = [(*source.absolute().parent.parts[1:], source.stem) for source in sources]
     while True:
-        names = ["/".join(part[-n:]) for part, n in zip(parts, depth, strict=True)]
-        twice = [k for k, name in enumerate(names) if names.count(name) > 1 and depth[k] < len(parts[k])]
-        if not twice:
+        names = ["/".join(part[-n:]) for part, n in zip(parts, depths, strict=True)]
+        ambiguous = [k for k, name in enumerate(names) if names.count(name) > 1 and depths[k] < len(parts[k])]
+        if not ambiguous:
             break
-        for k in twice:
-            depth[k] += 1
-    taken: dict[str, int] = {}
-    unique = []
+        for k in ambiguous:
+            depths[k] += 1
+    unique: list[str] = []
+    used: set[str] = set()
     for name, source in zip(names, sources, strict=True):
-        # one folder, two endings: a.png and a.jpg
-        chosen = name if names.count(name) == 1 else f"{Path(name).name}{source.suffix.replace('.', '-')}"
-        taken[chosen] = taken.get(chosen, 0) + 1
-        unique.append(chosen if taken[chosen] == 1 else f"{chosen}-{taken[chosen]}")
+        # the same folder and stem with two suffixes, such as a.png and a.jpg
+        base = name if names.count(name) == 1 else f"{Path(name).name}{source.suffix.replace('.', '-')}"
+        candidate, number = base, 1
+        while candidate in used:
+            number += 1
+            candidate = f"{base}-{number}"
+        used.add(candidate)
+        unique.append(candidate)
     return unique

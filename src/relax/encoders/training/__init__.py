@@ -1,4 +1,4 @@
-"""Train the small encoders, with labels and without."""
+"""Train the small encoders, with and without labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""train(): a small encoder from scenes, in one of several ways, to a file of weights."""
+"""Train a small encoder on scenes with one of several objectives, and save its weights."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ from relax.encoders.zoo.small import SIZE, WAYS, Components, network, transform
 from relax.errors import ArgumentError, UnknownNameError
 
 SCENES = 20_000
+"""Number of training scenes."""
+
 PROBED = (5000, 2000)
-"""Scenes of the training and of the test split that the probes use."""
+"""Number of scenes of the training and of the test split for the probes."""
 
 OnStep = Callable[[int, int, float], None]
-"""Called with steps done, steps in all, and the loss."""
+"""Called with the number of steps done, the total number of steps, and the loss."""
 
 
 def train(
@@ -40,27 +42,35 @@ def train(
     seed: int = 0,
     on_step: OnStep | None = None,
 ) -> dict[str, Any]:
-    """Train a small encoder on ``fashion-scenes:train`` and measure what it knows of the classes.
+    """Train a small encoder on ``fashion-scenes:train`` and measure how well it separates the classes.
 
     Args:
-        way: ``"supervised"``, ``"simclr"``, ``"swav"``, ``"autoencoder"``; or ``"pca"`` and ``"untrained"``, which
-            take no steps.
-        out: a safetensors file for the weights; ``None`` to only measure.
-        steps: of AdamW, with a cosine schedule.
-        batch: pictures in a step.
-        seed: of the weights, the order and the augmentations.
+        way: training objective: ``"supervised"``, ``"simclr"``, ``"swav"`` or ``"autoencoder"``; or ``"pca"`` or
+            ``"untrained"``, which take no steps.
+        out: safetensors file for the weights; ``None`` to measure only.
+        steps: number of AdamW steps, with a one-cycle cosine schedule.
+        batch: images per step.
+        seed: random seed of the heads, the sampling order and the augmentations; the backbone always starts from the
+            same weights.
         on_step: called after each step.
 
     Returns:
-        ``knn`` and ``linear`` accuracy on the test split, ``seconds``, and the arguments; also in the file's header.
+        ``knn`` and ``linear`` accuracy on the test split, ``seconds`` of training, and the arguments. The file header
+        holds the same except ``seconds``.
+
+    Raises:
+        UnknownNameError: ``way`` is unknown; the message lists the available ones.
+        ArgumentError: ``steps`` or ``batch`` is too small, or the folder of ``out`` does not exist.
+        MissingExtraError: lightly or scikit-learn is not installed.
+        InputError: Fashion-MNIST is not available.
     """
     if way not in WAYS:
-        raise UnknownNameError(f"unknown way to train {way!r}; available: {', '.join(WAYS)}")
+        raise UnknownNameError(f"unknown training objective {way!r}; available: {', '.join(WAYS)}")
     if steps < 1 or batch < 2:
         raise ArgumentError(f"expected at least 1 step and batches of at least 2, got {steps} and {batch}")
     if out is not None and not Path(out).resolve().parent.is_dir():
-        raise ArgumentError(f"{Path(out).parent}: no such folder for the weights")
-    began = time.perf_counter()
+        raise ArgumentError(f"{Path(out).parent}: no such folder; create it before training")
+    started = time.perf_counter()
     pictures, labels = scenes("train", SCENES)
     model = network(way)
     with seeded(seed, torch.device("cpu")):
@@ -68,45 +78,54 @@ def train(
             _fit(way, model, pictures, labels, steps, batch, on_step)
         elif isinstance(model, Components):
             _fit_components(model, pictures)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started
     result = {"way": way, "steps": steps if way in OBJECTIVES else 0, "batch": batch, "seed": seed, **probe(model)}
     if out is not None:
-        state = {k: (v.half() if v.ndim > 1 else v).contiguous() for k, v in model.state_dict().items()}
+        state = {
+            name: (value.half() if value.ndim > 1 else value).contiguous() for name, value in model.state_dict().items()
+        }
         with atomic_write(out) as file:
-            file.write(to_bytes(state, metadata={k: str(v) for k, v in result.items()}))
+            file.write(to_bytes(state, metadata={key: str(value) for key, value in result.items()}))
     return {**result, "seconds": round(seconds, 1)}
 
 
 def scenes(split: str, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """``(N, 64, 64, 3)`` uint8 scenes and ``(N,)`` labels."""
+    """The first ``n`` scenes of a split.
+
+    Returns:
+        ``(n, 64, 64, 3)`` uint8 scenes and ``(n,)`` int64 labels.
+    """
     dataset = FashionScenes(split, size=SIZE)
     pictures = [dataset.scene(k, np.random.default_rng([dataset.seed, k, split == "train"]))[0] for k in range(n)]
     return np.stack(pictures), dataset.labels[:n].astype(np.int64)
 
 
 def probe(model: nn.Module) -> dict[str, float]:
-    """Accuracy of the classes from representations: 20 nearest neighbours, and a linear probe."""
+    """Test accuracy of classifiers on the representations: ``knn`` (20 nearest neighbours) and ``linear``.
+
+    Args:
+        model: maps ``(N, 3, 64, 64)`` to ``(N, D)``; it is put in eval mode.
+    """
     encoder = Encoder(model.eval(), transform())
-    found = []
+    splits = []
     for split, n in zip(("train", "test"), PROBED, strict=True):
         pictures, labels = scenes(split, n)
-        found.append((encoder.encode(list(pictures), batch_size=64).numpy(), labels))
-    return {"knn": round(knn_accuracy(*found), 4), "linear": round(linear_accuracy(*found), 4)}
+        splits.append((encoder.encode(list(pictures), batch_size=64).numpy(), labels))
+    return {"knn": round(knn_accuracy(*splits), 4), "linear": round(linear_accuracy(*splits), 4)}
 
 
 def _fit(
     way: str, model: nn.Module, pictures: np.ndarray, labels: np.ndarray, steps: int, batch: int, on_step: OnStep | None
 ) -> None:
-    whole = objective(way, model).train().to(memory_format=torch.channels_last)
-
-    optimizer = torch.optim.AdamW(whole.parameters(), lr=2e-3, weight_decay=1e-4)
+    training = objective(way, model).train().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(training.parameters(), lr=2e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
     augment = _augmentation(way)
     for step, rows in zip(range(steps), _batches(len(pictures), batch), strict=False):
-        chosen = [Image.fromarray(picture) for picture in pictures[rows]]
-        views = [_stack([augment(picture) for picture in chosen]) for _ in range(whole.views)]
+        images = [Image.fromarray(picture) for picture in pictures[rows]]
+        views = [_stack([augment(image) for image in images]) for _ in range(training.views)]
         optimizer.zero_grad()
-        loss = whole.loss(views, torch.from_numpy(labels[rows]))
+        loss = training.loss(views, torch.from_numpy(labels[rows]))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
@@ -116,19 +135,18 @@ def _fit(
 
 
 def _batches(n: int, batch: int) -> Iterator[Tensor]:
+    """Endless batches of row indices; each epoch is shuffled, its incomplete last batch dropped."""
     while True:
         order = torch.randperm(n)
         yield from (rows.numpy() for rows in order[: n - n % batch].split(batch))  # type: ignore[no-untyped-call]
 
 
 def _augmentation(way: str) -> Callable[[Image.Image], Tensor]:
-    """lightly's SimCLR transform for small pictures; an autoencoder gets crops and flips only."""
+    """lightly's SimCLR transform for small images; crops and flips only for an autoencoder."""
     transforms = require("lightly.transforms", extra="train")
     colour = {"cj_prob": 0.0, "random_gray_scale": 0.0} if way == "autoencoder" else {"cj_strength": 0.5}
-    both = transforms.SimCLRTransform(
-        input_size=SIZE, min_scale=0.3, gaussian_blur=0.0, **colour
-    )  # it makes two views; one of its transforms makes one
-    return both.transforms[0]  # type: ignore[no-any-return]
+    two_views = transforms.SimCLRTransform(input_size=SIZE, min_scale=0.3, gaussian_blur=0.0, **colour)
+    return two_views.transforms[0]  # type: ignore[no-any-return]
 
 
 def _stack(tensors: list[Tensor]) -> Tensor:
@@ -136,10 +154,13 @@ def _stack(tensors: list[Tensor]) -> Tensor:
 
 
 def _fit_components(model: Components, pictures: np.ndarray) -> None:
+    """Set the projection to the principal components of the first 5000 images."""
     decomposition = require("sklearn.decomposition", extra="evaluate")
-    see = transform()
-    x = torch.stack([model.pool(see(Image.fromarray(picture))).flatten() for picture in pictures[:5000]]).numpy()
-    found = decomposition.PCA(len(model.project.weight), random_state=0).fit(x)
+    preprocess = transform()
+    pixels = torch.stack(
+        [model.pool(preprocess(Image.fromarray(picture))).flatten() for picture in pictures[:5000]]
+    ).numpy()
+    pca = decomposition.PCA(len(model.project.weight), random_state=0).fit(pixels)
     with torch.no_grad():
-        model.project.weight.copy_(torch.from_numpy(found.components_))
-        model.project.bias.copy_(torch.from_numpy(-found.components_ @ found.mean_))
+        model.project.weight.copy_(torch.from_numpy(pca.components_))
+        model.project.bias.copy_(torch.from_numpy(-pca.components_ @ pca.mean_))

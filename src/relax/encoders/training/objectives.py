@@ -1,4 +1,4 @@
-"""What an encoder is trained for: labels, or one of three ways without them; losses and heads are lightly's."""
+"""Training objectives, one with labels and three without; SimCLR and SwAV use lightly's heads and losses."""
 
 from __future__ import annotations
 
@@ -12,31 +12,39 @@ from relax._support.extras import require
 from relax.encoders.zoo.small import DIMENSIONS
 from relax.errors import UnknownNameError
 
-PROJECTED = 64
+PROJECTION_DIM = 64
 PROTOTYPES = 100
 
 
 class Objective(nn.Module):
-    """A backbone with what its training needs besides.
+    """A backbone with the heads that only its training needs.
 
     Args:
-        backbone: ``(N, 3, 64, 64) -> (N, 96)``.
+        backbone: maps ``(N, 3, 64, 64)`` to ``(N, 96)``.
     """
 
     views = 2
-    """Augmented versions of each picture."""
+    """Number of augmented versions of each image."""
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
 
     def loss(self, views: list[Tensor], labels: Tensor) -> Tensor:
-        """Of a batch: ``views`` of ``(N, 3, 64, 64)``, ``(N,)`` labels that only the supervised way looks at."""
+        """Loss of one batch.
+
+        Args:
+            views: the augmented versions, ``(N, 3, 64, 64)`` each.
+            labels: ``(N,)`` classes; only the supervised objective uses them.
+
+        Returns:
+            A scalar.
+        """
         raise NotImplementedError
 
 
 class Supervised(Objective):
-    """Cross-entropy of the ten classes."""
+    """Cross-entropy over the ten classes."""
 
     views = 1
 
@@ -49,11 +57,11 @@ class Supervised(Objective):
 
 
 class SimCLR(Objective):
-    """Views of one picture are alike, those of different pictures are not (Chen et al., ICML 2020)."""
+    """Pulls views of one image together and pushes those of different images apart (Chen et al., ICML 2020)."""
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__(backbone)
-        self.head = _lightly("models.modules").SimCLRProjectionHead(DIMENSIONS, DIMENSIONS, PROJECTED)
+        self.head = _lightly("models.modules").SimCLRProjectionHead(DIMENSIONS, DIMENSIONS, PROJECTION_DIM)
         self.contrast = _lightly("loss").NTXentLoss(temperature=0.2)
 
     def loss(self, views: list[Tensor], labels: Tensor) -> Tensor:
@@ -62,37 +70,37 @@ class SimCLR(Objective):
 
 
 class SwAV(Objective):
-    """Views of one picture are assigned to the same prototype (Caron et al., NeurIPS 2020)."""
+    """Assigns views of one image to the same prototypes (Caron et al., NeurIPS 2020)."""
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__(backbone)
         modules = _lightly("models.modules")
-        self.head = modules.SwaVProjectionHead(DIMENSIONS, DIMENSIONS, PROJECTED)
-        self.prototypes = modules.SwaVPrototypes(PROJECTED, PROTOTYPES, n_steps_frozen_prototypes=50)
+        self.head = modules.SwaVProjectionHead(DIMENSIONS, DIMENSIONS, PROJECTION_DIM)
+        self.prototypes = modules.SwaVPrototypes(PROJECTION_DIM, PROTOTYPES, n_steps_frozen_prototypes=50)
         self.swap = _lightly("loss").SwaVLoss()
         self.step = 0
 
     def loss(self, views: list[Tensor], labels: Tensor) -> Tensor:
         self.prototypes.normalize()
         projected = F.normalize(self.head(self.backbone(torch.cat(views))), dim=1)
-        assigned = self.prototypes(projected, self.step)
+        scores = self.prototypes(projected, self.step)
         self.step += 1
-        return self.swap(list(assigned.chunk(2)), []).squeeze()  # type: ignore[no-any-return]
+        return self.swap(list(scores.chunk(2)), []).squeeze()  # type: ignore[no-any-return]
 
 
 class Autoencoder(Objective):
-    """The pooled representation gives the picture back: mean squared error, no augmentation but crops and flips."""
+    """Reconstructs the image from the pooled representation, with mean squared error."""
 
     views = 1
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__(backbone)
         layers: list[nn.Module] = [nn.Linear(DIMENSIONS, 64 * 4 * 4), nn.Unflatten(1, (64, 4, 4))]
-        for inside, outside in ((64, 64), (64, 48), (48, 32), (32, 16)):
+        for in_channels, out_channels in ((64, 64), (64, 48), (48, 32), (32, 16)):
             layers += [
                 nn.Upsample(scale_factor=2),
-                nn.Conv2d(inside, outside, 3, padding=1),
-                nn.BatchNorm2d(outside),
+                nn.Conv2d(in_channels, out_channels, 3, padding=1),
+                nn.BatchNorm2d(out_channels),
                 nn.ReLU(),
             ]
         self.decoder = nn.Sequential(*layers, nn.Conv2d(16, 3, 3, padding=1))
@@ -110,9 +118,13 @@ OBJECTIVES: dict[str, type[Objective]] = {
 
 
 def objective(way: str, backbone: nn.Module) -> Objective:
-    """By name, around a backbone."""
+    """Wrap a backbone in the objective of this name.
+
+    Raises:
+        UnknownNameError: ``way`` is unknown; the message lists the available ones.
+    """
     if way not in OBJECTIVES:
-        raise UnknownNameError(f"unknown way to train {way!r}; available: {', '.join(OBJECTIVES)}")
+        raise UnknownNameError(f"unknown training objective {way!r}; available: {', '.join(OBJECTIVES)}")
     return OBJECTIVES[way](backbone)
 
 

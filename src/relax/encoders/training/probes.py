@@ -1,4 +1,4 @@
-"""How much of the labels is in a representation: nearest neighbours and a linear probe, by scikit-learn."""
+"""Probe representations for class labels with scikit-learn: nearest neighbours and a linear classifier."""
 
 from __future__ import annotations
 
@@ -10,14 +10,30 @@ NEIGHBOURS = 20
 
 
 def knn_accuracy(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> float:
-    """Of 20 nearest neighbours by cosine, on ``(N, D)`` representations with ``(N,)`` labels."""
+    """Test accuracy of 20 nearest neighbours under the cosine distance.
+
+    Args:
+        train: ``(N, D)`` representations and ``(N,)`` labels.
+        test: ``(M, D)`` representations and ``(M,)`` labels.
+
+    Returns:
+        A fraction in [0, 1].
+    """
     neighbors = require("sklearn.neighbors", extra="evaluate")
     model = neighbors.KNeighborsClassifier(NEIGHBOURS, metric="cosine").fit(*train)
     return float(model.score(*test))
 
 
 def linear_accuracy(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> float:
-    """Of a logistic regression on standardised representations."""
+    """Test accuracy of a logistic regression on standardised representations.
+
+    Args:
+        train: ``(N, D)`` representations and ``(N,)`` labels.
+        test: ``(M, D)`` representations and ``(M,)`` labels.
+
+    Returns:
+        A fraction in [0, 1].
+    """
     linear = require("sklearn.linear_model", extra="evaluate")
     pipeline = require("sklearn.pipeline", extra="evaluate")
     preprocessing = require("sklearn.preprocessing", extra="evaluate")

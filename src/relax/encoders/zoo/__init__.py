@@ -1,1 +1,1 @@
-"""Encoders by name: the loaders of other libraries' models, and those whose weights come with packages."""
+"""Loaders of named encoders: models of other libraries, and models whose weights ship in packages."""

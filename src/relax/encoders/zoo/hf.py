@@ -1,4 +1,4 @@
-"""``hf:NAME-or-folder``: vision models of transformers with their image processor."""
+"""``hf:NAME-or-folder``: vision models of transformers with their image processors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from relax.errors import EncoderError, first_line
 from relax.modalities.image.transforms import ImageTransform
 
 TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
-"""Files that hold a tokeniser's words."""
+"""Files that hold the vocabulary of a tokeniser."""
 
 
 def from_hf(
@@ -25,43 +25,48 @@ def from_hf(
     crop: str | None = None,
     pool: Any = "auto",
 ) -> Encoder:
-    """A vision model of transformers, from the hub (or its cache) or from a local folder.
+    """Load a vision model of transformers from the hub, its cache or a local folder.
 
-    The representation is the pooled output that the model was trained with (``image_embeds``,
-    ``pooler_output``); where the checkpoint brings no pooler, the class token, or the mean over tokens.
+    The representation is the pooled output that the model was trained with (``image_embeds`` or ``pooler_output``).
+    If the checkpoint has no pooler, it is the class token, or the mean over tokens.
 
     Args:
-        name: hub name, or a folder written by ``save_pretrained``.
-        pretrained: must be true: the configuration comes with the weights.
+        name: hub name, or folder written by ``save_pretrained``.
+        pretrained: must be true, since the configuration is read with the weights.
         weights: not supported; save the model to a folder instead.
         crop: see :class:`ImageTransform`.
         pool: see :class:`Encoder`.
+
+    Raises:
+        MissingExtraError: transformers is not installed.
+        EncoderError: the model or its image processor cannot be loaded.
     """
     transformers = require("transformers", extra="hf")
     if not pretrained or weights is not None:
         raise EncoderError(
-            f"hf:{name} reads configuration and weights together; save them to a folder and give hf:FOLDER"
+            f"hf:{name} reads configuration and weights together; save both to a folder and use hf:FOLDER"
         )
     missing = [file for file in ("config.json", "preprocessor_config.json") if not (Path(name) / file).is_file()]
     if Path(name).is_dir() and missing:
-        raise EncoderError(f"hf:{name}: {missing[0]} is missing in this folder; save the model and its processor there")
+        raise EncoderError(
+            f"hf:{name}: {missing[0]} is missing in this folder; save the model and its image processor there"
+        )
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(name)
         model, info = transformers.AutoModel.from_pretrained(name, output_loading_info=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise EncoderError(
-            f"hf:{name} cannot be loaded: {first_line(error)}; give a hub name or a folder with config.json, "
+            f"hf:{name} cannot be loaded: {first_line(error)}; use a hub name or a folder with config.json, "
             "preprocessor_config.json and weights"
         ) from error
     patch = getattr(getattr(model.config, "vision_config", model.config), "patch_size", None)
-    untrained = any("pooler" in key for key in info["missing_keys"])
+    pooler_untrained = any("pooler" in key for key in info["missing_keys"])
     text = None
     if hasattr(model, "get_image_features"):
         text = _TextTower(model, name)
         model = _ImageTower(model)
-    elif untrained and pool == "auto":
-        pool = "last_hidden_state"  # what the untrained pooler would be fed
-    origin = {"name": f"hf:{name}", "crop": crop}
+    elif pooler_untrained and pool == "auto":
+        pool = "last_hidden_state"
     return Encoder(
         model,
         _transform(processor, crop),
@@ -69,12 +74,12 @@ def from_hf(
         pool=pool,
         patch=patch if isinstance(patch, int) else None,
         text=text,
-        origin=origin,
+        origin={"name": f"hf:{name}", "crop": crop},
     )
 
 
 class _ImageTower(nn.Module):
-    """The image half of a two-tower model."""
+    """Image tower of a two-tower model."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -85,7 +90,7 @@ class _ImageTower(nn.Module):
 
 
 class _TextTower:
-    """The text half; its tokeniser is read when the first sentence comes."""
+    """Text tower of a two-tower model; the tokeniser is loaded on first use."""
 
     def __init__(self, model: nn.Module, name: str) -> None:
         self.model = model
@@ -96,7 +101,7 @@ class _TextTower:
         self.tokenizer = self.tokenizer or _tokenizer(self.name)
         config = getattr(self.model.config, "text_config", self.model.config)
         length = getattr(config, "max_position_embeddings", None)
-        # SigLIP was trained on sentences padded to the full length, the padding seen
+        # SigLIP was trained on sentences padded to full length, without an attention mask
         siglip = "siglip" in getattr(self.model.config, "model_type", "")
         padding, names = ("max_length", ("input_ids",)) if siglip else (True, ("input_ids", "attention_mask"))
         tokens = self.tokenizer(sentences, padding=padding, truncation=True, max_length=length, return_tensors="pt")
@@ -108,8 +113,10 @@ def _tokenizer(name: str) -> Any:
     transformers = require("transformers", extra="hf")
     folder = Path(name)
     if folder.is_dir() and not any((folder / file).exists() for file in TOKENIZERS):
-        # transformers would make one that knows no words
-        raise EncoderError(f"hf:{name}: no tokeniser in this folder, one of {', '.join(TOKENIZERS)}; save it there too")
+        # transformers would create a tokeniser with an empty vocabulary
+        raise EncoderError(
+            f"hf:{name}: no tokeniser in this folder, expected one of {', '.join(TOKENIZERS)}; save it there too"
+        )
     try:
         return transformers.AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -117,27 +124,27 @@ def _tokenizer(name: str) -> Any:
 
 
 def _transform(processor: Any, crop: str | None) -> ImageTransform:
-    """The processor's resizing and normalisation, as ours."""
+    """Convert the resizing and normalisation of an image processor to an ImageTransform."""
     size, crop_size = dict(processor.size), dict(getattr(processor, "crop_size", None) or {})
-    cuts = bool(getattr(processor, "do_center_crop", False)) and crop_size
+    crops = bool(getattr(processor, "do_center_crop", False)) and crop_size
     shortest = size.get("shortest_edge")
-    if cuts:
-        seen = (crop_size["height"], crop_size["width"])
+    if crops:
+        input_size = (crop_size["height"], crop_size["width"])
     elif "height" in size:
-        seen = (size["height"], size["width"])
+        input_size = (size["height"], size["width"])
     elif shortest:
-        seen = (shortest, shortest)
+        input_size = (shortest, shortest)
     else:
         raise EncoderError(
-            f"the image processor's size {size} is not understood; wrap the model in relax.Encoder with transform="
+            f"the image processor's size {size} is not supported; use relax.Encoder(model, transform=...)"
         )
     normalised = getattr(processor, "do_normalize", True)
     resample = getattr(processor, "resample", None)
     return ImageTransform(
-        size=seen,
+        size=input_size,
         mean=tuple(processor.image_mean) if normalised else (0.0, 0.0, 0.0),
         std=tuple(processor.image_std) if normalised else (1.0, 1.0, 1.0),
         interpolation=Image.Resampling(int(resample)).name.lower() if resample is not None else "bilinear",
         crop=crop,
-        resize=(shortest or size.get("height")) if cuts else None,
+        resize=(shortest or size.get("height")) if crops else None,
     )

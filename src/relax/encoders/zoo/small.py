@@ -1,6 +1,6 @@
-"""Small encoders of 64x64 scenes, trained in the same way but for the objective; their weights come with the package.
+"""Small encoders of 64x64 scenes that differ only in their training objective; their weights are bundled.
 
-What an objective makes an encoder look at can be compared with these: network, data, number of steps and batch size
+Use them to compare what different objectives make an encoder look at: network, data, number of steps and batch size
 are the same (``make encoders``, :mod:`relax.encoders.training`).
 """
 
@@ -29,18 +29,20 @@ PCA_SIDE = 32
 
 
 class Residual(nn.Module):
-    """Two convolutions with batch norm and a shortcut."""
+    """Residual block: two 3x3 convolutions with batch norm, and a shortcut."""
 
-    def __init__(self, inside: int, outside: int, stride: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outside)
-        self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outside)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
         self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
         self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or inside != outside:
-            self.shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
@@ -48,7 +50,7 @@ class Residual(nn.Module):
 
 
 class SmallResNet(nn.Module):
-    """``(N, 3, 64, 64) -> (N, 96)``: a stem and three residual blocks, 333,000 parameters."""
+    """A stem and three residual blocks with 333,000 parameters: ``(N, 3, 64, 64)`` to ``(N, 96)``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +64,7 @@ class SmallResNet(nn.Module):
 
 
 class Components(nn.Module):
-    """``(N, 3, 64, 64) -> (N, 64)``: principal components of the pixels at half the resolution."""
+    """Principal components of the pixels at half resolution: ``(N, 3, 64, 64)`` to ``(N, 64)``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,25 +76,30 @@ class Components(nn.Module):
 
 
 def network(way: str) -> nn.Module:
-    """The network of a way, its weights drawn at random; the same ones every time."""
+    """The network for an objective, with random weights that are the same on every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Components() if way == "pca" else SmallResNet()
 
 
 def transform() -> ImageTransform:
-    """Scenes as the small encoders see them."""
+    """The preprocessing of the small encoders."""
     return ImageTransform(size=(SIZE, SIZE), interpolation="bilinear")
 
 
 def fashion_encoder(way: str, *, weights: str | Path | None = None, pool: Any = "auto") -> Encoder:
-    """A small encoder by the way it was trained.
+    """Load a small encoder by its training objective.
 
     Args:
-        way: ``"supervised"``, ``"simclr"``, ``"swav"``, ``"autoencoder"``, ``"pca"`` or ``"untrained"``; with a colon
-            and a file, as ``"simclr:mine.safetensors"``, with the weights in it.
-        weights: a file that ``relax train`` wrote, instead of the package's.
-        pool: as in :class:`Encoder`.
+        way: ``"supervised"``, ``"simclr"``, ``"swav"``, ``"autoencoder"``, ``"pca"`` or ``"untrained"``; optionally
+            followed by a colon and a file of weights, as in ``"simclr:mine.safetensors"``.
+        weights: file written by ``relax train`` to load instead of the bundled weights.
+        pool: see :class:`Encoder`.
+
+    Raises:
+        UnknownNameError: ``way`` is unknown; the message lists the available ones.
+        ArgumentError: weights are given for ``"untrained"``.
+        EncoderError: the weights cannot be read.
     """
     name = f"fashion:{way}"
     way, _, file = way.partition(":")
@@ -100,9 +107,9 @@ def fashion_encoder(way: str, *, weights: str | Path | None = None, pool: Any = 
     if way not in WAYS:
         raise UnknownNameError(f"unknown small encoder {name!r}; available: {', '.join(WAYS)}")
     if way == "untrained" and weights:
-        raise ArgumentError(f"fashion:untrained has no trained weights, got {weights}")
+        raise ArgumentError(f"fashion:untrained takes no trained weights, got {weights}")
     model = network(way)
     if way != "untrained":
         state = read_weights(weights or WEIGHTS / f"fashion-{way}.safetensors")
-        model.load_state_dict({name: value.float() for name, value in state.items()})
+        model.load_state_dict({key: value.float() for key, value in state.items()})
     return Encoder(model.eval(), transform(), name=name, pool=pool, origin={"name": name, "weights": weights})

@@ -1,4 +1,4 @@
-"""``timm:NAME``: any model of timm, with timm's own data configuration."""
+"""``timm:NAME``: any timm model, with timm's own data configuration."""
 
 from __future__ import annotations
 
@@ -20,30 +20,34 @@ def from_timm(
     crop: str | None = None,
     pool: Any = "auto",
 ) -> Encoder:
-    """A timm model without its classifier (``num_classes=0``), pooled as timm pools it.
+    """Load a timm model without its classifier (``num_classes=0``), with timm's pooling.
 
     Args:
-        name: as in ``timm.list_models()``.
-        pretrained: use timm's weights (a download from the hub unless they are cached); not with ``weights``.
-        weights: a local file instead; a classifier in it is left out.
+        name: a name from ``timm.list_models()``.
+        pretrained: use timm's weights, downloaded from the hub unless cached; ignored if ``weights`` is given.
+        weights: local file to load instead; a classifier in it is ignored.
         crop: see :class:`ImageTransform`.
         pool: see :class:`Encoder`.
+
+    Raises:
+        MissingExtraError: timm is not installed.
+        EncoderError: the model or its weights cannot be loaded.
     """
     timm = require("timm", extra="timm")
     hub = pretrained and weights is None
     try:
         model = timm.create_model(name, pretrained=hub, num_classes=0)
-    except RuntimeError as error:  # timm's word for an unknown name, or for weights that it has not got
+    except RuntimeError as error:  # unknown model, or no pretrained weights
         hint = (
             "timm.list_models() lists the names"
             if "nknown model" in str(error)
-            else "give weights=FILE or pretrained=False"
+            else "pass weights=FILE or pretrained=False"
         )
-        raise EncoderError(f"timm:{name} cannot be made: {first_line(error)}; {hint}") from error
-    except (OSError, ValueError) as error:  # the hub cannot be reached, or has no such model
+        raise EncoderError(f"timm:{name} cannot be created: {first_line(error)}; {hint}") from error
+    except (OSError, ValueError) as error:  # the hub is unreachable or lacks the model
         raise EncoderError(
             f"the weights of timm:{name} cannot be downloaded ({first_line(error)}); "
-            "give weights=FILE or pretrained=False"
+            "pass weights=FILE or pretrained=False"
         ) from error
     if weights is not None:
         load_weights(model, weights, head=_classifier(model))

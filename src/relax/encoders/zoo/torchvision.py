@@ -1,4 +1,4 @@
-"""``torchvision:NAME``: any classification model of torchvision, without its classifier."""
+"""``torchvision:NAME``: any torchvision classification model, without its classifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 from relax._support.extras import require
 from relax.encoders.base import Encoder
 from relax.encoders.zoo.weights import load_weights
-from relax.errors import EncoderError
+from relax.errors import EncoderError, first_line
 from relax.modalities.image.transforms import ImageTransform
 
 
@@ -21,30 +21,20 @@ def from_torchvision(
     crop: str | None = None,
     pool: Any = "auto",
 ) -> Encoder:
-    """A torchvision model; the representation is what its last linear layer receives.
+    """Load a torchvision classifier; the representation is the input of its last linear layer.
 
     Args:
-        name: as in ``torchvision.models.list_models()``.
-        pretrained: use the default weights of torchvision (a download); not with ``weights``.
-        weights: a local file instead.
+        name: a name from ``torchvision.models.list_models()``.
+        pretrained: use torchvision's default weights, downloaded unless cached; ignored if ``weights`` is given.
+        weights: local file to load instead.
         crop: see :class:`ImageTransform`.
         pool: see :class:`Encoder`.
+
+    Raises:
+        MissingExtraError: torchvision is not installed.
+        EncoderError: the model is not a classifier, or the model or its weights cannot be loaded.
     """
-    models = require("torchvision", extra="torchvision").models
-    if name in models.list_models() and name not in models.list_models(module=models):
-        raise EncoderError(
-            f"torchvision:{name} is no classification model, and its backbone would be downloaded; build the model and "
-            "give relax.Encoder(model, pool=...)"
-        )
-    if name not in models.list_models():
-        raise EncoderError(f"torchvision has no model {name!r}; torchvision.models.list_models() lists those there are")
-    default = models.get_model_weights(name).DEFAULT
-    try:
-        model = models.get_model(name, weights=default if pretrained and weights is None else None)
-    except (OSError, RuntimeError) as error:
-        raise EncoderError(
-            f"the weights of torchvision:{name} cannot be downloaded ({error}); give weights=FILE or pretrained=False"
-        ) from error
+    model, default = _create(name, pretrained and weights is None)
     if weights is not None:
         load_weights(model, weights)
     _remove_classifier(model, name)
@@ -74,9 +64,31 @@ def from_torchvision(
     )
 
 
+def _create(name: str, pretrained: bool) -> tuple[nn.Module, Any]:
+    """The full classification model, and its default weights entry, which holds the preprocessing."""
+    models = require("torchvision", extra="torchvision").models
+    if name in models.list_models() and name not in models.list_models(module=models):
+        raise EncoderError(
+            f"torchvision:{name} is not a classification model; build the model yourself and use "
+            "relax.Encoder(model, pool=...)"
+        )
+    if name not in models.list_models():
+        raise EncoderError(f"torchvision has no model {name!r}; torchvision.models.list_models() lists the names")
+    default = models.get_model_weights(name).DEFAULT
+    try:
+        model = models.get_model(name, weights=default if pretrained else None)
+    except (OSError, RuntimeError) as error:
+        raise EncoderError(
+            f"the weights of torchvision:{name} cannot be downloaded ({first_line(error)}); "
+            "pass weights=FILE or pretrained=False"
+        ) from error
+    return model, default
+
+
 def _remove_classifier(model: nn.Module, name: str) -> None:
+    """Replace the last linear layer with the identity."""
     linear = [path for path, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
-        raise EncoderError(f"torchvision:{name} has no linear classifier to remove; wrap it in relax.Encoder yourself")
+        raise EncoderError(f"torchvision:{name} has no linear classifier to remove; use relax.Encoder(model)")
     parent, _, child = linear[-1].rpartition(".")
     setattr(model.get_submodule(parent), child, nn.Identity())

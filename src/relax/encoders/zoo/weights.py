@@ -1,4 +1,4 @@
-"""Weights from local files: safetensors, or torch files read with ``weights_only=True``; never unpickled."""
+"""Read weights from local files: safetensors, or torch files with ``weights_only=True``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ from relax.errors import EncoderError, first_line
 
 
 def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
-    """The state dict in a file.
+    """Read the state dict in a file.
+
+    Args:
+        path: a safetensors file, or a torch file of tensors (a state dict, or a checkpoint that wraps one).
+
+    Returns:
+        Tensors by parameter name, on the CPU.
 
     Raises:
-        EncoderError: no such file, or it holds anything but tensors.
+        EncoderError: the file does not exist, or holds anything but named tensors.
     """
     path = Path(path)
     if not path.is_file():
@@ -29,9 +35,9 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, ValueError, EOFError, OSError) as error:
         raise EncoderError(
-            f"{path}: not weights that can be read safely (safetensors, or tensors only): {first_line(error)}"
+            f"{path}: not weights that can be read safely (safetensors or a torch file of tensors): {first_line(error)}"
         ) from error
-    for key in ("state_dict", "model"):  # the usual wrappings of checkpoints
+    for key in ("state_dict", "model"):  # common checkpoint wrappers
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
@@ -40,23 +46,25 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
 
 
 def load_weights(model: nn.Module, path: str | PathLike[str], head: tuple[str, ...] = ()) -> None:
-    """Put the weights in a file into a model.
+    """Load the weights in a file into a model.
 
     Args:
-        model: the encoder; its classifier may have been removed.
-        path: the file.
-        head: beginnings of names that the file may have and the model may lack.
+        model: the model; its classifier may have been removed.
+        path: see :func:`read_weights`.
+        head: prefixes of parameter names that the model may lack, such as its classifier's.
 
     Raises:
-        EncoderError: the names or shapes do not fit.
+        EncoderError: the file cannot be read, or its names or shapes do not match the model's.
     """
     state = read_weights(path)
     try:
         missing, unexpected = model.load_state_dict(state, strict=False)
-    except RuntimeError as error:  # shapes differ
+    except RuntimeError as error:  # shape mismatch
         reason = " ".join(str(error).split())[:200]
         raise EncoderError(f"{path}: the weights do not fit {type(model).__name__}: {reason}") from error
-    wrong = [*missing, *(name for name in unexpected if not name.startswith(head))]
-    if wrong:
-        some = ", ".join(wrong[:3]) + (", ..." if len(wrong) > 3 else "")
-        raise EncoderError(f"{path}: the weights do not fit {type(model).__name__}: {len(wrong)} names differ ({some})")
+    mismatched = [*missing, *(name for name in unexpected if not name.startswith(head))]
+    if mismatched:
+        examples = ", ".join(mismatched[:3]) + (", ..." if len(mismatched) > 3 else "")
+        raise EncoderError(
+            f"{path}: the weights do not fit {type(model).__name__}: {len(mismatched)} names differ ({examples})"
+        )

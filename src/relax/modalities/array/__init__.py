@@ -1,1 +1,1 @@
-"""Arrays of any number of dimensions: signals, volumes, grids of measurements."""
+"""The array modality: signals, volumes, grids of measurements."""

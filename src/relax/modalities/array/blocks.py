@@ -1,4 +1,4 @@
-"""Masks that remove blocks of an array with any number of dimensions."""
+"""Masks on blocks of an array with any number of dimensions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from relax.modalities.units import LabelUnits, Masks, check_keep
 
 @dataclass(frozen=True)
 class BlockMasks(Masks):
-    """Hard-edged blocks that never move: an equal number of cells along each dimension after the channels.
+    """Fixed, hard-edged blocks on a regular grid over all dimensions except channels.
 
     Args:
-        cells: cells along each dimension, or one number a dimension; a dimension that is shorter has a cell an element.
-            ``None`` aims at about 64 blocks.
-        keep: probability that a block is kept, in (0, 1).
+        cells: number of cells along each dimension, or one number per dimension, at most one cell per element.
+            ``None`` for about 64 blocks in total.
+        keep: probability of keeping a block, in (0, 1).
+
+    Raises:
+        ArgumentError: an argument is out of range.
     """
 
     cells: int | tuple[int, ...] | None = None
@@ -41,22 +44,22 @@ class BlockMasks(Masks):
         shape = tuple(tensor.shape[1:])
         labels = torch.zeros(shape, dtype=torch.long, device=tensor.device)
         for dim, (size, cells) in enumerate(zip(shape, self._cells(shape), strict=True)):
-            along = torch.arange(size, device=tensor.device) * cells // size
-            labels = labels * cells + along.view(-1, *(1,) * (len(shape) - dim - 1))
+            cell_of_element = torch.arange(size, device=tensor.device) * cells // size
+            labels = labels * cells + cell_of_element.view(-1, *(1,) * (len(shape) - dim - 1))
         return LabelUnits(labels)
 
     def _cells(self, shape: tuple[int, ...]) -> list[int]:
-        """Cells along each dimension of an array of this shape."""
+        """Number of cells along each dimension of an array of this shape."""
         if isinstance(self.cells, tuple):
             if len(self.cells) != len(shape):
                 raise ArgumentError(
                     f"expected one number of cells for each of {len(shape)} dimensions, got {self.cells!r}"
                 )
-            wanted = self.cells
+            requested = self.cells
         else:
             side = self.cells if self.cells is not None else round(math.pow(64, 1 / len(shape)))
-            wanted = (side,) * len(shape)
-        return [min(cells, size) for cells, size in zip(wanted, shape, strict=True)]
+            requested = (side,) * len(shape)
+        return [min(cells, size) for cells, size in zip(requested, shape, strict=True)]
 
     def settings(self) -> dict[str, Any]:
         cells = list(self.cells) if isinstance(self.cells, tuple) else self.cells

@@ -1,4 +1,4 @@
-"""Arrays of any number of dimensions: a signal ``(C, T)``, a volume ``(C, D, H, W)``."""
+"""The array modality: signals ``(C, T)``, volumes ``(C, D, H, W)``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Array(Modality):
-    """Model-ready arrays ``(C, *shape)``: channels first, then at least one dimension; blocks are the units.
+    """Model-ready arrays ``(C, *shape)``: channels first, then at least one dimension. Blocks are the units.
 
-    A tensor is always one input, however many dimensions it has; give several as a list.
+    A tensor is always a single input; pass several inputs as a list.
     """
 
     name = "array"
@@ -39,7 +39,7 @@ class Array(Modality):
         return Prepared({"array": tensor}, source={"source": "array"})
 
     def to_map(self, attribution: Tensor) -> Tensor:
-        """The sum over channels."""
+        """Sum an attribution ``(C, *shape)`` over channels."""
         return attribution.sum(0)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The picture of an explanation of an array: a line for signals, the most important slice for volumes."""
+"""Figures of explanations of arrays: a line for signals, the most important slice for volumes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from relax.modalities.showing import title_of
 
 
 def plot_array(explanation: Shown) -> Figure:
-    """The array, mean over channels, and below or beside it what each block does to the score.
+    """Plot the mean of the array over channels, and the effect of each block.
 
-    Of more than two dimensions the slice is shown that holds the block with the largest effect.
+    Shows the slice with the largest effect if the array has more than two dimensions after the channels.
+
+    Args:
+        explanation: explanation of an array.
     """
     (values,) = explanation.inputs.values()
     figure = Figure(figsize=(9, 4.6) if explanation.effect.ndim == 1 else (10.5, 4), layout="constrained", dpi=110)
@@ -33,28 +36,28 @@ def _signal(figure: Figure, values: np.ndarray, explanation: Shown) -> None:
     above.plot(values, color="0.3", linewidth=1)
     above.set_ylabel("value\n(mean over channels)", fontsize=8)
     above.set_title("input", fontsize=10)
-    effect, places = explanation.effect, np.arange(len(values))
-    below.fill_between(places, 0, effect, where=effect >= 0, step="mid", color="#b2182b")
-    below.fill_between(places, 0, effect, where=effect < 0, step="mid", color="#2166ac")
+    effect, positions = explanation.effect, np.arange(len(values))
+    below.fill_between(positions, 0, effect, where=effect >= 0, step="mid", color="#b2182b")
+    below.fill_between(positions, 0, effect, where=effect < 0, step="mid", color="#2166ac")
     if explanation.standard_error is not None:
         error = explanation.standard_error
-        below.fill_between(places, effect - error, effect + error, step="mid", color="0.2", alpha=0.25, linewidth=0)
+        below.fill_between(positions, effect - error, effect + error, step="mid", color="0.2", alpha=0.25, linewidth=0)
     below.axhline(0, color="0.2", linewidth=0.8)
     below.set_ylabel(f"change of the\n{explanation.measures['importance']}", fontsize=8)
-    below.set_title("importance less its neutral value; grey: standard error", fontsize=10)
-    below.set_xlabel("place")
+    below.set_title("importance minus its neutral value; grey: standard error", fontsize=10)
+    below.set_xlabel("position")
 
 
 def _plane(figure: Figure, values: np.ndarray, explanation: Shown) -> None:
     effect = explanation.effect
-    place = np.unravel_index(int(np.nanargmax(np.abs(effect))), effect.shape)[:-2]
+    slice_index = np.unravel_index(int(np.nanargmax(np.abs(effect))), effect.shape)[:-2]
     peak = float(np.nanmax(np.abs(effect))) or 1.0
     left, right = figure.subplots(1, 2)
-    left.imshow(values[place], cmap="gray")
-    where = f" {', '.join(map(str, place))}" if place else ""
-    left.set_title(f"input, slice{where}" if place else "input", fontsize=10)
-    image = right.imshow(effect[place], cmap="RdBu_r", vmin=-peak, vmax=peak)
-    right.set_title("importance less its neutral value", fontsize=10)
+    left.imshow(values[slice_index], cmap="gray")
+    label = f" {', '.join(map(str, slice_index))}" if slice_index else ""
+    left.set_title(f"input, slice{label}" if slice_index else "input", fontsize=10)
+    image = right.imshow(effect[slice_index], cmap="RdBu_r", vmin=-peak, vmax=peak)
+    right.set_title("importance minus its neutral value", fontsize=10)
     axes: Any
     for axes in (left, right):
         axes.set_xticks([])

@@ -1,1 +1,1 @@
-"""Images: reading, units, fills, showing."""
+"""The image modality: reading, masks, fills, figures."""

@@ -1,4 +1,4 @@
-"""Fills of pictures: a colour, the picture blurred, noise."""
+"""Fills of images: a solid colour, blur and noise."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from relax.modalities.fills import Background, like
 
 @dataclass(frozen=True)
 class Solid(Background):
-    """One colour (``black``, ``#808080``, ...), put through the encoder's own preprocessing.
+    """A solid colour, passed through the encoder's preprocessing.
 
     Args:
-        color: ``(r, g, b)`` in 0-255, or a name or hexadecimal code that Pillow knows: ``"white"``, ``"#808080"``.
+        color: ``(r, g, b)`` in 0-255, or a colour name or hexadecimal code known to Pillow: ``"white"``, ``"#808080"``.
+
+    Raises:
+        ArgumentError: the colour is invalid.
     """
 
     color: str | tuple[int, int, int] = "black"
@@ -38,7 +41,7 @@ class Solid(Background):
 
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
         if by is None:
-            raise ArgumentError("a colour as fill needs the encoder that prepares it; bind() the fill with by=")
+            raise ArgumentError("a colour as fill needs preprocessing; pass an encoder or modality to bind() as by=")
         height, width = tensor.shape[-2:]
         solid = by.prepare(Image.new("RGB", (width, height), self.color)).tensor
         return like(solid, tensor, f"a {self.color} picture")
@@ -49,10 +52,13 @@ class Solid(Background):
 
 @dataclass(frozen=True)
 class Blur(Background):
-    """The input itself, blurred by a Gaussian.
+    """The input, blurred by a Gaussian.
 
     Args:
-        sigma: standard deviation in pixels of the encoder's input; by default a twentieth of its shorter side.
+        sigma: standard deviation in pixels of the encoder's input, positive; ``None`` for 1/20 of its shorter side.
+
+    Raises:
+        ArgumentError: ``sigma`` is not positive.
     """
 
     sigma: float | None = None
@@ -75,7 +81,7 @@ class Blur(Background):
 
 @dataclass(frozen=True)
 class Noise(Background):
-    """Gaussian noise with the input's own mean and standard deviation in each channel; one draw an input."""
+    """Gaussian noise with the input's mean and standard deviation in each channel, drawn once per input."""
 
     modalities = ("image",)
 

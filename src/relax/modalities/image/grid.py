@@ -1,4 +1,4 @@
-"""Masks on a rectangular grid of cells, in RISE's geometry or in that of the authors' package."""
+"""Masks on a rectangular grid of cells, with the geometry of RISE or of the authors' package."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ class GridMasks(Masks):
     """Random grids of kept and removed cells, upsampled bilinearly (RISE, Petsiuk et al., BMVC 2018).
 
     Args:
-        cells: cells along each side, or ``(rows, columns)``.
-        keep: probability that a cell is kept, in (0, 1).
-        offsets: where the grid may lie.
+        cells: number of cells along each side, or ``(rows, columns)``.
+        keep: probability of keeping a cell, in (0, 1).
+        offsets: how to offset the grid.
 
-            * ``"cell"`` (RISE): ``cells`` bits are upsampled to ``(cells + 1) * ceil(size / cells)`` pixels
-              and cropped at an offset of 0 to one cell less a pixel. Any image size will do.
-            * ``"relax-xai"``: the range of the authors' package (relax-xai 0.0.5): bits are upsampled to the
-              image, padded by reflection and shifted by 0 to ``cells - 1`` *pixels*.
-            * ``"none"``: bits are upsampled to the image and stay there.
+            * ``"cell"`` (RISE): upsamples ``cells`` bits to ``(cells + 1) * ceil(size / cells)`` pixels, and crops at
+              an offset from 0 to the cell size minus one pixel. Works for any image size.
+            * ``"relax-xai"`` (the authors' package, relax-xai 0.0.5): upsamples bits to the image, pads by reflection,
+              and shifts by 0 to ``cells - 1`` *pixels*.
+            * ``"none"``: upsamples bits to the image, without offset.
+
+    Raises:
+        ArgumentError: an argument is out of range.
 
     Example:
         >>> import torch, relax
@@ -65,21 +68,21 @@ class GridMasks(Masks):
         return SeparableUnits(*(axis.to(tensor.device) for axis in axes))
 
     def _axis(self, cells: int, size: int) -> Tensor:
-        """``(placements, size, cells)`` interpolation weights along one axis."""
+        """Interpolation weights along one axis, ``(placements, size, cells)``."""
         if cells > size:
             raise ArgumentError(f"a grid of {cells} cells does not fit in {size} pixels; use fewer cells")
         if self.offsets == "none":
             return _upsampling(cells, size)[None]
         if self.offsets == "cell":
             cell = math.ceil(size / cells)
-            wide, n_offsets = _upsampling(cells, (cells + 1) * cell), cell
+            weights, n_offsets = _upsampling(cells, (cells + 1) * cell), cell
         else:
             pad = cells // 2
             if pad >= size:
                 raise ArgumentError(f"offsets='relax-xai' with {cells} cells needs more than {pad} pixels, got {size}")
-            wide = F.pad(_upsampling(cells, size).T[None], (pad, pad), mode="reflect")[0].T
+            weights = F.pad(_upsampling(cells, size).T[None], (pad, pad), mode="reflect")[0].T
             n_offsets = cells
-        return torch.stack([wide[offset : offset + size] for offset in range(n_offsets)])
+        return torch.stack([weights[offset : offset + size] for offset in range(n_offsets)])
 
     def settings(self) -> dict[str, Any]:
         cells = self.cells if isinstance(self.cells, int) else list(self.cells)
@@ -87,6 +90,6 @@ class GridMasks(Masks):
 
 
 def _upsampling(cells: int, size: int) -> Tensor:
-    """``(size, cells)`` matrix of bilinear upsampling along one axis."""
+    """Matrix of bilinear upsampling along one axis, ``(size, cells)``."""
     basis = torch.eye(cells, dtype=torch.float32)[None]
     return F.interpolate(basis, size=size, mode="linear", align_corners=False)[0].T

@@ -1,4 +1,4 @@
-"""Images: read from files and arrays, masked in their plane, shown as pictures."""
+"""The image modality."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ SCALES: tuple[tuple[Masks, int, int], ...] = (
     (SuperpixelMasks(n_segments=250), 250, 32),
     (GridMasks(28), 784, 128),
 )
-"""Masks from coarse to fine: their units (of superpixels: about), and the masks in a block."""
+"""Masks from coarse to fine, with their (approximate) number of units and their block size."""
 
 LEAST_CELL = 4
-"""Pixels of the side of a unit, below which a scale is left out."""
+"""Minimum side of a unit in pixels; finer scales are skipped."""
 
 
 class Image(Modality):
     """Pictures, and model-ready ``(C, H, W)`` tensors.
 
-    A path, PIL image or numpy array is a picture: turned upright, made RGB, put through the encoder's transform. A
-    torch tensor is taken as it is.
+    A path, PIL image or numpy array is a picture: it is turned upright, converted to RGB and passed through the
+    encoder's transform. A torch tensor is used as is.
     """
 
     name = "image"
@@ -66,7 +66,7 @@ class Image(Modality):
         picture = _picture(source)
         if self.transform is None:
             raise InputError(
-                "the encoder has no transform for pictures; give relax.Encoder(model, transform=...) one, or explain a "
+                "the encoder has no transform for pictures; pass relax.Encoder(model, transform=...), or explain a "
                 "model-ready tensor"
             )
         tensor = self._transformed(picture, describe(source))
@@ -76,13 +76,13 @@ class Image(Modality):
         box: Box = (0.0, 0.0, float(picture.width), float(picture.height))
         if isinstance(self.transform, ImageTransform):
             box = self.transform.box(picture.size)
-        about = {
+        provenance = {
             "source": describe(source),
             "name": PurePath(describe(source)).name,
             "picture_size": list(picture.size),
             "box": list(box),
         }
-        return Prepared({"image": tensor}, picture, box, source=about)
+        return Prepared({"image": tensor}, picture, box, source=provenance)
 
     def _transformed(self, picture: Pillow.Image, name: str) -> Any:
         try:
@@ -90,48 +90,50 @@ class Image(Modality):
         except RelaxError:
             raise
         except Exception as error:
-            said = first_line(error)[:200]
-            raise InputError(f"{name}: the encoder's transform failed: {type(error).__name__}: {said}") from error
+            reason = first_line(error)[:200]
+            raise InputError(f"{name}: the encoder's transform failed: {type(error).__name__}: {reason}") from error
 
     def split(self, inputs: Any) -> list[Any] | None:
-        """Also the rows of an ``(N, C, H, W)`` tensor or an ``(N, H, W, C)`` array."""
+        """Split a list, a tuple, an ``(N, C, H, W)`` tensor or an ``(N, H, W, C)`` array; ``None`` for one input."""
         if isinstance(inputs, (Tensor, np.ndarray)) and inputs.ndim == 4:
             return list(inputs)
         return super().split(inputs)
 
     def files_in(self, folder: Path) -> list[Path]:
+        """Picture files in a folder, not recursive, sorted."""
         return files_in(folder)
 
     def files_below(self, folder: Path) -> list[Path]:
+        """Picture files in a folder and its subfolders, as absolute paths, sorted."""
         return pictures_below(folder)
 
     def scales(self, prepared: Prepared, masks: Sequence[Masks] | None = None) -> tuple[Scale, ...]:
-        """Grids and superpixels whose units are large enough; superpixels of all sizes weigh as much as one grid."""
+        """Grids and superpixels with large enough units; all superpixels together have the weight of one grid."""
         sizes = {recipe: size for recipe, _, size in SCALES}
-        chosen = self._fitting(prepared) if masks is None else masks
-        n_superpixels = max(sum(isinstance(one, SuperpixelMasks) for one in chosen), 1)
+        selected = self._fitting(prepared) if masks is None else masks
+        n_superpixels = max(sum(isinstance(item, SuperpixelMasks) for item in selected), 1)
         return tuple(
-            Scale(one, sizes.get(one, 128), 1 / n_superpixels if isinstance(one, SuperpixelMasks) else 1.0)
-            for one in chosen
+            Scale(item, sizes.get(item, 128), 1 / n_superpixels if isinstance(item, SuperpixelMasks) else 1.0)
+            for item in selected
         )
 
     def _fitting(self, prepared: Prepared) -> list[Masks]:
         height, width = prepared.tensor.shape[-2:]
-        fits: list[Masks] = []
+        fitting: list[Masks] = []
         for masks, n_units, _ in SCALES:
             pixels = min(height, width) ** 2 if isinstance(masks, GridMasks) else height * width
             if pixels >= LEAST_CELL**2 * n_units:
-                fits.append(masks)
-        if not any(isinstance(masks, GridMasks) for masks in fits):
-            fits.insert(0, GridMasks(7))  # superpixels alone may be one segment
-        return fits
+                fitting.append(masks)
+        if not any(isinstance(masks, GridMasks) for masks in fitting):
+            fitting.insert(0, GridMasks(7))  # superpixels may find only one segment
+        return fitting
 
     @property
     def normalises(self) -> bool:
         return isinstance(self.transform, ImageTransform) and any(self.transform.mean)
 
     def to_map(self, attribution: Tensor) -> Tensor:
-        """The sum over channels."""
+        """Sum an attribution ``(C, H, W)`` over channels."""
         return attribution.sum(0)
 
     @staticmethod
@@ -142,24 +144,24 @@ class Image(Modality):
 
     @staticmethod
     def at_presentation(values: np.ndarray, source: Mapping[str, Any]) -> np.ndarray:
-        """A map at the picture's own size, resized bilinearly; NaN where the transform cropped the picture away."""
+        """Resize a map to the picture's resolution bilinearly; NaN outside the encoder's crop."""
         return at_picture(values, source)
 
     @staticmethod
     def described(prepared: Prepared) -> dict[str, Any]:
-        """With the SHA-256 of the picture's pixels."""
+        """JSON-serialisable provenance, with the SHA-256 of the picture's pixels."""
         if prepared.presentation is None:
             return prepared.source
         return {**prepared.source, "sha256": fingerprint(prepared.presentation)}
 
     @staticmethod
     def kept(presentation: Any) -> Any:
-        """A picture of at most 1024 pixels on the longest side."""
+        """The picture as an array ``(h, w, 3)`` uint8, downsized to at most 1024 pixels on the longest side."""
         return thumbnail(presentation)
 
 
 def _picture(source: Any) -> Pillow.Image:
-    """An upright RGB picture from a path, a PIL image or an array."""
+    """Upright RGB picture from a path, a PIL image or an array."""
     if isinstance(source, (str, PathLike)):
         return open_picture(source)
     if isinstance(source, Pillow.Image):
@@ -172,12 +174,13 @@ def _picture(source: Any) -> Pillow.Image:
 def _from_tensor(tensor: Tensor) -> Prepared:
     if tensor.ndim != 3:
         raise InputError(
-            f"expected a tensor of shape (C, H, W), or (N, C, H, W) for several, got {tuple(tensor.shape)}"
+            f"expected a tensor of shape (C, H, W), or (N, C, H, W) for several, got {tuple(tensor.shape)}; "
+            "for signals and volumes use relax.Encoder(model, modality='array')"
         )
     if 0 in tensor.shape:
         raise InputError(f"expected an input, got an empty tensor of shape {tuple(tensor.shape)}")
     if not tensor.is_floating_point():
-        raise InputError(f"expected a floating-point, model-ready tensor, got {tensor.dtype}; give pictures as arrays")
+        raise InputError(f"expected a floating-point, model-ready tensor, got {tensor.dtype}; pass pictures as arrays")
     if not torch.isfinite(tensor).all():
         raise InputError("the input tensor has NaN or infinite values")
     return Prepared({"image": tensor.detach()}, source={"source": "tensor"})

@@ -17,10 +17,10 @@ from relax.modalities.units import Block, Masks, Units
 
 
 class MultiScaleUnits(Units):
-    """The units of several grids; a mask is the mean of the grids' masks, so that all maps share one scale.
+    """Units of several grids; a mask is the mean of one mask of each grid.
 
     Args:
-        grids: laid over the same input.
+        grids: units of the grids, for the same input.
     """
 
     def __init__(self, grids: list[SeparableUnits]) -> None:
@@ -37,19 +37,22 @@ class MultiScaleUnits(Units):
 
     def _parts(self, block: Block) -> Iterator[tuple[SeparableUnits, Block]]:
         sizes = [grid.n_units for grid in self.grids]
-        places = [len(grid.placements) for grid in self.grids]
-        bits, placements = torch.split(block.bits, sizes, 1), torch.split(block.placements, places, 1)
-        for grid, some_bits, some_placements in zip(self.grids, bits, placements, strict=True):
-            yield grid, Block(some_bits, some_placements)
+        n_axes = [len(grid.placements) for grid in self.grids]
+        bits, placements = torch.split(block.bits, sizes, 1), torch.split(block.placements, n_axes, 1)
+        for grid, grid_bits, grid_placements in zip(self.grids, bits, placements, strict=True):
+            yield grid, Block(grid_bits, grid_placements)
 
 
 @dataclass(frozen=True)
 class MultiScaleMasks(Masks):
-    """Grids of several cell sizes in one design; each mask is the mean of one mask of every grid.
+    """Grids of several cell sizes in one design; a mask is the mean of one mask of each grid.
 
     Args:
-        cells: cells along each side, one number a grid.
-        keep: probability that a cell is kept, in (0, 1).
+        cells: number of cells along each side, for at least two grids.
+        keep: probability of keeping a cell, in (0, 1).
+
+    Raises:
+        ArgumentError: an argument is out of range.
     """
 
     cells: tuple[int, ...] = (7, 14)
@@ -59,9 +62,9 @@ class MultiScaleMasks(Masks):
 
     def __post_init__(self) -> None:
         if len(self.cells) < 2:
-            raise ArgumentError(f"expected `cells` to name at least two grids, got {self.cells!r}; GridMasks has one")
+            raise ArgumentError(f"expected `cells` of at least two grids, got {self.cells!r}; use GridMasks for one")
         for cells in self.cells:
-            GridMasks(cells, self.keep)  # says what is wrong with them
+            GridMasks(cells, self.keep)  # validates them
 
     def over(self, prepared: Prepared | Tensor) -> MultiScaleUnits:
         return MultiScaleUnits([GridMasks(cells, self.keep).over(prepared) for cells in self.cells])

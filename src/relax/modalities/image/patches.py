@@ -1,4 +1,4 @@
-"""Masks that remove whole patches of a vision transformer."""
+"""Masks on the patches of a vision transformer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from relax.modalities.units import Masks, check_keep
 
 @dataclass(frozen=True)
 class PatchMasks(Masks):
-    """Hard-edged square patches that never move, so that no token sees half a patch.
+    """Fixed, hard-edged square patches, so that every token is either kept or removed as a whole.
 
     Args:
         patch: side of a patch in pixels, as in the encoder (16 for a ViT-B/16).
-        keep: probability that a patch is kept, in (0, 1).
-        group: patches along each side that are removed together; 2 makes four tokens one unit.
+        keep: probability of keeping a patch, in (0, 1).
+        group: patches per side of a unit; 2 removes four tokens together.
+
+    Raises:
+        ArgumentError: an argument is out of range.
     """
 
     patch: int = 16

@@ -1,4 +1,4 @@
-"""Pictures: from a file or an array to an upright RGB image, or a one-line error that says why not."""
+"""Reading pictures: from files and arrays to upright RGB images."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from relax.errors import InputError, RelaxWarning
 
 MAX_PIXELS = 100_000_000
-"""Pictures with more pixels than this are refused before they are decoded."""
+"""Maximum number of pixels; larger pictures are rejected before decoding."""
 
 THUMBNAIL = 1024
-"""Longest side in pixels of the picture that is kept with an explanation."""
+"""Maximum side in pixels of the picture stored with an explanation."""
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-"""File name endings that count as pictures when a folder is given."""
+"""File extensions of pictures in a folder."""
 
 
 def open_picture(path: str | PathLike[str]) -> Image.Image:
     """Read a file as an upright RGB picture.
 
-    The first frame of an animation, an alpha channel composited on white and 16-bit values scaled to 8 bits
-    are each reported by a :class:`RelaxWarning`.
+    Emits a :class:`RelaxWarning` if it reads only the first frame of an animation, composites an alpha channel on
+    white, or scales 16-bit values to 8 bits.
+
+    Args:
+        path: the file.
 
     Raises:
-        InputError: the file is missing, empty, damaged, no picture, or has more than ``MAX_PIXELS`` pixels.
+        InputError: the file is missing, empty, damaged, not a picture, or has more than ``MAX_PIXELS`` pixels.
     """
     path = Path(path)
     if path.is_dir():
@@ -40,7 +43,7 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty")
         with warnings.catch_warnings():
-            # our own limit below is stated and lower than the one that Pillow turns into an error
+            # MAX_PIXELS is lower than the limit at which Pillow raises an error
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 _check_size(image.size, str(path))
@@ -52,7 +55,7 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
         raise InputError(f"{path}: not a picture in a format that Pillow {PIL.__version__} reads") from None
     except Image.DecompressionBombError:
         raise InputError(f"{path}: the picture has more than {MAX_PIXELS:,} pixels; make it smaller first") from None
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow's decoders raise on damaged files
+    except (OSError, SyntaxError, ValueError) as error:  # raised by Pillow's decoders on damaged files
         if isinstance(error, InputError):
             raise
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -60,11 +63,14 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
 
 
 def upright_rgb(image: Image.Image, name: str = "picture") -> Image.Image:
-    """Any Pillow image as an upright one in RGB, with a warning where something is lost.
+    """Convert a Pillow image to upright RGB, with a warning if information is lost.
 
     Args:
-        image: in any mode; of an animation, the current frame.
-        name: what to call it in messages.
+        image: image of any mode; for an animation, the current frame is used.
+        name: name of the image, for messages.
+
+    Raises:
+        InputError: the image is empty, has more than ``MAX_PIXELS`` pixels, or has values out of range.
     """
     _check_size(image.size, name)
     frames = getattr(image, "n_frames", 1)
@@ -83,11 +89,14 @@ def upright_rgb(image: Image.Image, name: str = "picture") -> Image.Image:
 
 
 def from_array(array: np.ndarray, name: str = "array") -> Image.Image:
-    """A numpy array as a picture.
+    """Convert a numpy array to an upright RGB picture.
 
     Args:
         array: ``(H, W)`` or ``(H, W, C)`` with 1, 3 or 4 channels, uint8, or float in [0, 1].
-        name: what to call it in messages.
+        name: name of the array, for messages.
+
+    Raises:
+        InputError: the array has another shape or type, or values out of range.
     """
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise InputError(f"{name}: expected a picture of shape (H, W, 3), (H, W, 4) or (H, W), got {array.shape}")
@@ -106,17 +115,17 @@ def from_array(array: np.ndarray, name: str = "array") -> Image.Image:
 
 
 def fingerprint(image: Image.Image) -> str:
-    """SHA-256 of the pixels and the size, to tell whether two explanations are of the same picture."""
+    """SHA-256 of the pixels and the size of a picture, as hexadecimal digits."""
     return hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The pictures directly in a folder, by their file names' endings, sorted."""
+    """Files in a folder with a picture's extension, not recursive, sorted."""
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def describe(source: Any) -> str:
-    """A short name for an input, for messages and provenance."""
+    """Short description of an input, for messages and provenance."""
     if isinstance(source, (str, PathLike)):
         return str(fspath(source))
     if isinstance(source, Image.Image):
@@ -127,7 +136,7 @@ def describe(source: Any) -> str:
 def _check_size(size: tuple[int, int], name: str) -> None:
     width, height = size
     if width < 1 or height < 1:
-        raise InputError(f"{name}: expected a picture, got one of {width}x{height} pixels")
+        raise InputError(f"{name}: expected a picture with pixels, got {width}x{height}")
     if width * height > MAX_PIXELS:
         raise InputError(
             f"{name}: {width}x{height} is more than the limit of {MAX_PIXELS:,} pixels; make the picture smaller first"
@@ -139,13 +148,13 @@ def _scaled_to_8_bits(image: Image.Image, name: str) -> Image.Image:
     if not np.isfinite(values).all():
         raise InputError(f"{name}: has NaN or infinite values")
     if image.mode.startswith("I"):
-        full, what = 65535.0, "16-bit values"
+        maximum, what = 65535.0, "16-bit values"
     else:
-        full, what = 1.0, "float values"
-    if values.min() < 0 or values.max() > full:
-        raise InputError(f"{name}: expected {what} in 0-{full:g}, got {values.min():g} to {values.max():g}")
+        maximum, what = 1.0, "float values"
+    if values.min() < 0 or values.max() > maximum:
+        raise InputError(f"{name}: expected {what} in 0-{maximum:g}, got {values.min():g} to {values.max():g}")
     _warn(f"{name}: {what} are scaled to 8 bits")
-    return Image.fromarray(np.round(values * (255 / full)).astype(np.uint8)).convert("RGB")
+    return Image.fromarray(np.round(values * (255 / maximum)).astype(np.uint8)).convert("RGB")
 
 
 def _warn(message: str) -> None:
@@ -153,15 +162,19 @@ def _warn(message: str) -> None:
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """The pictures in a folder and in those in it, by their endings, as absolute paths, sorted."""
+    """Files in a folder and its subfolders with a picture's extension, as absolute paths, sorted.
+
+    Raises:
+        InputError: there is no such folder.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: {'expected a folder, got a file' if folder.exists() else 'no such folder'}")
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted({path.resolve() for path in found})  # links to one file are one picture
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted({path.resolve() for path in files})  # list a file once, however many links lead to it
 
 
 def thumbnail(picture: Image.Image | None) -> np.ndarray | None:
-    """``(h, w, 3)`` uint8, at most ``THUMBNAIL`` pixels on the longest side; ``None`` stays ``None``."""
+    """Downsize a picture to ``(h, w, 3)`` uint8 with at most ``THUMBNAIL`` pixels per side; ``None`` stays ``None``."""
     if picture is None:
         return None
     small = picture.copy()

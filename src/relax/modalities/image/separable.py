@@ -1,4 +1,4 @@
-"""Units whose mask is a product of interpolations along rows and columns: ``M = Ay g Axᵀ``."""
+"""Separable units, whose masks interpolate a grid of bits along rows and columns: ``M = Ay g Axᵀ``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from relax.modalities.units import Block, Units
 
 
 class SeparableUnits(Units):
-    """A grid of bits ``g`` spread over an image by one matrix per axis and placement.
+    """A grid of bits ``g``, interpolated over an image by one matrix per axis and placement.
+
+    The adjoint needs no masks: it sums scores per bit (and per placement, where placements differ), and interpolates
+    the sums once, ``sum_n s_n M_n = Ay (sum_n s_n g_n) Axᵀ``.
 
     Args:
         rows: ``(Ky, H, cells_y)``: for each vertical placement, the weight of each grid row in each pixel row.
         columns: ``(Kx, W, cells_x)``: the same for columns. Weights are in [0, 1] and sum to one over cells.
-
-    The adjoint needs no mask: scores are added up per bit (and per placement, where they differ), and the
-    sums are spread over the image once, ``sum_n s_n M_n = Ay (sum_n s_n g_n) Axᵀ``.
     """
 
     def __init__(self, rows: Tensor, columns: Tensor) -> None:
@@ -37,7 +37,7 @@ class SeparableUnits(Units):
         if block.placements.shape[0] == 1:
             sums = (weights @ bits).view(-1, *self.grid)
             return self._rows[y[0]].double() @ sums @ self._columns[x[0]].double().T
-        # one cell of the table per placement and bit: the sums of all placements are spread by one product
+        # sum scores per placement and bit, then interpolate the sums of all placements in one product
         (n_y, n_x), (cells_y, cells_x) = self.placements, self.grid
         table = weights.new_zeros(weights.shape[0], n_y * n_x, self.n_units)
         table.index_add_(1, y * n_x + x, weights[:, :, None] * bits)

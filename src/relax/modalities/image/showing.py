@@ -1,4 +1,4 @@
-"""Pictures of an explanation that can be read without its maker."""
+"""Figures of explanations of images."""
 
 from __future__ import annotations
 
@@ -20,27 +20,30 @@ if TYPE_CHECKING:
 MAPS = ("importance", "uncertainty", "standard_error")
 
 OUTLINED = 0.2
-"""Share of the picture that the outline encloses: its most important part."""
+"""Fraction of the picture inside the outline of its most important part."""
 
 ROUNDING = 1e-9
-"""Differences of a map below which there is nothing to see."""
+"""Rounding error of a map; smaller differences are not shown."""
 
 LONGEST = 6
-"""Times that a picture may be longer than wide (or wider) before it is stretched."""
+"""Maximum aspect ratio; more elongated pictures are stretched."""
 
 WIDTH = 32
-"""Letters in a line beside a colour bar."""
+"""Maximum number of characters in a line beside a colour bar."""
 
 SMOOTHING = 0.015
-"""Standard deviation of the outline's smoothing, as a share of the longer side."""
+"""Standard deviation of the outline's smoothing, as a fraction of the longer side."""
 
 
 def plot_image(explanation: Shown) -> Figure:
-    """Input, importance, uncertainty and standard error side by side, at the picture's own proportions.
+    """Plot input, importance, uncertainty and standard error side by side, in the picture's proportions.
 
-    Importance is shown over its own range, since it is a large constant plus a small signal, or symmetrically
-    around its neutral value where it is signed. The standard error is shown from 0 to at least a quarter of the
-    importance's range, so that a dark panel means a small error. Maps that a method does not give are left out.
+    The colour scale of the importance covers its own range, because it is a large constant plus a small signal, or is
+    symmetric about its neutral value if signed. That of the standard error runs from 0 to at least a quarter of the
+    importance's range, so that a dark panel means a small error. Missing maps are omitted.
+
+    Args:
+        explanation: explanation of an image.
     """
     picture = picture_of(explanation)
     names = [name for name in MAPS if getattr(explanation, name) is not None]
@@ -73,13 +76,13 @@ def plot_image(explanation: Shown) -> Figure:
             _panel(figure, place, values[name], name, units, "magma", limits, "a spread, not an error")
         else:
             error = values[name]
-            known = bool(np.isfinite(error).any())
-            top = max((high - low) / 4, float(np.nanmax(error)) if known else 0.0)
-            typical = float(np.nanmean(error)) if known else 0.0
-            note = f"of the importance; mean {typical:.2g}, {typical / (high - low):.0%} of its range"
-            note = note if known else "needs two blocks of masks"
+            available = bool(np.isfinite(error).any())
+            top = max((high - low) / 4, float(np.nanmax(error)) if available else 0.0)
+            mean = float(np.nanmean(error)) if available else 0.0
+            note = f"of the importance; mean {mean:.2g}, {mean / (high - low):.0%} of its range"
+            note = note if available else "needs two blocks of masks"
             _panel(figure, place, error, "standard error", units, "cividis", (0.0, top), note)
-    if narrow:  # true proportions would leave nothing to see
+    if narrow:  # unreadable in true proportions
         for place in axes:
             place.set_aspect("auto")
         axes[0].set_title(f"input ({width}x{height}, stretched)")
@@ -88,7 +91,7 @@ def plot_image(explanation: Shown) -> Figure:
 
 
 def picture_of(explanation: Shown) -> np.ndarray:
-    """What was explained, to be shown: ``(h, w, 3)``."""
+    """The picture of an explanation, ``(h, w, 3)``: uint8, or float in [0, 1] for a bare tensor."""
     if explanation.presentation is not None:
         return np.asarray(explanation.presentation)
     (x,) = explanation.inputs.values()
@@ -98,12 +101,12 @@ def picture_of(explanation: Shown) -> np.ndarray:
 
 
 def sized(explanation: Shown, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A map at the size ``(h, w)`` at which the picture is shown; NaN where the transform cropped the picture away."""
+    """Resize the map ``name`` to the first two dimensions of ``shape``; NaN outside the encoder's crop."""
     return at_picture(getattr(explanation, name), explanation.settings["input"], (shape[0], shape[1]))
 
 
 def range_of(values: np.ndarray) -> tuple[float, float]:
-    """Smallest and largest finite value, widened if they are the same."""
+    """Smallest and largest finite value of a map, widened if they are equal."""
     if not np.isfinite(values).any():
         return 0.0, 1.0
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
@@ -111,9 +114,9 @@ def range_of(values: np.ndarray) -> tuple[float, float]:
 
 
 def symmetric(explanation: Shown, values: np.ndarray) -> tuple[float, float]:
-    """Limits around the neutral value that hold all of a signed map."""
+    """Symmetric limits about the neutral value that cover a signed map."""
     low, high = range_of(values)
-    peak = max(explanation.neutral - low, high - explanation.neutral, ROUNDING)  # rounding is shown as nothing
+    peak = max(explanation.neutral - low, high - explanation.neutral, ROUNDING)  # do not amplify rounding errors
     return explanation.neutral - peak, explanation.neutral + peak
 
 
@@ -144,7 +147,7 @@ def bare(axes: Axes) -> None:
 
 
 def outline(axes: Axes, importance: np.ndarray) -> None:
-    """Draw a line around the most important part of a map, smoothed a little so that the line can be followed."""
+    """Outline the most important part of a map ``(h, w)``, slightly smoothed."""
     finite = importance[np.isfinite(importance)]
     if finite.size == 0 or finite.max() - finite.min() <= ROUNDING:
         return

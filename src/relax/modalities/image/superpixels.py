@@ -1,4 +1,4 @@
-"""Masks that follow the picture: segments of similar colour."""
+"""Masks on superpixels, segments of similar colour."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ ALGORITHMS = ("slic", "felzenszwalb")
 
 @dataclass(frozen=True)
 class SuperpixelMasks(Masks):
-    """Superpixels of the input (scikit-image's SLIC or Felzenszwalb), kept or removed whole.
+    """Superpixels of the input, computed by scikit-image.
 
     Args:
         algorithm: ``"slic"`` (Achanta et al. 2012) or ``"felzenszwalb"`` (Felzenszwalb & Huttenlocher 2004).
-        n_segments: segments that SLIC aims at.
-        scale: of Felzenszwalb: larger means larger segments.
-        keep: probability that a segment is kept, in (0, 1).
+        n_segments: approximate number of segments of SLIC, at least 2.
+        scale: scale of Felzenszwalb, positive; larger values yield larger segments.
+        keep: probability of keeping a segment, in (0, 1).
+
+    Raises:
+        ArgumentError: an argument is out of range.
     """
 
     algorithm: str = "slic"
@@ -55,8 +58,8 @@ class SuperpixelMasks(Masks):
             )
         else:
             labels = felzenszwalb(picture, scale=self.scale, min_size=picture.shape[0] * picture.shape[1] // 500)
-        names, dense = np.unique(labels, return_inverse=True)
-        if len(names) < 2:
+        segments, dense = np.unique(labels, return_inverse=True)
+        if len(segments) < 2:
             raise ArgumentError(
                 f"{self.algorithm} finds one segment in this input of {picture.shape[0]}x{picture.shape[1]}; use "
                 "another algorithm, a smaller scale, or GridMasks"

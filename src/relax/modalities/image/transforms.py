@@ -1,4 +1,4 @@
-"""From an upright RGB picture to what an image encoder sees."""
+"""Preprocessing of pictures for image encoders."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ class ImageTransform:
 
     Args:
         size: ``(height, width)`` of the encoder's input.
-        mean: per channel, in units of [0, 1].
-        std: per channel, in units of [0, 1].
+        mean: mean of each channel, for values in [0, 1].
+        std: standard deviation of each channel, for values in [0, 1].
         interpolation: name of a Pillow resampling filter.
-        crop: ``None`` resizes the whole picture, so that nothing is cropped away; ``"center"`` is the model's
-            evaluation transform: the shorter side is resized to ``resize``, the centre is cut out.
-        resize: shorter side before ``crop="center"``; ``None`` for models that are evaluated on whole pictures.
+        crop: ``None`` resizes the whole picture without cropping; ``"center"`` is the model's evaluation transform,
+            which resizes the shorter side to ``resize`` and crops the centre.
+        resize: shorter side before a centre crop, in pixels; ``None`` for models evaluated on whole pictures.
+
+    Raises:
+        ArgumentError: ``crop`` or ``interpolation`` is unknown.
     """
 
     size: tuple[int, int]
@@ -45,10 +48,10 @@ class ImageTransform:
             raise ArgumentError(f"expected `interpolation` to be one of {names}, got {self.interpolation!r}")
 
     def __call__(self, picture: Image.Image) -> Tensor:
-        """``(3, height, width)`` float32."""
+        """Preprocess an RGB picture to a tensor ``(3, height, width)`` float32."""
         height, width = self.size
         filter_ = Image.Resampling[self.interpolation.upper()]
-        if self._cuts(picture.size):
+        if self._crops(picture.size):
             left, top = self._corner(picture.size)
             picture = picture.resize(self._resized(picture.size), filter_)
             picture = picture.crop((left, top, left + width, top + height))
@@ -59,25 +62,26 @@ class ImageTransform:
         return ((pixels - mean) / std).contiguous()
 
     def box(self, picture_size: tuple[int, int]) -> Box:
-        """The part of a picture of ``(width, height)`` that the encoder sees: left, top, right, bottom."""
-        wide, high = picture_size
-        if not self._cuts(picture_size):
-            return (0.0, 0.0, float(wide), float(high))
-        (resized_wide, resized_high), (left, top) = self._resized(picture_size), self._corner(picture_size)
-        x, y = wide / resized_wide, high / resized_high
+        """Region ``(left, top, right, bottom)`` that the encoder sees of a picture of size ``(width, height)``."""
+        width, height = picture_size
+        if not self._crops(picture_size):
+            return (0.0, 0.0, float(width), float(height))
+        (resized_width, resized_height), (left, top) = self._resized(picture_size), self._corner(picture_size)
+        x, y = width / resized_width, height / resized_height
         return (left * x, top * y, (left + self.size[1]) * x, (top + self.size[0]) * y)
 
-    def _cuts(self, picture_size: tuple[int, int]) -> bool:
+    def _crops(self, picture_size: tuple[int, int]) -> bool:
         return self.crop is not None and self.resize is not None and picture_size != self.size[::-1]
 
     def _resized(self, picture_size: tuple[int, int]) -> tuple[int, int]:
-        wide, high = picture_size
+        width, height = picture_size
         side = self.resize or min(self.size)
-        return (side, int(side * high / wide)) if wide <= high else (int(side * wide / high), side)
+        return (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
 
     def _corner(self, picture_size: tuple[int, int]) -> tuple[int, int]:
-        wide, high = self._resized(picture_size)
-        return (round((wide - self.size[1]) / 2), round((high - self.size[0]) / 2))
+        width, height = self._resized(picture_size)
+        return (round((width - self.size[1]) / 2), round((height - self.size[0]) / 2))
 
     def settings(self) -> dict[str, Any]:
+        """JSON-serialisable parameters."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

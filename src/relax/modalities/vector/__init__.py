@@ -1,1 +1,1 @@
-"""Vectors: reading, units, showing."""
+"""The vector modality: reading, masks, figures."""

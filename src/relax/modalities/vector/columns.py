@@ -1,4 +1,4 @@
-"""Masks that remove the columns of a vector: features of a table, bands of a spectrum."""
+"""Masks on the columns of a vector."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from relax.modalities.units import LabelUnits, Masks, check_keep
 
 @dataclass(frozen=True)
 class ColumnMasks(Masks):
-    """Consecutive columns of a vector, kept or removed together.
+    """Columns of a vector, or groups of consecutive columns.
 
     Args:
-        group: columns that make one unit; the last unit has what is left.
-        keep: probability that a unit is kept, in (0, 1).
+        group: number of columns per unit; the last unit may be smaller.
+        keep: probability of keeping a unit, in (0, 1).
+
+    Raises:
+        ArgumentError: an argument is out of range.
     """
 
     group: int = 1

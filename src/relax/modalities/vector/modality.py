@@ -1,4 +1,4 @@
-"""Vectors: features of a table, bands of a spectrum, the columns of any model-ready 1-D tensor."""
+"""The vector modality."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Vector(Modality):
-    """Vectors ``(D,)``: tensors, arrays or lists of numbers; columns are the units.
+    """Vectors ``(D,)``, such as features of a table or bands of a spectrum: tensors, arrays or lists of numbers.
 
-    The ``"mean"`` is zero: scale the columns to mean 0.
+    Columns are the units. The ``"mean"`` fill is zero, so standardise the columns to mean 0.
     """
 
     name = "vector"
@@ -39,11 +39,11 @@ class Vector(Modality):
             raise InputError(f"expected a vector of shape (D,), got {tuple(tensor.shape)}")
         tensor = tensor.float()
         if not torch.isfinite(tensor).all():
-            raise InputError("has NaN or infinite values")
+            raise InputError("the vector has NaN or infinite values")
         return Prepared({"vector": tensor}, source={"source": "tensor"})
 
     def split(self, inputs: Any) -> list[Any] | None:
-        """The rows of an ``(N, D)`` tensor or array, or a list of vectors; a list of numbers is one vector."""
+        """Split an ``(N, D)`` tensor or array, or a list of vectors; ``None`` for a vector or a list of numbers."""
         if isinstance(inputs, (Tensor, np.ndarray)):
             return list(inputs) if inputs.ndim == 2 else None
         if isinstance(inputs, (list, tuple)) and inputs and np.ndim(inputs[0]) == 0:
@@ -51,7 +51,7 @@ class Vector(Modality):
         return super().split(inputs)
 
     def masks(self, recipe: Any) -> Masks:
-        """Columns; a grid means columns too."""
+        """Resolve masks; grids become columns with the same keep probability."""
         masks = super().masks(recipe)
         return ColumnMasks(keep=masks.keep) if isinstance(masks, GridMasks) else masks
 

@@ -1,4 +1,4 @@
-"""The picture of an explanation of a vector: bars for its columns."""
+"""Figures of explanations of vectors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from relax.modalities.base import Shown
 from relax.modalities.showing import title_of
 
 LABELLED = 40
-"""Columns up to which each has its number."""
+"""Maximum number of columns with a tick for each."""
 
 
 def plot_vector(explanation: Shown) -> Figure:
-    """Values of the columns above, and below what each does to the score, with its standard error.
+    """Plot the values of the columns, and below them the effect of each column with its standard error.
 
-    Bars start at the neutral value: upward, showing the column raises the score; downward, it lowers it.
+    Bars start at the neutral value: a column with a bar upwards raises the score, one with a bar downwards lowers it.
+
+    Args:
+        explanation: explanation of a vector.
     """
     (values,) = explanation.inputs.values()
     effect = explanation.effect
@@ -31,7 +34,7 @@ def plot_vector(explanation: Shown) -> Figure:
     below.bar(columns, effect, color=colors, yerr=explanation.standard_error, ecolor="0.2", capsize=2)
     below.axhline(0, color="0.2", linewidth=0.8)
     below.set_ylabel(f"change of the\n{explanation.measures['importance']}", fontsize=8)
-    below.set_title("importance less its neutral value; lines: standard error", fontsize=10)
+    below.set_title("importance minus its neutral value; lines: standard error", fontsize=10)
     below.set_xlabel("column")
     if len(values) <= LABELLED:
         below.set_xticks(columns)

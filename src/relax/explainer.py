@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,9 @@ from torch import nn
 from relax import encoders, references
 from relax._support.arguments import seed_of
 from relax._support.reading import read_ahead
+from relax._support.warning import warn
 from relax.encoders import Encoder, Session
-from relax.errors import ArgumentError, InputError, RelaxError, RelaxWarning
+from relax.errors import ArgumentError, InputError, RelaxError
 from relax.estimation import designs
 from relax.estimation.designs import Design
 from relax.estimation.loop import OnBlock, Watch
@@ -121,7 +121,7 @@ class Explainer:
         configuration = self._configured(self.encoder)
         if n_masks is not None and not configuration.method.takes_masks:
             name, options_ = configuration.method.name, ", ".join(configuration.method.options()) or "none"
-            _warn(f"method {name!r} does not take n_masks; set the amount of work by its own options: {options_}")
+            warn(f"method {name!r} does not take n_masks; set the amount of work by its own options: {options_}")
         self._check_against(configuration.method, configuration.against)
 
     @property
@@ -287,13 +287,9 @@ class Explainer:
     def _check_against(self, method: Method, against: Against) -> None:
         """Warn about arguments that have no effect."""
         if not method.compares and not against.itself:
-            _warn(f"method {method.name!r} does not look at what the input is compared with; against= has no effect")
+            warn(f"method {method.name!r} does not look at what the input is compared with; against= has no effect")
         if self.similarity is not None and against.similarity not in (None, self.similarity):
-            _warn(
+            warn(
                 f"similarity={similarity_.name_of(self.similarity)!r} has no effect: {against.settings()['source']} "
                 "defines its own score"
             )
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, RelaxWarning, stacklevel=4)

@@ -50,8 +50,8 @@ def test_folders_and_links_to_themselves_are_refused(tmp_path):
 def test_leftovers_of_processes_that_are_gone_are_removed(tmp_path):
     done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     gone = int(done.stdout)
-    mine, other = tmp_path / f".file.{gone}.tmp", tmp_path / f".other.{gone}.tmp"
-    living = tmp_path / f".file.{os.getppid()}.tmp"
+    mine, other = tmp_path / f".file.{gone}-1.tmp", tmp_path / f".other.{gone}-1.tmp"
+    living = tmp_path / f".file.{os.getppid()}-1.tmp"
     for path in (mine, other, living):
         path.write_bytes(b"half")
     write(tmp_path / "file")

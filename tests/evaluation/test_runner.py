@@ -102,6 +102,29 @@ def test_a_run_can_grow_but_not_change(folder, encoder, tmp_path):
         run(folder, encoder, out, budget=512)
 
 
+def test_options_are_parameters_and_arguments_and_come_before_the_budget(folder, encoder, tmp_path):
+    options = {"relax": {"n_masks": 384}, "smoothgrad": {"n_samples": 5}, "occlusion": {"n_masks": 3}}
+    with pytest.raises(relax.ArgumentError, match="method 'occlusion' does not take n_masks"):
+        run(folder, encoder, tmp_path / "out", methods=tuple(options), n=1, options=options)
+    del options["occlusion"]
+    result = run(folder, encoder, tmp_path / "out", methods=("relax", "smoothgrad"), n=1, options=options)
+    spent = {line["method"]: (line["forwards"], line["backwards"]) for line in result.lines}
+    assert spent == {"relax": (385, 0), "smoothgrad": (6, 5)}
+
+
+def test_methods_are_added_to_a_run_with_their_options(folder, encoder, tmp_path):
+    from relax.methods.gradients import SmoothGrad
+
+    small = SmoothGrad(n_samples=4)
+    run(folder, encoder, tmp_path / "out", methods=("relax",), n=1)
+    added = run(folder, encoder, tmp_path / "out", methods=(small,), n=1)
+    assert [line["method"] for line in added.lines] == ["relax", "smoothgrad"]
+    again = run(folder, encoder, tmp_path / "out", methods=("relax", small), n=1)
+    assert [line["seconds"] for line in again.lines] == [line["seconds"] for line in added.lines]
+    with pytest.raises(relax.ArgumentError, match="holds a run with options of smoothgrad"):
+        run(folder, encoder, tmp_path / "out", methods=(SmoothGrad(n_samples=5),), n=1)
+
+
 def test_damaged_inputs_are_named_and_skipped(folder, encoder, tmp_path):
     (folder / "images" / "1.png").write_bytes(b"no picture")
     (folder / "masks" / "3.png").write_bytes(b"")

@@ -56,6 +56,19 @@ def test_results_that_exist_are_refused_replaced_or_left(explainer, tmp_path):
     assert targets[0].files[1].stat().st_mtime_ns > before
 
 
+def test_results_of_another_input_are_not_taken_for_this_one(explainer, tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        picture(tmp_path / folder / "a.png")
+    (first,) = targets_of([tmp_path / "one" / "a.png"], tmp_path / "out")
+    (second,) = targets_of([tmp_path / "two" / "a.png"], tmp_path / "out")
+    list(explain_files(explainer, [first]))
+    with pytest.raises(relax.ArgumentError, match="holds the results of"):
+        list(explain_files(explainer, [second], existing="skip"))
+    first.files[1].write_bytes(b"cut off")
+    assert [bool(saved.row) for saved in explain_files(explainer, [first], existing="skip")] == [True]
+
+
 def test_one_bad_file_does_not_end_the_others(explainer, tmp_path):
     picture(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no picture")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield file
         return
     _remove_leftovers(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -68,7 +69,7 @@ def _target(path: Path) -> Path:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove temporary files of this path whose process no longer exists."""
-    pattern = re.compile(re.escape(f".{path.name}.") + r"(\d+)\.tmp")
+    pattern = re.compile(re.escape(f".{path.name}.") + r"(\d+)-\d+\.tmp")
     try:
         files = list(path.parent.iterdir())
     except OSError:

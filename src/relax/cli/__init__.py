@@ -35,6 +35,8 @@ class _Reporting(TyperGroup):
         except RelaxError as error:
             say(f"error: {error}")
             raise typer.Exit(Exit.BAD_INPUT) from error
+        except BrokenPipeError:  # the reader has left, such as `head`; typer exits quietly
+            raise
         except OSError as error:  # such as a full disk
             place = f"{error.filename}: " if error.filename else ""
             say(f"error: {place}{error.strerror or error}")

@@ -21,7 +21,8 @@ def list_(
 ) -> None:
     """List the available names."""
     for name, description in _catalogue(what):
-        emit(f"{name:<22} {description}".rstrip())
+        for number, line in enumerate(description.splitlines() or [""]):
+            emit(f"{'' if number else name:<22} {line}".rstrip())
 
 
 def _catalogue(what: str) -> Iterator[tuple[str, str]]:
@@ -55,7 +56,7 @@ def _catalogue(what: str) -> Iterator[tuple[str, str]]:
 
 def _method(kind: Any) -> str:
     facts = f"needs {kind.needs:<20} costs {kind.cost:<44} {kind.source}"
-    return f"{facts}\n{'':<22} {kind.summary}"
+    return f"{facts}\n{kind.summary}"
 
 
 def _documented(table: Any) -> Iterator[tuple[str, str]]:
@@ -75,7 +76,7 @@ def _metrics() -> Iterator[tuple[str, str]]:
     from relax.evaluation.metrics import METRICS
 
     for name, metric in METRICS.items():
-        yield name, f"{metric.better:<8} needs {metric.needs:<13} {metric.source}\n{'':<22} {metric.summary}"
+        yield name, f"{metric.better:<8} needs {metric.needs:<13} {metric.source}\n{metric.summary}"
 
 
 def _first_line(documented: Any) -> str:

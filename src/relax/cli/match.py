@@ -50,6 +50,12 @@ def match(
         raise ArgumentError(f"expected -k to be a positive integer, got {k}")
     if not target.exists():
         raise InputError(f"{target}: no such picture, folder or index")
+    if target.is_dir() and out.resolve() == target.resolve():
+        raise ArgumentError(f"{out}: the results would be among the pictures to search; choose another --out")
+    if target.is_file() and {query.resolve(), target.resolve()} & {
+        file.resolve() for file in pair_files(query, target, out).all
+    }:
+        raise ArgumentError(f"{out}: a result would overwrite one of the pictures; choose another --out")
     page = out / f"{query.stem}-matches.html"
     with only_writer(writable_folder(out)):
         if not overwrite and target.is_file():

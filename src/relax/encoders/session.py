@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -11,12 +10,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from relax._support.warning import warn
 from relax.encoders.batching import BatchSizer
 from relax.encoders.failures import describe_batch, failure_of
 from relax.encoders.models import in_eval_mode, lock_of, placed_on
 from relax.encoders.pooling import Pooling
 from relax.encoders.precision import PRECISIONS, TOLERANCE, error_to_spread, fast_precision
-from relax.errors import EncoderError, InputError, RelaxError, RelaxWarning
+from relax.errors import EncoderError, InputError, RelaxError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take, to_device
 
@@ -228,11 +228,7 @@ class Session:
             if representations is None or len(representations) != n_rows(batch):
                 raise
         self.setup.one_by_one = True
-        warnings.warn(
-            f"encoder {self.encoder.name!r} takes one input at a time, not a batch; calling it once per input",
-            RelaxWarning,
-            stacklevel=2,
-        )
+        warn(f"encoder {self.encoder.name!r} takes one input at a time, not a batch; calling it once per input")
         return representations
 
     def _rows(self, batch: Batch, precision: str) -> Tensor:

@@ -103,11 +103,13 @@ class FoldOver:
     group = 4
 
     def __init__(self, size: int | None = None) -> None:
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 2 or size % 2):
+            raise ArgumentError(f"expected `size` to be an even number of masks, at least 2, got {size!r}")
         self.size = size
 
     def sized(self, size: int) -> FoldOver:
-        """The same design with at most ``size`` masks per block."""
-        return FoldOver(size)
+        """The same design with at most ``size`` masks per block, rounded down to pairs."""
+        return FoldOver(max(2, size - size % 2))
 
     def block_size(self, n_units: int) -> int:
         """Number of masks in a block: twice the order of the Hadamard matrix, or ``size`` if that is smaller."""

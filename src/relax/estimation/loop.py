@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from relax._support.warning import warn
 from relax.encoders import Session
-from relax.errors import EncoderError, NothingSeenError, RelaxWarning
+from relax.errors import EncoderError, NothingSeenError
 from relax.estimation.estimators import Estimator
 from relax.estimation.stopping import Stopping
 from relax.estimation.strata import Perturbed, Tried, sums_on
@@ -146,11 +146,7 @@ class Loop:
 
 
 def _warn_of_limit(most: int, n_masks: int) -> None:
-    warnings.warn(
-        f"max_masks={most} is less than the first turn, which took {n_masks} masks; pass n_masks= for fewer",
-        RelaxWarning,
-        stacklevel=2,
-    )
+    warn(f"max_masks={most} is less than the first turn, which took {n_masks} masks; pass n_masks= for fewer")
 
 
 def scores_of(session: Session, perturbed: Perturbed, reference: Reference, block: Block) -> Tensor:

@@ -21,7 +21,8 @@ class Journal:
 
     Args:
         folder: folder of the run; created if needed.
-        settings: settings that all lines of the run share; stored in ``run.json``.
+        settings: settings that all lines of the run share; stored in ``run.json``. ``"methods"`` holds the options by
+            method name; methods may be added to a run.
 
     Raises:
         ArgumentError: the folder holds a run with different settings, or cannot be written to.
@@ -32,6 +33,7 @@ class Journal:
         self.path = folder / "journal.jsonl"
         self.done: dict[Key, dict[str, Any]] = {}
         self._settings = json.loads(json.dumps(settings))
+        self._settings_written = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._check(folder / "run.json", self._settings)
@@ -73,10 +75,10 @@ class Journal:
         Args:
             line: a JSON-serialisable row with the fields of its key.
         """
-        settings_file = self.path.parent / "run.json"
-        if not settings_file.exists():  # written with the first line: a run that fails at once binds no settings
-            with atomic_write(settings_file) as file:
+        if not self._settings_written:  # with the first line: a run that fails at once binds no settings
+            with atomic_write(self.path.parent / "run.json") as file:
                 file.write(json.dumps(self._settings, indent=1).encode())
+            self._settings_written = True
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
@@ -100,10 +102,15 @@ class Journal:
             saved = json.loads(path.read_text())
         except ValueError as error:
             raise InputError(f"{path}: is damaged ({error}); choose another output folder") from error
-        for name, value in settings.items():
-            if saved.get(name) != value:
+        methods = saved.pop("methods", {})
+        shared = [name for name in methods if name in settings["methods"]]
+        expected = {**saved, **{f"options of {name}": methods[name] for name in shared}}
+        asked = {**settings, **{f"options of {name}": settings["methods"][name] for name in shared}}
+        settings["methods"] = {**methods, **asked.pop("methods")}
+        for name, value in asked.items():
+            if expected.get(name) != value:
                 raise ArgumentError(
-                    f"{path.parent}: holds a run with {name} = {saved.get(name)!r}, not {value!r}; "
+                    f"{path.parent}: holds a run with {name} = {expected.get(name)!r}, not {value!r}; "
                     "choose another output folder, or the same settings to continue the run"
                 )
 

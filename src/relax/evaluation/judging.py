@@ -22,6 +22,7 @@ from relax.datasets import Sample
 from relax.encoders import Encoder
 from relax.errors import ArgumentError, EncoderError
 from relax.evaluation.metrics import METRICS
+from relax.evaluation.plans import Plan
 from relax.evaluation.subject import Subject
 from relax.explainer import Explainer
 from relax.explanation import Explanation
@@ -38,7 +39,7 @@ class RunSettings:
         metrics: names of the metrics.
         seed: seed for the choice of inputs, the masks and the metrics.
         budget: forward passes per method; ``None`` for each method's own number.
-        options: parameters by method name.
+        plans: what each method is called with, by name.
         arguments: further arguments of :class:`relax.Explainer`.
     """
 
@@ -46,14 +47,20 @@ class RunSettings:
     metrics: tuple[str, ...]
     seed: int
     budget: int | None
-    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plans: Mapping[str, Plan]
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
-        """Settings that must match for a run to be continued."""
-        shared = {"dataset": self.dataset, "metrics": self.metrics, "seed": self.seed, "budget": self.budget}
-        arguments = {**self.arguments, **({"options": self.options} if self.options else {})}
-        return {**shared, "arguments": {k: _described(v) for k, v in arguments.items()}, "versions": versions()}
+        """Settings that must match for a run to be continued; of ``methods``, only those that both runs have."""
+        shared: dict[str, Any] = {
+            "dataset": self.dataset,
+            "metrics": self.metrics,
+            "seed": self.seed,
+            "budget": self.budget,
+        }
+        arguments = {name: _described(value) for name, value in self.arguments.items()}
+        methods = {name: plan.described() for name, plan in self.plans.items()}
+        return {**shared, "arguments": arguments, "methods": methods, "versions": versions()}
 
 
 class Judge:
@@ -62,12 +69,11 @@ class Judge:
     Args:
         encoders: encoders by name.
         run: settings of the run.
-        methods: methods by name.
     """
 
-    def __init__(self, encoders: Mapping[str, Encoder], run: RunSettings, methods: Mapping[str, Method]) -> None:
-        self.encoders, self.run, self.methods = encoders, run, methods
-        self._explainers: dict[tuple[str, Method, Any], Explainer] = {}
+    def __init__(self, encoders: Mapping[str, Encoder], run: RunSettings) -> None:
+        self.encoders, self.run = encoders, run
+        self._explainers: dict[tuple[str, str, Method, int | None], Explainer] = {}
         self._last: tuple[str, Sample, Prepared] | None = None
 
     def line(
@@ -91,7 +97,8 @@ class Judge:
         prepared = self._prepared(encoder, sample)
         start = time.perf_counter()
         try:
-            explainer = self._explainer(encoder, self.methods[method], prepared)
+            fitted, arguments = self._fitted(encoder, method, prepared)
+            explainer = self._explainer(encoder, method, fitted, arguments)
             explanation = explainer.run(prepared, seed=seed)
         except (ArgumentError, EncoderError) as error:  # such as gradients of a black box
             cost = {"forwards": 0, "backwards": 0, "seconds": time.perf_counter() - start}
@@ -100,47 +107,33 @@ class Judge:
             kept.parent.mkdir(exist_ok=True)
             explanation.save(kept)
             line["file"] = str(kept.relative_to(kept.parent.parent))
-        subject = self._subject(encoder, explainer, explanation, _mask_as_seen(sample, prepared), seed)
+
+        def again(other: Encoder, tensor: Tensor | Prepared, with_seed: int) -> Explanation:
+            same = other is self.encoders[encoder]
+            chosen = explainer if same else Explainer(other, method=fitted, **arguments)
+            return chosen.run(tensor, seed=with_seed)
+
+        subject = Subject(self.encoders[encoder], explanation, _mask_as_seen(sample, prepared), again, seed)
         values = {name: METRICS[name].run(subject) for name in metrics}
         line["values"] = {name: None if isnan(value) else value for name, value in values.items()}
         line["curves"] = subject.curves
         return {**line, **{name: explanation.settings["cost"][name] for name in ("forwards", "backwards", "seconds")}}
 
-    def _subject(
-        self, name: str, explainer: Explainer, explanation: Explanation, mask: np.ndarray | None, seed: int
-    ) -> Subject:
-        """The explanation with everything that metrics need to test it."""
-        original, arguments = self.encoders[name], self._arguments(explainer)
+    def _fitted(self, encoder: str, name: str, prepared: Prepared) -> tuple[Method, dict[str, Any]]:
+        """The method within the budget, and all arguments of its explainer."""
+        units = self.encoders[encoder].modality.masks(self.run.arguments.get("masks")).over(prepared)
+        method, own = self.run.plans[name].within(self.run.budget, units.n_units)
+        arguments = {**self.run.arguments, **own}
+        if not method.takes_masks:
+            arguments.pop("n_masks", None)
+        return method, arguments
 
-        def again(encoder: Encoder, tensor: Tensor | Prepared, with_seed: int) -> Explanation:
-            same = encoder is original
-            chosen = explainer if same else Explainer(encoder, method=explainer.method, **arguments)
-            return chosen.run(tensor, seed=with_seed)
-
-        return Subject(original, explanation, mask, again, seed)
-
-    def _explainer(self, encoder: str, method: Method, prepared: Prepared) -> Explainer:
-        """The cached explainer of an encoder and a method, within the budget."""
-        budgeted: dict[str, Any] = {}
-        if self.run.budget is not None:
-            units = self.encoders[encoder].modality.masks(self.run.arguments.get("masks")).over(prepared)
-            method, budgeted = method.within(self.run.budget, units.n_units)
-        key = (encoder, method, budgeted.get("n_masks"))
+    def _explainer(self, encoder: str, name: str, method: Method, arguments: Mapping[str, Any]) -> Explainer:
+        """The cached explainer of an encoder and a method."""
+        key = (encoder, name, method, arguments.get("n_masks"))
         if key not in self._explainers:
-            arguments = {**self.run.arguments, **budgeted}
-            if not method.takes_masks:
-                arguments.pop("n_masks", None)
             self._explainers[key] = Explainer(self.encoders[encoder], method=method, **arguments)
         return self._explainers[key]
-
-    def _arguments(self, explainer: Explainer) -> dict[str, Any]:
-        """The arguments that a cached explainer was created with, to create one for another encoder."""
-        (arguments,) = [
-            {**self.run.arguments, **({} if n_masks is None else {"n_masks": n_masks})}
-            for (_, _, n_masks), cached in self._explainers.items()
-            if cached is explainer
-        ]
-        return arguments
 
     def _prepared(self, encoder: str, sample: Sample) -> Prepared:
         """The preprocessed sample, read once for all methods."""

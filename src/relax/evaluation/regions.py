@@ -11,8 +11,8 @@ the cells of two grids and over superpixels, and regions are removed whole:
 
 Both use the cosine similarity to the representation of the whole picture, scaled so that the filled picture is 0 and
 the whole one is 1. What replaces a region is a fill; a map that was made with a fill may be favoured by it, so that
-each comes with several: blur, the mean colour, noisy linear imputation (ROAD, Rong et al., ICML 2022, arXiv 2202.00449) and
-another picture.
+each comes with several: blur, the mean colour, noisy linear imputation (ROAD, Rong et al., ICML 2022, arXiv
+2202.00449) and another picture.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,8 +22,8 @@ from relax.evaluation import statistics
 from relax.evaluation.journal import Journal
 from relax.evaluation.judging import Judge, RunSettings, file_name, mark_of
 from relax.evaluation.metrics import DEFAULT, METRICS
-from relax.explainer import Explainer
-from relax.methods import METHODS, Method, ensure
+from relax.evaluation.plans import ARGUMENTS, Plan
+from relax.methods import METHODS, Method
 
 PICTURED = 4
 """Number of inputs whose explanations are saved for the report."""
@@ -90,12 +89,13 @@ def evaluate(
         n: number of inputs, drawn at random; ``None`` for all.
         seed: seed for the choice of inputs, synthetic scenes, the masks and the metrics.
         out: folder of the run. An interrupted run is continued. Inputs, encoders and methods may be added to a run; all
-            other settings must stay the same.
+            other settings, and the options of its methods, must stay the same.
         budget: forward passes per method, for methods with an adjustable number; a backward pass counts as two, and
             the forward pass of the intact input is not counted. Rounded to whole blocks of masks (128 for a 7x7
             grid). ``None`` for each method's default.
         ood: another data set, to measure how well the mean uncertainty distinguishes its inputs from ``dataset``.
-        options: parameters by method name, such as ``{"smoothgrad": {"n_samples": 16}}``; they override the budget.
+        options: parameters and arguments of :class:`relax.Explainer` by method name, such as
+            ``{"smoothgrad": {"n_samples": 16}, "relax": {"n_masks": 512}}``; they override the budget.
         on_job: called after each input, encoder and method.
         arguments: further arguments of :class:`relax.Explainer`, for all methods.
 
@@ -110,17 +110,17 @@ def evaluate(
     metrics = [metrics] if isinstance(metrics, str) else list(metrics)
     instances = {m.name: m for m in methods if isinstance(m, Method)}
     names = [m.name if isinstance(m, Method) else m for m in methods]
-    options = {name: dict(parameters) for name, parameters in (options or {}).items()}
-    _check(names, metrics, budget, options, arguments, instances)
+    options = dict(options or {})
+    _check(names, metrics, budget, options, arguments)
+    plans = {name: Plan.of(instances.get(name, name), options.get(name, {})) for name in names}
     sets = [open_dataset(d, seed) if isinstance(d, str) else d for d in (dataset, ood) if d is not None]
     if len({source.name for source in sets}) < len(sets):
         raise ArgumentError(f"expected `ood` to be another data set than {sets[0].name!r}, got the same")
-    run = RunSettings(sets[0].name, tuple(metrics), seed, budget, _described_options(options, instances), arguments)
+    run = RunSettings(sets[0].name, tuple(metrics), seed, budget, plans, arguments)
     loaded = named(encoders)
     marks = {name: mark_of(encoder) for name, encoder in loaded.items()}
     jobs = list(_jobs(sets, loaded, names, n, seed))
-    by_name = {name: instances.get(name) or ensure(name, dict(options.get(name, {}))) for name in names}
-    judge = Judge(loaded, run, by_name)
+    judge = Judge(loaded, run)
     with Journal(Path(out), run.settings()) as journal:
         skipped = _work(journal, jobs, sets, judge, marks, on_job)
         lines = list(journal.lines())
@@ -210,37 +210,26 @@ def _check(
     budget: int | None,
     options: Mapping[str, Mapping[str, Any]],
     arguments: Mapping[str, Any],
-    instances: Mapping[str, Method],
 ) -> None:
     """Validate arguments up front."""
     if not methods or not metrics:
         raise ArgumentError("expected at least one method and one metric")
     for name in metrics:
         METRICS[name]
-    for name in (*methods, *options):
-        if name not in instances:
-            METHODS[name]
+    for method in options:
+        if method not in methods:
+            METHODS[method]
+            raise ArgumentError(f"options for {method!r}, which is not among the methods: {', '.join(methods)}")
     if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
         raise ArgumentError(f"expected `budget` to be a positive number of forwards, got {budget!r}")
-    accepted = set(inspect.signature(Explainer).parameters) - {"encoder", "against", "method", "seed", "options"}
     for name in arguments:
-        if name not in accepted:
+        if name not in ARGUMENTS:
             raise ArgumentError(f"evaluate() and explain() have no argument {name!r}")
-    for method, parameters in options.items():
-        if method not in methods:
-            raise ArgumentError(f"options for {method!r}, which is not among the methods: {', '.join(methods)}")
-        ensure(instances.get(method, method), dict(parameters))
     if arguments.get("fill") is not None:
         fills.ensure(arguments["fill"])
     recipe = arguments.get("masks")
     if isinstance(recipe, str):
         masks_.MASKS[recipe]
-
-
-def _described_options(options: Mapping[str, Any], instances: Mapping[str, Method]) -> dict[str, Any]:
-    """Parameters by method name, in JSON-serialisable form for the run's settings."""
-    described = {name: {k: repr(v) for k, v in method.options().items()} for name, method in instances.items()}
-    return {**options, **described}
 
 
 def _check_mask(sample: Sample, metrics: Sequence[str]) -> None:

@@ -15,7 +15,6 @@ and ``t = (mean |∂s/∂M|)^½``,
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from math import inf, isnan, nan
 
@@ -23,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relax.errors import ArgumentError, RelaxWarning
+from relax._support.warning import warn
+from relax.errors import ArgumentError
 from relax.estimation.loop import Progress, check_sees, sees
 from relax.estimation.maps import Maps
 from relax.estimation.moments import Moments, correlation
@@ -144,11 +144,9 @@ class RelaxGradient(Method):
                 "which needs forwards only"
             )
         if min(item.moments.n_blocks for item in per_fill) < 2:
-            warnings.warn(
+            warn(
                 f"{n_masks} masks are fewer than two blocks per fill: no standard error and no reliability; "
-                f"use n_samples of at least {4 * (FIRST + 1)}",
-                RelaxWarning,
-                stacklevel=2,
+                f"use n_samples of at least {4 * (FIRST + 1)}"
             )
         return _maps(effective, problem)
 

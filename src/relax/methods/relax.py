@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from relax._support.thresholds import Threshold, threshold_of, where_certain
-from relax.errors import RelaxWarning
+from relax._support.warning import warn
 from relax.estimation.estimators import Ratio
 from relax.estimation.maps import Maps
 from relax.estimation.strata import Perturbed
@@ -50,11 +49,9 @@ class Relax(Masking):
     def run(self, problem: Problem) -> Maps:
         maps = super().run(problem)
         if maps.n_blocks == 1:
-            warnings.warn(
+            warn(
                 f"{maps.n_masks} masks are one block: no standard error and no reliability; "
-                f"use at least {2 * maps.n_masks} masks",
-                RelaxWarning,
-                stacklevel=2,
+                f"use at least {2 * maps.n_masks} masks"
             )
         return maps
 

@@ -132,9 +132,9 @@ def weighted_probability(maps: np.ndarray, cut: Cut) -> np.ndarray:
         cut: how to choose ``t_k``, as in :func:`relax._support.thresholds.cut_at`.
 
     Returns:
-        ``(*shape)`` float64.
+        ``(*shape)`` float64; a repeat without a positive value counts as 0.
     """
-    weighted = np.stack([np.where(m >= cut_at(m, cut), m, 0) / m.max() for m in maps])
+    weighted = np.stack([np.where(m >= cut_at(m, cut), m, 0) / m.max() if m.max() > 0 else 0 * m for m in maps])
     return np.asarray(weighted.mean(0))
 
 

@@ -92,6 +92,8 @@ class KernelShap(Game):
     source = "Lundberg & Lee, 2017"
 
     def attribution(self, captum: Any, play: Callable[[Tensor], Tensor], seed: int, n_units: int) -> Any:
+        if n_units < 2:
+            raise ArgumentError("kernel-shap needs at least 2 units; use masks with more, or method='occlusion'")
         method = captum.KernelShap(play)
         draws = np.random.default_rng([seed, n_units])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,8 +10,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from relax._support.warning import warn
 from relax.encoders import Encoder, Session
-from relax.errors import EncoderError, RelaxWarning
+from relax.errors import EncoderError
 from relax.references import similarity as similarity_
 from relax.references.similarity import Similarity
 
@@ -199,11 +199,7 @@ def _combined(weights: Tensor, vectors: Tensor, similarity: Similarity, measure:
     total: Tensor = weights @ vectors
     if float(total.norm()) > CANCELLED * float(weights.abs() @ vectors.norm(dim=1)):
         return Vectors(total[None], similarity, measure=measure)
-    warnings.warn(
-        "the reference cancels out (such as a corpus and a foil with the same mean), so every score is 0",
-        RelaxWarning,
-        stacklevel=2,
-    )
+    warn("the reference cancels out (such as a corpus and a foil with the same mean), so every score is 0")
     return Vectors(torch.zeros_like(total)[None], similarity, measure=measure, constant=True)
 
 

@@ -158,7 +158,7 @@ class Index:
             root = Path(source).resolve()
             gone = [path for path in stored if Path(path).is_relative_to(root) and not Path(path).exists()]
             self._store.delete(gone)
-            pending = [path for path in files if stored.get(str(path)) != stamp_of(path)]
+            pending = [path for path in files if not path.exists() or stored.get(str(path)) != stamp_of(path)]
             chunks = [pending[start : start + CHUNK] for start in range(0, len(pending), CHUNK)]
             for number, (read, unreadable) in enumerate(read_chunks(encoder, chunks, opened.device)):
                 failed.update(unreadable)

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from relax.errors import ArgumentError
+from relax.errors import ArgumentError, InputError
 from relax.explainer import Explainer
 from relax.explanation import Explanation, Failed
 from relax.runs.naming import Target
@@ -85,22 +85,24 @@ def explain_files(
         explainer: the configured explainer.
         targets: inputs and where their results go.
         existing: what to do with existing results: ``"refuse"`` raises before any work, ``"overwrite"`` replaces them,
-            ``"skip"`` skips inputs whose files all exist, to continue an interrupted run.
+            ``"skip"`` skips inputs whose results are complete, to continue an interrupted run.
 
     Yields:
         A :class:`Saved` for each input in turn, or a :class:`relax.Failed` with the reason.
 
     Raises:
-        ArgumentError: results exist and ``existing`` is ``"refuse"``, or results cannot be written.
+        ArgumentError: results exist and ``existing`` is ``"refuse"``, existing results are those of another input and
+            ``existing`` is ``"skip"``, or results cannot be written.
     """
     if existing not in EXISTING:
         raise ArgumentError(f"expected `existing` to be one of {', '.join(EXISTING)}, got {existing!r}")
     if existing == "refuse":
         refuse_existing((file for target in targets for file in target.files), "--overwrite or --skip-existing")
-    pending = [target for target in targets if not (existing == "skip" and target.done)]
-    results = iter(explainer.stream((str(target.source) for target in pending), errors="return"))
-    for target in targets:
-        if target not in pending:
+    done = [existing == "skip" and finished(target) for target in targets]
+    pending = (str(target.source) for target, skipped in zip(targets, done, strict=True) if not skipped)
+    results = iter(explainer.stream(pending, errors="return"))
+    for target, skipped in zip(targets, done, strict=True):
+        if skipped:
             yield Saved(target)
             continue
         result = next(results)
@@ -108,6 +110,28 @@ def explain_files(
             yield Failed(target.source, result.error)
         else:
             yield Saved(target, _write(target, result, explainer))
+
+
+def finished(target: Target) -> bool:
+    """Whether an input has its results: both files exist and the archive is intact.
+
+    Args:
+        target: the input and where its results go.
+
+    Raises:
+        ArgumentError: the results are those of another input.
+    """
+    if not target.done:
+        return False
+    archive = target.files[1]
+    try:
+        explained = Path(str(Explanation.load(archive).settings["input"]["source"]))
+    except InputError:  # damaged: compute it again
+        return False
+    moved = explained.name == target.source.name and not explained.exists()
+    if not moved and explained.resolve() != target.source.resolve():
+        raise ArgumentError(f"{archive}: holds the results of {explained}; give --overwrite, or another --out")
+    return True
 
 
 def _write(target: Target, e: Explanation, explainer: Explainer) -> dict[str, Any]:

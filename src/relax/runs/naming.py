@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,8 @@ def _names(sources: Sequence[Path]) -> list[str]:
     parts = [(*source.absolute().parent.parts[1:], source.stem) for source in sources]
     while True:
         names = ["/".join(part[-n:]) for part, n in zip(parts, depths, strict=True)]
-        ambiguous = [k for k, name in enumerate(names) if names.count(name) > 1 and depths[k] < len(parts[k])]
+        count = Counter(names)
+        ambiguous = [k for k, name in enumerate(names) if count[name] > 1 and depths[k] < len(parts[k])]
         if not ambiguous:
             break
         for k in ambiguous:
@@ -119,7 +121,7 @@ def _names(sources: Sequence[Path]) -> list[str]:
     used: set[str] = set()
     for name, source in zip(names, sources, strict=True):
         # the same folder and stem with two suffixes, such as a.png and a.jpg
-        base = name if names.count(name) == 1 else f"{Path(name).name}{source.suffix.replace('.', '-')}"
+        base = name if count[name] == 1 else f"{Path(name).name}{source.suffix.replace('.', '-')}"
         candidate, number = base, 1
         while candidate in used:
             number += 1

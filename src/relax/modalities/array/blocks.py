@@ -33,6 +33,8 @@ class BlockMasks(Masks):
     modalities = ("array",)
 
     def __post_init__(self) -> None:
+        if isinstance(self.cells, list):
+            object.__setattr__(self, "cells", tuple(self.cells))
         sides = self.cells if isinstance(self.cells, tuple) else (self.cells,)
         for side in sides:
             if side is not None and (isinstance(side, bool) or not isinstance(side, int) or side < 1):

@@ -52,7 +52,7 @@ class GridMasks(Masks):
     def __post_init__(self) -> None:
         pair = isinstance(self.cells, (tuple, list))
         sides = tuple(self.cells) if pair else (self.cells, self.cells)  # type: ignore[arg-type]
-        if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
+        if len(sides) != 2 or not all(type(side) is int and side >= 1 for side in sides):
             raise ArgumentError(f"expected `cells` to be a positive integer or (rows, columns), got {self.cells!r}")
         check_keep(self.keep)
         if self.offsets not in OFFSETS:

@@ -36,7 +36,7 @@ class PatchMasks(Masks):
     def __post_init__(self) -> None:
         for name in ("patch", "group"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ArgumentError(f"expected `{name}` to be a positive integer, got {value!r}")
         check_keep(self.keep)
 

@@ -19,10 +19,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 HEAD = """# What holds
 
-You can kill a run, hand over a damaged file, share a model between threads or give a model in an odd form: a run goes
-on where it was, a damaged file is named in one line, and maps are what one thread makes of them. This page says how
-often each was tried and how often it held. Intervals are another promise: a 95 % interval should hold the converged
-map at 93 to 97 % of the pixels; wider ones, from few blocks of masks, are conservative.
+A killed run continues where it stopped. A damaged file ends in one line that names it. Threads may share a model, a
+model may be frozen, scripted or compiled, and the maps stay the same. This page shows how often each promise was tried
+and how often it held. A 95 % interval should contain the converged map at 93 to 97 % of the pixels; intervals from few
+blocks of masks are wider than that.
 
 `make reliability` makes this page ({seconds:.0f} s here, {threads} thread).
 
@@ -31,9 +31,9 @@ map at 93 to 97 % of the pixels; wider ones, from few blocks of masks, are conse
 """
 
 TAIL = """
-A run of a coverage line counts as held if its intervals hold the converged map at four fifths of the pixels; the share
-over all runs, with its 95 % interval, stands beside it. `relax-gradient` does not hold its level with few masks: read
-its effect, or use another method. Reliability is optimistic where there are few masks.
+A coverage run counts as held if its intervals contain the converged map at four fifths of the pixels. The note gives
+the mean coverage over all runs, with its 95 % interval. `relax-gradient` falls short for its importance at the default
+number of samples: use its effect, or another method. With few masks, the reliability is optimistic.
 """
 
 

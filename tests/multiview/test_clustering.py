@@ -78,6 +78,10 @@ def test_saved_and_loaded_is_the_same(objects, fitted, tmp_path):
         CoMVC.load(tmp_path / "comvc")
     with pytest.raises(relax.InputError, match="no such file"):
         CoMVC.load(tmp_path)
+    for damaged in ("[]", '{"schema": 2}', '{"schema": 2, "parameters": 3}'):
+        (tmp_path / "comvc" / "about.json").write_text(damaged)
+        with pytest.raises(relax.InputError, match=r"about\.json: "):
+            CoMVC.load(tmp_path / "comvc")
 
 
 def test_it_is_an_encoder_of_its_views(objects, fitted):

@@ -189,7 +189,8 @@ class CoMVC(_base.ClusterMixin, _base.TransformerMixin, _base.BaseEstimator):  #
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> CoMVC:
         """Read what :meth:`save` wrote."""
-        return read(cls, folder)
+        clustering: CoMVC = read(cls, folder)
+        return clustering
 
     def _apply(self, views: Any) -> tuple[Tensor, Tensor]:
         known = self._known(views)

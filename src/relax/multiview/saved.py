@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from safetensors.torch import save as to_bytes
 
 from relax._support.atomic import atomic_write
 from relax.encoders.zoo.weights import load_weights
-from relax.errors import ArgumentError, InputError
+from relax.errors import ArgumentError, InputError, first_line
 from relax.multiview.networks import MultiViewNetwork
-
-if TYPE_CHECKING:
-    from relax.multiview.clustering import CoMVC
 
 SCHEMA = 2
 """1 had no ``network``: widths of 256, nothing limited."""
@@ -24,30 +22,46 @@ SCHEMA = 2
 ABOUT, WEIGHTS = "about.json", "weights.safetensors"
 
 
-def write(made: CoMVC, folder: str | PathLike[str]) -> None:
-    """Keep a fitted clustering."""
+def write(clustering: Any, folder: str | PathLike[str]) -> None:
+    """Save a fitted clustering.
+
+    Args:
+        clustering: a fitted :class:`relax.multiview.CoMVC`.
+        folder: created if needed.
+
+    Raises:
+        ArgumentError: a parameter cannot be written as JSON.
+    """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     about = {
         "schema": SCHEMA,
-        "parameters": {name: _plain(name, value) for name, value in made.get_params().items()},
-        "keys": list(made.keys_),
-        "shapes": made.shapes_,
-        "network": made.network_.sizes,
-        "labels": made.labels_.tolist(),
-        "centers": made.cluster_centers_.tolist(),
-        "loss": made.loss_,
-        "agreement": made.agreement_,
-        "steps": made.n_steps_,
+        "parameters": {name: _plain(name, value) for name, value in clustering.get_params().items()},
+        "keys": list(clustering.keys_),
+        "shapes": clustering.shapes_,
+        "network": clustering.network_.sizes,
+        "labels": clustering.labels_.tolist(),
+        "centers": clustering.cluster_centers_.tolist(),
+        "loss": clustering.loss_,
+        "agreement": clustering.agreement_,
+        "steps": clustering.n_steps_,
     }
     with atomic_write(target / WEIGHTS) as file:
-        file.write(to_bytes(made.network_.state_dict()))
+        file.write(to_bytes(clustering.network_.state_dict()))
     with atomic_write(target / ABOUT) as file:
         file.write(json.dumps(about).encode())
 
 
-def read(cls: type[CoMVC], folder: str | PathLike[str]) -> CoMVC:
-    """What :func:`write` kept, by this version or by the one before."""
+def read(kind: Callable[..., Any], folder: str | PathLike[str]) -> Any:
+    """Read a clustering that this version or the one before saved.
+
+    Args:
+        kind: the class of the clustering.
+        folder: the folder.
+
+    Raises:
+        InputError: the files are missing, damaged, or of a later schema.
+    """
     path = Path(folder) / ABOUT
     try:
         about = json.loads(path.read_text())
@@ -55,24 +69,33 @@ def read(cls: type[CoMVC], folder: str | PathLike[str]) -> CoMVC:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a saved clustering: {error}") from error
-    if about.get("schema") not in (1, SCHEMA):
-        raise InputError(f"{path}: has schema {about.get('schema')}, this version of relax reads 1 and {SCHEMA}")
-    made = cls(**about["parameters"])
-    made.keys_ = tuple(about["keys"])
-    made.shapes_ = [tuple(shape) for shape in about["shapes"]]
-    made.labels_ = np.array(about["labels"])
-    made.cluster_centers_ = np.array(about["centers"], dtype=np.float32)
-    made.loss_ = about["loss"]
-    made.agreement_, made.n_steps_ = about.get("agreement"), about.get("steps")
+    if not isinstance(about, dict) or about.get("schema") not in (1, SCHEMA):
+        found = about.get("schema") if isinstance(about, dict) else None
+        raise InputError(f"{path}: has schema {found}, this version of relax reads 1 and {SCHEMA}")
+    try:
+        clustering = _restored(kind(**about["parameters"]), about)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{path}: not a saved clustering: {first_line(error)}") from error
+    load_weights(clustering.network_, Path(folder) / WEIGHTS)
+    clustering.network_.eval()
+    return clustering
+
+
+def _restored(clustering: Any, about: dict[str, Any]) -> Any:
+    """Set the fitted attributes of a clustering, with an untrained network."""
+    clustering.keys_ = tuple(about["keys"])
+    clustering.shapes_ = [tuple(shape) for shape in about["shapes"]]
+    clustering.labels_ = np.array(about["labels"])
+    clustering.cluster_centers_ = np.array(about["centers"], dtype=np.float32)
+    clustering.loss_ = about["loss"]
+    clustering.agreement_, clustering.n_steps_ = about.get("agreement"), about.get("steps")
     sizes = about.get("network") or {name: about["parameters"][name] for name in ("dimensions", "hidden")}
-    made.network_ = MultiViewNetwork(made.shapes_, made.n_clusters, **sizes)
-    load_weights(made.network_, Path(folder) / WEIGHTS)
-    made.network_.eval()
-    return made
+    clustering.network_ = MultiViewNetwork(clustering.shapes_, clustering.n_clusters, **sizes)
+    return clustering
 
 
 def _plain(name: str, value: Any) -> Any:
-    """A parameter as JSON holds it."""
+    """A parameter in JSON-serialisable form."""
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):

@@ -223,3 +223,19 @@ def test_weights_are_never_unpickled(tmp_path):
     torch.save({"weight": torch.zeros(9, 9)}, tmp_path / "wrong.pth")
     with pytest.raises(relax.EncoderError, match="do not fit Linear"):
         load_weights(torch.nn.Linear(2, 2), tmp_path / "wrong.pth")
+
+
+def test_options_that_a_loader_does_not_take_are_named():
+    with pytest.raises(relax.ArgumentError, match="does not accept these options: got an unexpected keyword"):
+        relax.load_encoder("efficientnet-lite0", colour="red")
+
+
+def test_a_fault_inside_a_loader_is_not_taken_for_a_wrong_option():
+    from relax.encoders.loading import ENCODERS, Family
+
+    ENCODERS.add("faulty", Family("fails", lambda name: len(None)))
+    try:
+        with pytest.raises(TypeError, match="has no len"):
+            relax.load_encoder("faulty")
+    finally:
+        ENCODERS._things.pop("faulty")

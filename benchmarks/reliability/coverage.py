@@ -28,7 +28,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "sobol, 64 designs": ({"method": "sobol", "n_designs": 64}, {"n_designs": 1024}),
 }
 
-TRAINED = ("relax, fold-over, 512 masks", "relax-fine, 512 masks", "smoothgrad, 32 samples")
+TRAINED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "relax, fold-over, 512 masks": ({"method": "relax", "n_masks": 512}, {"n_masks": 12_000}),
+    "relax-fine, 512 of a round of 768 masks": ({"method": "relax-fine", "n_masks": 512}, {"n_masks": 12_000}),
+    "relax-fine, 1,536 masks, two rounds": ({"method": "relax-fine", "n_masks": 1536}, {"n_masks": 12_000}),
+    "smoothgrad, 32 samples": ({"method": "smoothgrad"}, {"n_samples": 4000}),
+}
 
 
 class Tiny(nn.Module):
@@ -54,10 +59,8 @@ def coverage(runs: int) -> Iterator[Held]:
         yield _case(f"{name}, tiny encoder", relax.Encoder(Tiny()), x, how, many, runs)
     small = relax.load_encoder("fashion:simclr", device="cpu")
     picture = data.chelsea()[:300, 60:360]
-    for name in TRAINED:
-        how, many = CASES[name]
-        reduced = {key: min(value, 12_000) for key, value in many.items()}
-        yield _case(f"{name}, trained encoder", small, picture, how, reduced, max(runs // 4, 4))
+    for name, (how, many) in TRAINED.items():
+        yield _case(f"{name}, trained encoder", small, picture, how, many, max(runs // 4, 4))
 
 
 def _case(name: str, encoder: relax.Encoder, x: Any, how: dict[str, Any], many: dict[str, Any], runs: int) -> Held:

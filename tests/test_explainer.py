@@ -188,3 +188,27 @@ def test_explain_shows_all_arguments():
     names = list(inspect.signature(relax.explain).parameters)
     assert names[:3] == ["encoder", "inputs", "against"]
     assert {"method", "n_masks", "seed", "masks", "fill", "options"} <= set(names)
+
+
+def test_streams_are_checked_before_the_first_input(tiny):
+    explainer = relax.Explainer(tiny, n_masks=64, method="relax")
+    for sources, options in (
+        ("a.jpg", {}),
+        (5, {}),
+        ([], {"errors": "ignore"}),
+        ([], {"ahead": "2"}),
+        ([], {"ahead": -1}),
+    ):
+        with pytest.raises(relax.ArgumentError, match="expected"):
+            explainer.stream(sources, **options)
+
+
+def test_an_object_of_views_is_compared_with_another_and_has_no_single_map():
+    torch.manual_seed(0)
+    one, other = ({"a": torch.rand(4), "b": torch.rand(3)} for _ in range(2))
+    explainer = relax.Explainer(lambda views: torch.cat([views["a"], views["b"]], 1), other, n_masks=64)
+    later = relax.Explainer(lambda views: torch.cat([views["a"], views["b"]], 1), n_masks=64)
+    for key, e in explainer(one).items():
+        np.testing.assert_array_equal(e.importance, later(one, other)[key].importance)
+    with pytest.raises(relax.ArgumentError, match="of one view"):
+        next(explainer.progressive(one))

@@ -10,7 +10,7 @@ from torch import nn
 
 from relax import encoders, references
 from relax._support.arguments import seed_of
-from relax._support.reading import read_ahead
+from relax._support.reading import check_stream, read_ahead
 from relax._support.warning import warn
 from relax.encoders import Encoder, Session
 from relax.errors import ArgumentError, InputError, RelaxError
@@ -105,6 +105,7 @@ class Explainer:
             raise ArgumentError(f"expected `views` to be {VIEWS[0]!r} or {VIEWS[1]!r}, got {views!r}")
         self.views = views
         self.against = against
+        self._home = self.encoder.for_inputs(against)
         self.stopping = stopping_of(n_masks, max_masks, reliability)
         self.seed = seed_of(seed)
         self.similarity = similarity
@@ -118,7 +119,7 @@ class Explainer:
         self._configurations: dict[Any, Configuration] = {}
         if isinstance(masks, Mapping) or isinstance(fill, Mapping):
             return  # per view; validated with the first object
-        configuration = self._configured(self.encoder)
+        configuration = self._configured(self._home)
         if n_masks is not None and not configuration.method.takes_masks:
             name, options_ = configuration.method.name, ", ".join(configuration.method.options()) or "none"
             warn(f"method {name!r} does not take n_masks; set the amount of work by its own options: {options_}")
@@ -126,8 +127,8 @@ class Explainer:
 
     @property
     def method(self) -> Method:
-        """The method used for inputs of the encoder's own modality."""
-        return self._configured(self.encoder).method
+        """The method used for inputs of the modality of ``against``, by default the encoder's own."""
+        return self._configured(self._home).method
 
     def __call__(self, source: Any, against: Any = None, *, seed: int | None = None) -> Any:
         """Explain one input.
@@ -164,9 +165,7 @@ class Explainer:
         return self._run(configuration, prepared, against, seed, watch=watch)
 
     def stream(self, sources: Iterable[Any], *, errors: str = "raise", ahead: int = 2) -> Iterator[Any]:
-        """Explain any number of inputs in order, in constant memory.
-
-        Reads ahead in a background thread.
+        """Explain any number of inputs in order, in constant memory; a background thread reads ahead.
 
         Args:
             sources: any iterable of inputs; consumed lazily.
@@ -174,10 +173,13 @@ class Explainer:
             ahead: number of inputs to read ahead.
 
         Raises:
+            ArgumentError: an argument is out of range.
             RelaxError: an input cannot be explained and ``errors`` is ``"raise"``.
         """
-        if errors not in ("raise", "return"):
-            raise ArgumentError(f"expected `errors` to be 'raise' or 'return', got {errors!r}")
+        check_stream(sources, errors, ahead)
+        return self._streamed(sources, errors, ahead)
+
+    def _streamed(self, sources: Iterable[Any], errors: str, ahead: int) -> Iterator[Any]:
         with self._setup.placed():
             for source, read in read_ahead(self.prepared, sources, ahead):
                 try:
@@ -197,6 +199,8 @@ class Explainer:
             seed: random seed of the masks; overrides the explainer's.
         """
         configuration, prepared = self.prepared(source)
+        if not configuration.encoder.modality.one_map:
+            raise ArgumentError("expected an input of one view, got an object of several; call the explainer on it")
         session = Session(configuration.setup)
         with configuration.setup.placed():
             with configuration.setup.ready():

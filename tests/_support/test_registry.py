@@ -28,6 +28,14 @@ def test_every_kind_has_a_table_that_holds_something(kind):
     assert len(list(registry_of(kind))) > 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "thing"), [("similarity", 5), ("metric", dict), ("encoder", dict), ("design", dict), ("method", dict)]
+)
+def test_what_cannot_serve_is_refused_at_once(kind, thing):
+    with pytest.raises(relax.ArgumentError, match=f"as {kind}, got"):
+        relax.register(kind, "odd", thing)
+
+
 def test_what_is_registered_replaces_what_had_the_name(tiny, image):
     original = relax.similarity.SIMILARITIES["dot"]
     try:

@@ -52,3 +52,11 @@ def test_what_cannot_be_compared(tiny, image):
 def test_names_that_are_taken_are_numbered(tiny, image):
     result = relax.compare([tiny, tiny], image, ["relax"], n_masks=256)
     assert [encoder for encoder, _ in result.explanations] == ["TinyEncoder", "TinyEncoder-2"]
+
+
+def test_configurations_of_one_method_are_kept_apart(tiny):
+    from relax.methods.gradients import SmoothGrad
+
+    x = torch.rand(3, 28, 28, generator=torch.Generator().manual_seed(0))
+    found = relax.compare([tiny], x, methods=[SmoothGrad(n_samples=4), SmoothGrad(n_samples=6)]).explanations
+    assert {method: e.n_masks for (_, method), e in found.items()} == {"smoothgrad": 4, "smoothgrad-2": 6}

@@ -65,6 +65,8 @@ def test_results_of_another_input_are_not_taken_for_this_one(explainer, tmp_path
     list(explain_files(explainer, [first]))
     with pytest.raises(relax.ArgumentError, match="holds the results of"):
         list(explain_files(explainer, [second], existing="skip"))
+    with pytest.raises(relax.ArgumentError, match="was made with method relax, not random"):
+        list(explain_files(relax.Explainer(explainer.encoder, method="random"), [first], existing="skip"))
     first.files[1].write_bytes(b"cut off")
     assert [bool(saved.row) for saved in explain_files(explainer, [first], existing="skip")] == [True]
 

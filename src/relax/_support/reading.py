@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from os import PathLike
+from typing import Any, TypeVar
+
+from relax.errors import ArgumentError
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+
+def check_stream(sources: Any, errors: str, ahead: int) -> None:
+    """Validate the arguments of a stream up front.
+
+    Raises:
+        ArgumentError: the sources are not iterable or one path, or an option is out of range.
+    """
+    if isinstance(sources, (str, bytes, PathLike)) or not isinstance(sources, Iterable):
+        raise ArgumentError(f"expected an iterable of inputs, got {sources!r}; put a single input into a list")
+    if errors not in ("raise", "return"):
+        raise ArgumentError(f"expected `errors` to be 'raise' or 'return', got {errors!r}")
+    if isinstance(ahead, bool) or not isinstance(ahead, int) or ahead < 0:
+        raise ArgumentError(f"expected `ahead` to be a non-negative integer, got {ahead!r}")
 
 
 def read_ahead(read: Callable[[S], T], sources: Iterable[S], ahead: int) -> Iterator[tuple[S, Callable[[], T]]]:

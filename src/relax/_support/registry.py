@@ -135,6 +135,10 @@ def _check(kind: str, name: str, thing: Any) -> None:
     """Check that an object fits the kind and the name it is registered under."""
     if not isinstance(name, str) or not name:
         raise ArgumentError(f"expected a name for a {kind}, got {name!r}")
+    if kind in ("similarity", "encoder") and (isinstance(thing, type) or not callable(thing)):
+        raise ArgumentError(f"expected a function or a callable instance as {kind}, got {thing!r}")
+    if kind in ("metric", "design", "dataset") and isinstance(thing, type):
+        raise ArgumentError(f"expected an instance as {kind}, got the class {thing.__name__}")
     if kind not in BASES:
         return
     base = resolved(BASES[kind])

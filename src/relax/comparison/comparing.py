@@ -10,6 +10,7 @@ from relax.encoders import named
 from relax.errors import ArgumentError, EncoderError, InputError
 from relax.explainer import Explainer
 from relax.methods import Method, ensure
+from relax.methods import named as methods_by_name
 
 
 def compare(
@@ -26,7 +27,8 @@ def compare(
     Args:
         encoders: names for :func:`relax.load_encoder`, Encoders, modules or callables; or a mapping of names to them.
         source: the input.
-        methods: names from ``relax list methods``, or method instances.
+        methods: names from ``relax list methods``, or method instances; further instances of one method get a
+            numeric suffix.
         against: the reference, as in :func:`relax.explain`.
         options: parameters by method name, such as ``{"smoothgrad": {"n_samples": 16}}``.
         arguments: further arguments of :class:`relax.Explainer`, for all methods.
@@ -41,7 +43,10 @@ def compare(
     if not encoders or not methods:
         raise ArgumentError("expected at least one encoder and one method")
     options = options or {}
-    instances = [ensure(method, dict(options.get(method, {})) if isinstance(method, str) else {}) for method in methods]
+    instances = {
+        label: ensure(method, dict(options.get(method, {})) if isinstance(method, str) else {})
+        for label, method in methods_by_name(methods).items()
+    }
     for method_name, parameters in options.items():  # validate names and options up front
         ensure(method_name, dict(parameters))
     n_masks = arguments.pop("n_masks", None)
@@ -49,12 +54,12 @@ def compare(
     for name, encoder in named(encoders).items():
         if encoder.split(source) is not None:
             raise InputError("compare() takes one input, got several; give a single input, not a list or a batch")
-        for method in instances:
+        for label, method in instances.items():
             try:
                 supported = {**arguments, **({"n_masks": n_masks} if method.takes_masks else {})}
-                explanations[name, method.name] = Explainer(encoder, against, method=method, **supported)(source)
+                explanations[name, label] = Explainer(encoder, against, method=method, **supported)(source)
             except (ArgumentError, EncoderError) as error:  # such as gradients of a black box
-                refused[name, method.name] = str(error)
+                refused[name, label] = str(error)
     if not explanations:
         raise ArgumentError(f"no method supports any of the encoders: {next(iter(refused.values()))}")
     return Comparison(explanations, refused)

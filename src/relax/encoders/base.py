@@ -282,6 +282,8 @@ def as_device(device: str | torch.device) -> torch.device:
     Raises:
         ArgumentError: the device does not exist or cannot allocate a tensor.
     """
+    if not isinstance(device, (str, torch.device)):
+        raise ArgumentError(f"expected `device` to be a name such as 'cpu' or 'cuda:0', got {device!r}")
     try:
         return torch.empty(0, device=torch.device(device)).device
     except (RuntimeError, AssertionError) as error:

@@ -18,6 +18,7 @@ each comes with several: blur, the mean colour, noisy linear imputation (ROAD, R
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import nan
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -33,6 +34,7 @@ from skimage import data
 from torch import Tensor
 
 from relax.encoders import Session
+from relax.errors import ArgumentError
 from relax.evaluation.base import Metric
 from relax.evaluation.curves import LEAST, filled
 from relax.evaluation.subject import Subject
@@ -65,7 +67,8 @@ def partitions(subject: Subject) -> dict[str, np.ndarray]:
         x = subject.tensor
         height, width = x.shape[-2:]
         found = {f"{n}x{n}": _cells(height, width, n) for n in (7, 14) if min(height, width) >= n}
-        found["slic"] = SuperpixelMasks(n_segments=180).over(x).labels.cpu().numpy()
+        with suppress(ArgumentError):  # a picture with a single superpixel still has cells
+            found["slic"] = SuperpixelMasks(n_segments=180).over(x).labels.cpu().numpy()
         known["partitions"] = found
     return known["partitions"]  # type: ignore[no-any-return]
 

@@ -19,11 +19,13 @@ from relax.datasets import Dataset, Sample, chosen, open_dataset
 from relax.encoders import Encoder, named
 from relax.errors import ArgumentError, InputError
 from relax.evaluation import statistics
+from relax.evaluation.base import Metric
 from relax.evaluation.journal import Journal
 from relax.evaluation.judging import Judge, RunSettings, file_name, mark_of
 from relax.evaluation.metrics import DEFAULT, METRICS
 from relax.evaluation.plans import ARGUMENTS, Plan
 from relax.methods import METHODS, Method
+from relax.methods import named as methods_by_name
 
 PICTURED = 4
 """Number of inputs whose explanations are saved for the report."""
@@ -67,7 +69,7 @@ def evaluate(
     dataset: str | Dataset,
     encoders: Sequence[Any] | Mapping[str, Any] = ("efficientnet-lite0",),
     methods: Sequence[str | Method] = ("relax-fine", "relax", "smoothgrad", "saliency", "lafam", "occlusion", "random"),
-    metrics: Sequence[str] = DEFAULT,
+    metrics: Sequence[str | Metric] = DEFAULT,
     *,
     n: int | None = 24,
     seed: int = 0,
@@ -84,8 +86,9 @@ def evaluate(
         dataset: a name from ``relax list datasets``, or any object with ``name``, ``len``, ``id(i)`` and ``[i]``, and
             with ``stamp(i)`` if a sample may change under its name.
         encoders: names for :func:`relax.load_encoder`, Encoders, modules or callables; or a mapping of names to them.
-        methods: names from ``relax list methods``, or method instances.
-        metrics: names from ``relax list metrics``.
+        methods: names from ``relax list methods``, or method instances; further instances of one method get a
+            numeric suffix.
+        metrics: names from ``relax list metrics``, or metrics, which are registered under their names.
         n: number of inputs, drawn at random; ``None`` for all.
         seed: seed for the choice of inputs, synthetic scenes, the masks and the metrics.
         out: folder of the run. An interrupted run is continued. Inputs, encoders and methods may be added to a run; all
@@ -107,16 +110,17 @@ def evaluate(
         InputError: the data set does not exist, or none of its inputs can be read.
     """
     methods = [methods] if isinstance(methods, (str, Method)) else list(methods)
-    metrics = [metrics] if isinstance(metrics, str) else list(metrics)
-    instances = {m.name: m for m in methods if isinstance(m, Method)}
-    names = [m.name if isinstance(m, Method) else m for m in methods]
+    given = [metrics] if isinstance(metrics, (str, Metric)) else metrics
+    measured = [_metric(metric) for metric in given]
+    by_name = methods_by_name(methods)
+    names = list(by_name)
     options = dict(options or {})
-    _check(names, metrics, budget, options, arguments)
-    plans = {name: Plan.of(instances.get(name, name), options.get(name, {})) for name in names}
+    _check(names, measured, budget, options, arguments, n, seed)
+    plans = {name: Plan.of(method, options.get(name, {})) for name, method in by_name.items()}
     sets = [open_dataset(d, seed) if isinstance(d, str) else d for d in (dataset, ood) if d is not None]
     if len({source.name for source in sets}) < len(sets):
         raise ArgumentError(f"expected `ood` to be another data set than {sets[0].name!r}, got the same")
-    run = RunSettings(sets[0].name, tuple(metrics), seed, budget, plans, arguments)
+    run = RunSettings(sets[0].name, tuple(measured), seed, budget, plans, arguments)
     loaded = named(encoders)
     marks = {name: mark_of(encoder) for name, encoder in loaded.items()}
     jobs = list(_jobs(sets, loaded, names, n, seed))
@@ -204,12 +208,30 @@ def _jobs(
                     yield source, index, position, encoder, method
 
 
+def _metric(metric: str | Metric) -> str:
+    """The name of a metric; a metric object is registered under its name.
+
+    Raises:
+        ArgumentError: it is no metric, or another metric has this name.
+    """
+    if isinstance(metric, str):
+        return metric
+    if isinstance(metric, type) or not (isinstance(getattr(metric, "name", None), str) and hasattr(metric, "run")):
+        raise ArgumentError(f"expected the name of a metric, or a metric with `name` and `run`, got {metric!r}")
+    if metric.name in METRICS and METRICS[metric.name] is not metric:
+        raise ArgumentError(f"there is another metric {metric.name!r}; give yours a name of its own")
+    METRICS.add(metric.name, metric)
+    return metric.name
+
+
 def _check(
     methods: Sequence[str],
     metrics: Sequence[str],
     budget: int | None,
     options: Mapping[str, Mapping[str, Any]],
     arguments: Mapping[str, Any],
+    n: Any,
+    seed: Any,
 ) -> None:
     """Validate arguments up front."""
     if not methods or not metrics:
@@ -220,6 +242,9 @@ def _check(
         if method not in methods:
             METHODS[method]
             raise ArgumentError(f"options for {method!r}, which is not among the methods: {', '.join(methods)}")
+    for label, value in (("n", 0 if n is None else n), ("seed", seed)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise ArgumentError(f"expected `{label}` to be an integer, got {value!r}")
     if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
         raise ArgumentError(f"expected `budget` to be a positive number of forwards, got {budget!r}")
     for name in arguments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from relax._support.registry import Registry
@@ -65,10 +66,23 @@ def ensure(method: str | Method | type[Method], options: dict[str, Any] | None =
     return kind.made(options)
 
 
+def named(methods: Sequence[str | Method]) -> dict[str, str | Method]:
+    """Methods by name; further configurations of one method get a numeric suffix, equal ones count once."""
+    by_name: dict[str, str | Method] = {}
+    for method in dict.fromkeys(methods):
+        base = method.name if isinstance(method, Method) else str(method)
+        name, number = base, 1
+        while name in by_name:
+            number += 1
+            name = f"{base}-{number}"
+        by_name[name] = method
+    return by_name
+
+
 def forwards_only() -> str:
     """Methods that work with any encoder, as a sentence for messages."""
     names = [name for name, kind in METHODS.items() if kind.needs == "forwards"]
     return f"{', '.join(names[:-1])} and {names[-1]} need forwards only"
 
 
-__all__ = ["METHODS", "Maps", "Masking", "Method", "Problem", "ensure", "forwards_only"]
+__all__ = ["METHODS", "Maps", "Masking", "Method", "Problem", "ensure", "forwards_only", "named"]

@@ -119,12 +119,14 @@ class Modality(ABC):
         method: name of the default method.
         default_masks: name of the default masks.
         default_fill: name of the default fill; a method's own default takes precedence.
+        one_map: whether an explanation is one map; several views have one each.
     """
 
     name: ClassVar[str]
     method: ClassVar[str] = "relax"
     default_masks: ClassVar[str] = "grid"
     default_fill: ClassVar[str] = "mean"
+    one_map: ClassVar[bool] = True
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
         self.transform = transform

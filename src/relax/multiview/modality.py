@@ -47,6 +47,7 @@ class Views(Modality):
     """
 
     name = "views"
+    one_map = False
 
     def __init__(self, transform: Any = None, *, patch: int | None = None, keys: tuple[Key, ...] | None = None) -> None:
         super().__init__(transform, patch=patch)

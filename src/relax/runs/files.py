@@ -98,7 +98,7 @@ def explain_files(
         raise ArgumentError(f"expected `existing` to be one of {', '.join(EXISTING)}, got {existing!r}")
     if existing == "refuse":
         refuse_existing((file for target in targets for file in target.files), "--overwrite or --skip-existing")
-    done = [existing == "skip" and finished(target) for target in targets]
+    done = [existing == "skip" and finished(target, explainer) for target in targets]
     pending = (str(target.source) for target, skipped in zip(targets, done, strict=True) if not skipped)
     results = iter(explainer.stream(pending, errors="return"))
     for target, skipped in zip(targets, done, strict=True):
@@ -112,25 +112,35 @@ def explain_files(
             yield Saved(target, _write(target, result, explainer))
 
 
-def finished(target: Target) -> bool:
+def finished(target: Target, explainer: Explainer) -> bool:
     """Whether an input has its results: both files exist and the archive is intact.
 
     Args:
         target: the input and where its results go.
+        explainer: the configured explainer.
 
     Raises:
-        ArgumentError: the results are those of another input.
+        ArgumentError: the results are those of another input, encoder or method.
     """
     if not target.done:
         return False
     archive = target.files[1]
     try:
-        explained = Path(str(Explanation.load(archive).settings["input"]["source"]))
+        settings = Explanation.load(archive).settings
     except InputError:  # damaged: compute it again
         return False
+    explained = Path(str(settings["input"]["source"]))
     moved = explained.name == target.source.name and not explained.exists()
     if not moved and explained.resolve() != target.source.resolve():
         raise ArgumentError(f"{archive}: holds the results of {explained}; give --overwrite, or another --out")
+    for what, saved, asked in (
+        ("method", settings["method"], explainer.method.name),
+        ("encoder", settings["encoder"].get("name"), explainer.encoder.settings().get("name")),
+    ):
+        if saved != asked:
+            raise ArgumentError(
+                f"{archive}: was made with {what} {saved}, not {asked}; give --overwrite, or another --out"
+            )
     return True
 
 

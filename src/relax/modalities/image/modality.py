@@ -175,7 +175,7 @@ def _from_tensor(tensor: Tensor) -> Prepared:
     if tensor.ndim != 3:
         raise InputError(
             f"expected a tensor of shape (C, H, W), or (N, C, H, W) for several, got {tuple(tensor.shape)}; "
-            "for signals and volumes use relax.Encoder(model, modality='array')"
+            "for other inputs name the modality: relax.Encoder(model, modality='vector'), modality='array' for signals"
         )
     if 0 in tensor.shape:
         raise InputError(f"expected an input, got an empty tensor of shape {tuple(tensor.shape)}")

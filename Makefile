@@ -57,7 +57,7 @@ quality: env  ## docs/quality.md: how good the default explanation is; resumes i
 	$(BIN)/relax data
 	$(BIN)/python -m benchmarks.quality
 
-reliability: env  ## docs/reliability.md: what must never break, tried often; about a quarter of an hour
+reliability: env  ## docs/reliability.md: what must never break, tried often; about ten minutes
 	$(BIN)/python -m benchmarks.reliability
 
 clean:  ## remove what was made

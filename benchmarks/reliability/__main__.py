@@ -45,7 +45,7 @@ def main() -> None:
     """Run the parts that were asked for, and write the page if all were."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
-    parser.add_argument("--runs", type=int, default=100, help="seeds of each coverage line")
+    parser.add_argument("--runs", type=int, default=20, help="seeds of each coverage line")
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import relax
+from relax._support.registry import HOMES, registry_of
 from relax.datasets.cache import FASHION_MNIST, STAMPS, Package, find
 from relax.estimation.designs import DESIGNS
 from relax.estimation.stopping import FixedNumber
@@ -37,6 +38,16 @@ class TinyEncoder(nn.Module):
 def _full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Identities hold in float32: on every processor, also on those for which "auto" would try bfloat16."""
     monkeypatch.setattr("relax.encoders.session.fast_precision", lambda device: "float32")
+
+
+@pytest.fixture(autouse=True)
+def _registries_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is gone after it."""
+    for kind in HOMES:
+        table = registry_of(kind)
+        list(table)  # entry points are looked up first
+        monkeypatch.setattr(table, "_entries", dict(table._entries))
+        monkeypatch.setattr(table, "_things", dict(table._things))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import relax
-from relax._support.registry import HOMES, registry_of
+from relax._support.registry import registry_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "extending.md"
@@ -101,16 +101,6 @@ def contributions(text: str) -> np.ndarray:
     """What each word adds to the dot product of the representation with itself."""
     columns = WEIGHTS[:, [VOCABULARY.index(word) for word in text.split()]]
     return (columns.T @ columns.sum(1)).numpy()
-
-
-@pytest.fixture(autouse=True)
-def _registries_as_before(monkeypatch):
-    """What a test registers is gone after it."""
-    for kind in HOMES:
-        table = registry_of(kind)
-        list(table)  # entry points are looked up first
-        monkeypatch.setattr(table, "_entries", dict(table._entries))
-        monkeypatch.setattr(table, "_things", dict(table._things))
 
 
 @pytest.fixture

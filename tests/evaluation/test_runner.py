@@ -115,7 +115,6 @@ def test_options_are_parameters_and_arguments_and_come_before_the_budget(folder,
 def test_objects_are_accepted_where_names_are(folder, encoder, tmp_path):
     from types import SimpleNamespace
 
-    from relax.evaluation.metrics import METRICS
     from relax.methods.gradients import SmoothGrad
 
     largest = SimpleNamespace(
@@ -127,11 +126,7 @@ def test_objects_are_accepted_where_names_are(folder, encoder, tmp_path):
         run=lambda subject: float(subject.explanation.importance.max()),
     )
     methods = (SmoothGrad(n_samples=3), SmoothGrad(n_samples=5))
-    try:
-        result = run(folder, encoder, tmp_path / "out", methods=methods, metrics=(largest,), n=1, budget=None)
-    finally:
-        METRICS._things.pop("largest")
-        METRICS._entries.pop("largest")
+    result = run(folder, encoder, tmp_path / "out", methods=methods, metrics=(largest,), n=1, budget=None)
     assert {line["method"]: line["backwards"] for line in result.lines} == {"smoothgrad": 3, "smoothgrad-2": 5}
     with pytest.raises(relax.ArgumentError, match="`n` to be an integer"):
         run(folder, encoder, tmp_path / "out", n="2")

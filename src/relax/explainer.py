@@ -43,20 +43,20 @@ class Explainer:
             input, a :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a
             :class:`Point`, a :class:`Direction` or a :class:`Dimension`.
         method: a name from ``relax list methods``, or a configured method such as ``SmoothGrad(n_samples=16)``.
-            ``None``: the modality's default (``"relax-fine"`` for images, else ``"relax"``), or ``"relax"`` when
-            ``masks=`` names one kind of masks.
-        n_masks: minimum number of masks, rounded up to whole blocks, for methods that take one (RELAX, U-RELAX,
-            REPEAT; others have their own options, such as ``n_samples=``). ``"relax-fine"`` goes through its masks and
-            fills from coarse to fine and needs 1280 masks to use all of them on a photograph. ``None``: as many masks
-            as it takes to reach ``reliability``, at most ``max_masks``.
-        max_masks: limit of an adaptive run; the first block may exceed it. ``"relax-fine"`` usually runs to this limit.
-        reliability: target of an adaptive run, in (0, 1): estimated correlation with the fully converged map.
+            ``None``: the modality's default, ``"relax-regression"`` for images, vectors and arrays, else ``"relax"``.
+        n_masks: minimum number of masks, rounded up to whole blocks, for methods that take one (RELAX by regression,
+            RELAX, U-RELAX, REPEAT; others have their own options, such as ``n_samples=``). ``None``: as many masks as
+            it takes to reach ``reliability``, at most ``max_masks``.
+        max_masks: limit of an adaptive run; the first block may exceed it. Default: 512 for ``"relax-regression"``,
+            3000 for other methods.
+        reliability: target of an adaptive run, in (0, 1): estimated correlation with the fully converged map. Default:
+            0.95 for ``"relax-regression"``, 0.98 for other methods.
         seed: random seed of the masks; the masks do not depend on batch size, device or number of inputs.
         masks: ``"grid"`` (7x7 cells, keep probability 0.5), ``"patches"`` (the encoder's), or Masks; a list of them
-            for ``"relax-fine"``. Default: the method's own, else the modality's.
+            for ``"relax-regression"``. Default: the method's own, else the modality's.
         fill: what replaces removed parts, also called the baseline: ``"mean"``, ``"zero"``, ``"black"``, ``"blur"``,
-            ``"noise"``, a colour, another input, or a Fill; a list of them for ``"relax-fine"``, which defaults to
-            blur and mean. Other methods default to the mean.
+            ``"noise"``, a colour, another input, or a Fill; a list of them for ``"relax-regression"``, which defaults
+            to blur and mean for images. Other methods default to the mean.
         similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``.
             Default: the reference's own, else the dot product for gradient methods and cosine for all others.
         design: ``"foldover"``, ``"independent"``, or a design.
@@ -86,8 +86,8 @@ class Explainer:
         *,
         method: str | Method | None = None,
         n_masks: int | None = None,
-        max_masks: int = 3000,
-        reliability: float = 0.98,
+        max_masks: int | None = None,
+        reliability: float | None = None,
         seed: int = 0,
         masks: Any = None,
         fill: Any = None,
@@ -106,7 +106,8 @@ class Explainer:
         self.views = views
         self.against = against
         self._home = self.encoder.for_inputs(against)
-        self.stopping = stopping_of(n_masks, max_masks, reliability)
+        self._amount = (n_masks, max_masks, reliability)
+        stopping_of(*self._amount, Method)  # validates them
         self.seed = seed_of(seed)
         self.similarity = similarity
         if similarity is not None:
@@ -256,7 +257,7 @@ class Explainer:
         key = (type(modality), getattr(modality, "key", None))
         if key not in self._configurations:
             method, masks, fill, options = self._requested
-            resolved = method_of(method, masks, options, modality)
+            resolved = method_of(method, options, modality)
             self._configurations[key] = Configuration(
                 encoder,
                 self._setup if encoder is self.encoder else encoder.setup(*self._execution),
@@ -265,7 +266,7 @@ class Explainer:
                 fills_of(fill, resolved, modality),
                 references.ensure(self.against, encoder),
                 self.design,
-                self.stopping,
+                stopping_of(*self._amount, resolved),
                 self.similarity,
             )
         return self._configurations[key]

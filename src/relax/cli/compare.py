@@ -24,7 +24,7 @@ def compare(
     ] = "efficientnet-lite0",
     methods: Annotated[
         str, typer.Option(help="Comma-separated names from `relax list methods`.")
-    ] = "relax,smoothgrad,lafam",
+    ] = "relax-regression,smoothgrad,lafam",
     against: Annotated[
         Path | None, typer.Option(help="Reference picture; by default the input is compared with itself.")
     ] = None,

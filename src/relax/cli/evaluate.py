@@ -23,7 +23,7 @@ def evaluate(
     ] = "efficientnet-lite0",
     methods: Annotated[
         str, typer.Option(help="Comma-separated names from `relax list methods`.")
-    ] = "relax-fine,relax,smoothgrad,saliency,lafam,occlusion,random",
+    ] = "relax-regression,relax,smoothgrad,saliency,lafam,occlusion,random",
     metrics: Annotated[
         str | None,
         typer.Option(

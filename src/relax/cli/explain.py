@@ -55,11 +55,15 @@ def explain(
     text_foil: Annotated[list[str] | None, typer.Option(help="Sentence to contrast with --text; repeatable.")] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="Name from `relax list methods`; by default relax-fine for pictures, or relax with --kind."),
+        typer.Option(help="Name from `relax list methods`; by default relax-regression for pictures."),
     ] = None,
     masks: Annotated[int | None, typer.Option(help="Number of masks; adaptive if not given.")] = None,
-    max_masks: Annotated[int, typer.Option(help="Maximum number of masks if --masks is not given.")] = 3000,
-    reliability: Annotated[float, typer.Option(help="Target reliability if --masks is not given.")] = 0.98,
+    max_masks: Annotated[
+        int | None, typer.Option(help="Maximum number of masks if --masks is not given; by default the method's own.")
+    ] = None,
+    reliability: Annotated[
+        float | None, typer.Option(help="Target reliability if --masks is not given; by default the method's own.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the masks.")] = 0,
     kind: Annotated[
         str | None, typer.Option(help="Kind of masks from `relax list masks`; by default the method's own.")

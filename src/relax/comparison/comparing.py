@@ -16,7 +16,7 @@ from relax.methods import named as methods_by_name
 def compare(
     encoders: Sequence[Any] | Mapping[str, Any],
     source: Any,
-    methods: Sequence[str | Method] = ("relax",),
+    methods: Sequence[str | Method] = ("relax-regression",),
     against: Any = None,
     *,
     options: Mapping[str, Mapping[str, Any]] | None = None,

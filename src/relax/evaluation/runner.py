@@ -37,6 +37,10 @@ OnJob = Callable[[int, int, str], None]
 """Called with the number of jobs done, the total, and a description of the last job."""
 
 
+USUAL = ("relax-regression", "relax", "smoothgrad", "saliency", "lafam", "occlusion", "random")
+"""Methods that are compared by default."""
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """Results of a run.
@@ -68,7 +72,7 @@ class Evaluation:
 def evaluate(
     dataset: str | Dataset,
     encoders: Sequence[Any] | Mapping[str, Any] = ("efficientnet-lite0",),
-    methods: Sequence[str | Method] = ("relax-fine", "relax", "smoothgrad", "saliency", "lafam", "occlusion", "random"),
+    methods: Sequence[str | Method] = USUAL,
     metrics: Sequence[str | Metric] = DEFAULT,
     *,
     n: int | None = 24,

@@ -72,7 +72,7 @@ class Relax(Attribution):  # type: ignore[misc]
             n_masks=n_samples,
             batch_size=perturbations_per_eval,
             progress=show_progress,
-            **{"method": "relax", **options},
+            **options,
         )
         maps = np.stack([getattr(e, map) for e in explainer.stream(inputs)])
         return torch.from_numpy(maps)[:, None].to(inputs).expand_as(inputs).clone()

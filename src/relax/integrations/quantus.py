@@ -15,7 +15,7 @@ from relax.methods import Method, ensure
 ExplainFunc = Callable[..., np.ndarray]
 
 
-def explain_func(method: str | Method = "relax", **options: Any) -> ExplainFunc:
+def explain_func(method: str | Method = "relax-regression", **options: Any) -> ExplainFunc:
     """Wrap a method as an explanation function for Quantus.
 
     Use it as ``quantus.evaluate(..., xai_methods={"relax": explain_func("relax")}, explain_func_kwargs={})`` or

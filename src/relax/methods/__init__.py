@@ -15,8 +15,7 @@ METHODS: Registry[type[Method]] = Registry(
     {
         "relax": "relax.methods.relax:Relax",
         "u-relax": "relax.methods.relax:URelax",
-        "relax-fine": "relax.methods.fine:RelaxFine",
-        "relax-gradient": "relax.methods.fine_gradient:RelaxGradient",
+        "relax-regression": "relax.methods.regression:RelaxRegression",
         "repeat": "relax.methods.repeat:Repeat",
         "repeat-weighted": "relax.methods.repeat:RepeatWeighted",
         "occlusion": "relax.methods.units:Occlusion",
@@ -39,6 +38,7 @@ METHODS: Registry[type[Method]] = Registry(
         "random": "relax.methods.baselines:Random",
         "center": "relax.methods.baselines:Center",
         "contrast": "relax.methods.baselines:Contrast",
+        "edges": "relax.methods.baselines:Edges",
     },
     group="relax.method",
 )

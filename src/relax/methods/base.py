@@ -130,11 +130,14 @@ class Method(ABC):
         compares: whether maps depend on the reference.
         takes_masks: whether ``n_masks=`` of :func:`relax.explain` sets the amount of work.
         takes_several: whether the method takes several kinds of masks and several fills.
-        observable: whether all masks belong to one stratum, so that ``watch`` callbacks can reuse their forwards.
+        observable: whether every block keeps each part in half of its masks, so that ``watch`` callbacks can reuse the
+            forwards.
         modalities: names of supported modalities; ``None`` for all with units.
         fills: names of the default fills; ``None`` for the modality's default.
         samples: name of the field with the number of samples, for compute budgets; ``None`` without one.
         sample_cost: cost of a sample in forwards, where a backward counts as two.
+        target: default reliability of an adaptive run.
+        limit: default maximum number of masks of an adaptive run.
     """
 
     name: ClassVar[str]
@@ -151,6 +154,8 @@ class Method(ABC):
     fills: ClassVar[tuple[str, ...] | None] = None
     samples: ClassVar[str | None] = None
     sample_cost: ClassVar[float] = 1.0
+    target: ClassVar[float] = 0.98
+    limit: ClassVar[int] = 3000
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from scipy.ndimage import gaussian_filter, sobel
 
 from relax.errors import ArgumentError
 from relax.estimation.maps import Maps
@@ -23,7 +24,26 @@ class Baseline(Method):
 
 
 @dataclass(frozen=True)
-class Random(Baseline):
+class Smoothable(Baseline):
+    """Base class of baselines that can be smoothed by a Gaussian.
+
+    Args:
+        sigma: standard deviation of the Gaussian in elements of the map; 0 for none.
+    """
+
+    sigma: float = 0.0
+
+    def check(self) -> None:
+        if not self.sigma >= 0:
+            raise ArgumentError(f"expected `sigma` to be at least 0, got {self.sigma!r}")
+
+    def smoothed(self, values: np.ndarray) -> np.ndarray:
+        """The map, smoothed."""
+        return np.asarray(gaussian_filter(values, self.sigma)) if self.sigma else values
+
+
+@dataclass(frozen=True)
+class Random(Smoothable):
     """Uniform noise in [0, 1), drawn from the seed."""
 
     name = "random"
@@ -31,7 +51,22 @@ class Random(Baseline):
 
     def run(self, problem: Problem) -> Maps:
         shape = problem.modality.map_shape(problem.prepared)
-        return Maps(np.random.default_rng([problem.seed, 0x6E6F]).random(shape), measures={"importance": "noise"})
+        noise = np.random.default_rng([problem.seed, 0x6E6F]).random(shape)
+        return Maps(self.smoothed(noise), measures={"importance": "noise"})
+
+
+@dataclass(frozen=True)
+class Edges(Smoothable):
+    """Gradient magnitude of the input by Sobel filters, mean over channels."""
+
+    name = "edges"
+    summary = "edges of the input by Sobel filters: a baseline"
+    modalities = ("image",)
+
+    def run(self, problem: Problem) -> Maps:
+        x = problem.prepared.tensor.double().cpu().numpy()
+        magnitude = np.hypot(sobel(x, axis=-1), sobel(x, axis=-2)).mean(0)
+        return Maps(self.smoothed(magnitude), measures={"importance": "units of the input"})
 
 
 @dataclass(frozen=True)
@@ -62,7 +97,7 @@ class Center(Baseline):
 
 
 @dataclass(frozen=True)
-class Contrast(Baseline):
+class Contrast(Smoothable):
     """Mean over channels of |input − fill|: how much removing a pixel changes the input."""
 
     name = "contrast"
@@ -73,4 +108,5 @@ class Contrast(Baseline):
     def run(self, problem: Problem) -> Maps:
         x = problem.prepared.tensor
         difference = problem.modality.to_map((x - problem.perturbed.background).abs()) / len(x)
-        return Maps(difference.double().cpu().numpy(), measures={"importance": "units of the input"})
+        values = self.smoothed(difference.double().cpu().numpy())
+        return Maps(values, measures={"importance": "units of the input"})

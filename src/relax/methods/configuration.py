@@ -46,12 +46,11 @@ class Configuration:
     similarity: str | Similarity | None
 
 
-def method_of(method: Any, masks: Any, options: dict[str, Any], modality: Modality) -> Method:
-    """Resolve the requested method, or choose a default for the masks and the modality.
+def method_of(method: Any, options: dict[str, Any], modality: Modality) -> Method:
+    """Resolve the requested method, or the modality's default.
 
     Args:
         method: name, class or instance; ``None`` for the default.
-        masks: requested kinds of masks.
         options: options of the method.
         modality: modality of the inputs.
 
@@ -60,8 +59,7 @@ def method_of(method: Any, masks: Any, options: dict[str, Any], modality: Modali
         ArgumentError: the method does not support the modality, or does not take these options.
     """
     if method is None:
-        one_kind = masks is not None and not isinstance(masks, (list, tuple))
-        method = "relax" if one_kind else modality.method
+        method = modality.method
     resolved = ensure(method, options)
     if resolved.modalities is not None and modality.name not in resolved.modalities:
         supported = [
@@ -88,7 +86,7 @@ def kinds_of(masks: Any, method: Method, modality: Modality) -> tuple[Masks, ...
         raise ArgumentError("expected at least one kind of masks, got an empty list")
     if len(requested) > 1 and not method.takes_several:
         raise ArgumentError(
-            f"method {method.name!r} takes one kind of masks, got {len(requested)}; 'relax-fine' takes several"
+            f"method {method.name!r} takes one kind of masks, got {len(requested)}; 'relax-regression' takes several"
         )
     return tuple(modality.masks(item) for item in requested)
 
@@ -101,24 +99,36 @@ def fills_of(fill: Any, method: Method, modality: Modality) -> tuple[Fill, ...]:
         ArgumentError: the list is empty, or the method or the modality does not support these fills.
     """
     if fill is None:
-        return tuple(modality.fill(name) for name in method.fills or (None,))
+        several = modality.several_fills if method.takes_several else (None,)
+        return tuple(modality.fill(name) for name in method.fills or several)
     if isinstance(fill, (list, tuple)) and not fill:
         raise ArgumentError("expected at least one fill, got an empty list; omit fill= for the method's own")
     if isinstance(fill, (list, tuple)) and not all(isinstance(item, int) for item in fill):
         if any(not isinstance(item, str) and isinstance(item, Number) for item in fill):
             raise ArgumentError(f"expected a colour of three integers in 0-255 or a list of fills, got {fill!r}")
         if len(fill) > 1 and not method.takes_several:
-            raise ArgumentError(f"method {method.name!r} takes one fill, got {len(fill)}; 'relax-fine' takes several")
+            raise ArgumentError(
+                f"method {method.name!r} takes one fill, got {len(fill)}; 'relax-regression' takes several"
+            )
         return tuple(modality.fill(item) for item in fill)
     return (modality.fill(fill),)
 
 
-def stopping_of(n_masks: int | None, max_masks: int, reliability: float) -> Stopping:
+def stopping_of(
+    n_masks: int | None, max_masks: int | None, reliability: float | None, method: type[Method] | Method
+) -> Stopping:
     """Stopping rule for a fixed number of masks, or for an adaptive run if ``n_masks`` is ``None``.
+
+    Args:
+        n_masks: the number of masks.
+        max_masks: limit of an adaptive run; ``None`` for the method's own.
+        reliability: target of an adaptive run; ``None`` for the method's own.
+        method: the method.
 
     Raises:
         ArgumentError: a number of masks or the reliability is out of range.
     """
     if n_masks is None:
-        return UntilReliable(reliability, integer("max_masks", max_masks))
+        limit = method.limit if max_masks is None else integer("max_masks", max_masks)
+        return UntilReliable(method.target if reliability is None else reliability, limit)
     return FixedNumber(integer("n_masks", n_masks))

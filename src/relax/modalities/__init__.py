@@ -6,7 +6,7 @@ from typing import Any
 
 from relax._support.registry import Registry
 from relax.errors import ArgumentError
-from relax.modalities.base import Modality, Scale
+from relax.modalities.base import Modality
 from relax.modalities.batches import take
 from relax.modalities.prepared import Prepared
 
@@ -42,4 +42,4 @@ def ensure(modality: Any, transform: Any = None, patch: int | None = None) -> Mo
     return kind(transform, patch=patch)
 
 
-__all__ = ["MODALITIES", "Modality", "Prepared", "Scale", "ensure", "take"]
+__all__ = ["MODALITIES", "Modality", "Prepared", "ensure", "take"]

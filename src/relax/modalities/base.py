@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -17,6 +16,7 @@ from relax.errors import ArgumentError, InputError
 from relax.modalities import fills as fills_
 from relax.modalities import masks as masks_
 from relax.modalities.batches import Batch
+from relax.modalities.cells import Cells, plain_cells
 from relax.modalities.fills import Fill
 from relax.modalities.prepared import Prepared
 from relax.modalities.units import Masks
@@ -85,21 +85,6 @@ class Shown(Protocol):
         """JSON-serialisable provenance."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Masks of one size, for coarse-to-fine methods.
-
-    Attributes:
-        masks: the kind of masks.
-        block_size: maximum number of masks in a block.
-        weight: weight of the scale's map relative to those of other scales.
-    """
-
-    masks: Masks
-    block_size: int = 128
-    weight: float = 1.0
-
-
 Run = Callable[..., Any]
 """``run(prepared, masks=None, fill=None, watch=())`` returns one Explanation."""
 
@@ -119,6 +104,7 @@ class Modality(ABC):
         method: name of the default method.
         default_masks: name of the default masks.
         default_fill: name of the default fill; a method's own default takes precedence.
+        several_fills: names of the default fills of methods that take several.
         one_map: whether an explanation is one map; several views have one each.
     """
 
@@ -126,6 +112,7 @@ class Modality(ABC):
     method: ClassVar[str] = "relax"
     default_masks: ClassVar[str] = "grid"
     default_fill: ClassVar[str] = "mean"
+    several_fills: ClassVar[tuple[str, ...]] = ("mean",)
     one_map: ClassVar[bool] = True
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
@@ -225,14 +212,15 @@ class Modality(ABC):
             supported = " and ".join(modalities)
             raise ArgumentError(f"the input is of modality {self.name}, but {what} supports {supported}; use {instead}")
 
-    def scales(self, prepared: Prepared, masks: Sequence[Masks] | None = None) -> tuple[Scale, ...]:
-        """Masks from coarse to fine, for methods that take several sizes.
+    def cells(self, prepared: Prepared) -> Cells:
+        """Cells at which a regression resolves the maps of an input; by default elements of the map, or groups of them.
+
+        The prior knows nothing of an input but that the effects of neighbours may resemble each other.
 
         Args:
             prepared: the input.
-            masks: requested kinds of masks; ``None`` for the modality's own.
         """
-        return tuple(Scale(item) for item in masks or (self.masks(None),))
+        return plain_cells(self.map_shape(prepared))
 
     @property
     def normalises(self) -> bool:

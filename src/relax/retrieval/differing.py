@@ -92,7 +92,7 @@ def difference(encoder: Any, a: Any, b: Any, **arguments: Any) -> Difference:
         raise InputError("both inputs are identical after preprocessing: there is no difference to explain")
     joint = Encoder(_JointModel(encoder), name=encoder.name, patch=encoder.patch, origin=encoder.origin)
     stack = Prepared({"both": torch.cat([one.tensor, other.tensor])}, source={"source": "both"})
-    e = Explainer(joint, _AgainstEachOther(), **{"method": "relax", **arguments})(stack)
+    e = Explainer(joint, _AgainstEachOther(), **arguments)(stack)
     return Difference(e.score, e, one, other)
 
 

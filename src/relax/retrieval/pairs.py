@@ -74,7 +74,7 @@ class Matcher:
         regions: also estimate which region of one input answers which region of the other, from the same forward
             passes.
         cells: regions along each side, from 2 to 16.
-        method: a name from ``relax list methods``, or a method instance.
+        method: a name from ``relax list methods``, or a method instance; ``None`` for the default.
         arguments: further arguments of :class:`relax.Explainer`.
 
     Raises:
@@ -82,7 +82,7 @@ class Matcher:
     """
 
     def __init__(
-        self, encoder: Any, *, regions: bool = False, cells: int = 7, method: Any = "relax", **arguments: Any
+        self, encoder: Any, *, regions: bool = False, cells: int = 7, method: Any = None, **arguments: Any
     ) -> None:
         if isinstance(cells, bool) or not isinstance(cells, int) or not 2 <= cells <= MAX_CELLS:
             raise ArgumentError(f"expected `cells` to be an integer from 2 to {MAX_CELLS}, got {cells!r}")
@@ -92,7 +92,10 @@ class Matcher:
         self.explainer = Explainer(self.encoder, method=method, **arguments)
         self.regions, self.cells = regions, cells
         if regions and not self.explainer.method.observable:
-            raise ArgumentError(f"regions=True needs method='relax' or 'u-relax', got {self.explainer.method.name!r}")
+            raise ArgumentError(
+                "regions=True needs method='relax-regression', 'relax' or 'u-relax', "
+                f"got {self.explainer.method.name!r}"
+            )
 
     def read(self, source: Any) -> Read:
         """Read and encode an input once, to use it in several matches.
@@ -152,7 +155,7 @@ def match(encoder: Any, a: Any, b: Any, *, regions: bool = False, cells: int = 7
         b: the other input.
         regions: also estimate which region of ``b`` answers which region of ``a``, from the same forward passes.
         cells: regions along each side, from 2 to 16.
-        arguments: further arguments of :class:`relax.Explainer`; the method defaults to ``"relax"``.
+        arguments: further arguments of :class:`relax.Explainer`.
 
     Raises:
         ArgumentError: an argument is out of range, or ``regions`` is set for a method whose masks cannot be observed.

@@ -22,6 +22,7 @@ class Array(Modality):
     """
 
     name = "array"
+    method = "relax-regression"
     default_masks = "blocks"
 
     def prepare(self, source: Any) -> Prepared:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from relax.errors import InputError, RelaxError, first_line
-from relax.modalities.base import Modality, Scale, Shown
+from relax.modalities.base import Modality, Shown
+from relax.modalities.cells import Cells
+from relax.modalities.image.cells import image_cells
 from relax.modalities.image.geometry import at_picture
-from relax.modalities.image.grid import GridMasks
 from relax.modalities.image.pictures import (
     describe,
     files_in,
@@ -26,26 +27,11 @@ from relax.modalities.image.pictures import (
     thumbnail,
     upright_rgb,
 )
-from relax.modalities.image.superpixels import SuperpixelMasks
 from relax.modalities.image.transforms import Box, ImageTransform
 from relax.modalities.prepared import Prepared
-from relax.modalities.units import Masks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SCALES: tuple[tuple[Masks, int, int], ...] = (
-    (GridMasks(7), 49, 32),
-    (GridMasks(14), 196, 64),
-    (SuperpixelMasks(n_segments=60), 60, 32),
-    (SuperpixelMasks(n_segments=120), 120, 32),
-    (SuperpixelMasks(n_segments=250), 250, 32),
-    (GridMasks(28), 784, 128),
-)
-"""Masks from coarse to fine, with their (approximate) number of units and their block size."""
-
-LEAST_CELL = 4
-"""Minimum side of a unit in pixels; finer scales are skipped."""
 
 
 class Image(Modality):
@@ -56,7 +42,8 @@ class Image(Modality):
     """
 
     name = "image"
-    method = "relax-fine"
+    method = "relax-regression"
+    several_fills = ("blur", "mean")
 
     def prepare(self, source: Any) -> Prepared:
         if isinstance(source, Prepared):
@@ -107,26 +94,9 @@ class Image(Modality):
         """Picture files in a folder and its subfolders, as absolute paths, sorted."""
         return pictures_below(folder)
 
-    def scales(self, prepared: Prepared, masks: Sequence[Masks] | None = None) -> tuple[Scale, ...]:
-        """Grids and superpixels with large enough units; all superpixels together have the weight of one grid."""
-        sizes = {recipe: size for recipe, _, size in SCALES}
-        selected = self._fitting(prepared) if masks is None else masks
-        n_superpixels = max(sum(isinstance(item, SuperpixelMasks) for item in selected), 1)
-        return tuple(
-            Scale(item, sizes.get(item, 128), 1 / n_superpixels if isinstance(item, SuperpixelMasks) else 1.0)
-            for item in selected
-        )
-
-    def _fitting(self, prepared: Prepared) -> list[Masks]:
-        height, width = prepared.tensor.shape[-2:]
-        fitting: list[Masks] = []
-        for masks, n_units, _ in SCALES:
-            pixels = min(height, width) ** 2 if isinstance(masks, GridMasks) else height * width
-            if pixels >= LEAST_CELL**2 * n_units:
-                fitting.append(masks)
-        if not any(isinstance(masks, GridMasks) for masks in fitting):
-            fitting.insert(0, GridMasks(7))  # superpixels may find only one segment
-        return fitting
+    def cells(self, prepared: Prepared) -> Cells:
+        """28x28 cells, or pixels; effects may be smooth in place, or in place and colour."""
+        return image_cells(prepared.tensor)
 
     @property
     def normalises(self) -> bool:

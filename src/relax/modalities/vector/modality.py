@@ -26,6 +26,7 @@ class Vector(Modality):
     """
 
     name = "vector"
+    method = "relax-regression"
     default_masks = "columns"
 
     def prepare(self, source: Any) -> Prepared:

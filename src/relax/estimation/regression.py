@@ -1,0 +1,253 @@
+"""Estimator that regresses the scores of all strata on the cells that their masks keep.
+
+RELAX's effect of a unit, ``E[s | shown] − E[s]``, is half its Banzhaf value, and the coefficients of a linear
+regression of the score on the bits of fair masks are the Banzhaf values (Hammer & Holzman, 1992; Liu et al., *Kernel
+Banzhaf*, arXiv 2410.08336). One regression (:mod:`relax.estimation.gaussian`) estimates the coefficients ``a`` of the
+cells from masks of all kinds and fills at once:
+
+* importance ``R_p = Σ_k v_k μ_k + Σ_q w_pq a_q / 2``: the expected score given that the unit around cell p is shown
+  (for images 1/49 of the picture, as in the paper; ``w_pq`` is the share of cell q in it), on average over strata with
+  their predefined weights v. It is a conditional mean of scores, and no factor depends on the input's content;
+* uncertainty: the variance of the score given that the unit is shown. The squared deviations ``(s − μ_k)²`` are
+  regressed likewise, with a prior of their own: ``U_p = v + Σ_q w_pq c_q / 2 − (Σ_q w_pq a_q / 2)²``. Where their
+  pattern is no more than noise, the prior shrinks it to a constant;
+* standard error: posterior standard deviation of R. It includes what the masks cannot resolve.
+
+The masks of a fold-over design come in pairs with their complements, ``M' = 1 − M``. Half the difference of their
+scores obeys ``(s − s') / 2 = Σ_p a_p (M_p − ½) + ε`` without a level and without any interaction of even order, and
+their mean has no effects in it. Pairs are therefore regressed by their differences, half as many rows with less noise,
+and the level is the mean of the means. Masks without complements are regressed one by one.
+
+The estimand is the least-squares effect of each cell under the masks of the design; the prior fades as masks are added.
+Memory is constant: from more rows than cells on, a QR decomposition replaces the rows of a stratum by as many pseudo
+rows with the same likelihood.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from relax.estimation.gaussian import Hyperparameters, Marginal, Rows, fitted
+from relax.estimation.maps import Maps
+from relax.estimation.strata import Tried
+from relax.modalities.cells import Cells
+
+LARGEST_FIT = 1000
+"""Number of rows up to which the prior is fitted; it is kept for more rows."""
+
+GROWTH = 1.3
+"""The prior is fitted anew when there are this many times the masks."""
+
+SMOOTH = 2
+"""Number of kernels of the uncertainty's prior: the last ones, which are the smoothest."""
+
+
+@dataclass(eq=False)
+class _Stratum:
+    """Observations of one stratum.
+
+    Attributes:
+        weight: weight of the stratum in the level.
+        columns: ``(N, 1 + P + 2)`` float64: level, kept shares minus ½, score and its square; of a pair of complements,
+            half the differences.
+        n_rows: number of rows before compression.
+        means: mean score of each block.
+        squares: mean squared score of each block.
+    """
+
+    weight: float
+    columns: Tensor
+    n_rows: int = 0
+    means: list[float] = field(default_factory=list)
+    squares: list[float] = field(default_factory=list)
+
+    def add(self, shares: Tensor, scores: Tensor) -> None:
+        """Add a block of masks, ``(B, P)`` shares minus ½ and ``(B,)`` scores."""
+        self.means.append(float(scores.mean()))
+        self.squares.append(float(scores.square().mean()))
+        columns = torch.cat([torch.ones(len(scores), 1).double(), shares, scores[:, None], scores[:, None] ** 2], 1)
+        half = len(columns) // 2
+        if len(columns) % 2 == 0 and torch.allclose(shares[:half], -shares[half:], atol=1e-5):
+            columns = (columns[:half] - columns[half:]) / 2
+        self.columns = torch.cat([self.columns, columns])
+        self.n_rows += len(columns)
+        if len(self.columns) > 2 * columns.shape[1]:
+            self.columns = torch.linalg.qr(self.columns, mode="r").R
+
+    @property
+    def level(self) -> float:
+        """Mean score of all masks."""
+        return sum(self.means) / len(self.means)
+
+    @property
+    def variance(self) -> float:
+        """Variance of the score over all masks."""
+        return max(sum(self.squares) / len(self.squares) - self.level**2, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Posterior of the effects of the units, half the sum of the coefficients of their cells.
+
+    Attributes:
+        effects: ``(P,)`` posterior mean of the effects.
+        covariance: ``(P, P)`` posterior covariance of the effects.
+    """
+
+    effects: Tensor
+    covariance: Tensor
+
+    def reliability(self) -> float:
+        """Estimated correlation of the effects with the true ones, in [0, 1].
+
+        ``ρ² = V / (V + E)``, with the spatial variance V of the posterior mean, and the expected spatial variance E of
+        its error. An error that all cells share does not count.
+        """
+        signal = float(self.effects.var(correction=0))
+        noise = float(self.covariance.diagonal().mean() - self.covariance.mean())
+        return math.sqrt(signal / (signal + max(noise, 0.0))) if signal > 0 else 0.0
+
+
+class Regression:
+    """Gaussian-process regression of the score on the cells that masks keep; implements ``Estimator``.
+
+    Args:
+        cells: cells of the map, with the kernels of the prior, from rough to smooth.
+    """
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells = cells
+        self.n_masks = 0
+        self.n_blocks = 0
+        self._strata: list[_Stratum] = []
+        self._prior: Hyperparameters | None = None
+        self._fitted_to = (0, 0)  # masks, strata
+        self._observed: tuple[int, Rows, Tensor, Tensor] | None = None
+        self._known: tuple[int, Posterior] | None = None
+
+    def update(self, tried: Tried) -> None:
+        """Add one scored block of masks."""
+        shares = self.cells.shares(tried.perturbed.units.masks(tried.block.to(tried.perturbed.device))) - 0.5
+        if tried.number == len(self._strata):
+            self._strata.append(_Stratum(tried.perturbed.stratum.weight, shares.new_zeros(0, shares.shape[1] + 3)))
+        self._strata[tried.number].add(shares, tried.scores.cpu())
+        self.n_masks += len(shares)
+        self.n_blocks += 1
+        if self._stale:
+            rows, grams, _ = self._observations()
+            if len(rows.masks) <= LARGEST_FIT or self._prior is None:
+                response, _ = _standardised(rows, rows.responses[:, 0])
+                self._prior = fitted(rows, response, grams, self._prior)
+            self._fitted_to = self.n_masks, len(self._strata)
+
+    def close_round(self) -> None:
+        """Do nothing: all masks enter one regression."""
+
+    def reliability(self) -> float:
+        """Estimated correlation of the importance with the converged map, in [0, 1]."""
+        return self.posterior().reliability()
+
+    def maps(self, signed: bool) -> Maps:
+        """Maps of all masks so far.
+
+        Args:
+            signed: whether to interpret the importance relative to its neutral value.
+        """
+        posterior = self.posterior()
+        weights = self._level_weights()
+        level = sum(v * item.level for v, item in zip(weights, self._strata, strict=True))
+        variance = posterior.covariance.diagonal().clamp_min(0) + self._level_variance()
+        to_map = self.cells.to_map
+        return Maps(
+            importance=(level + to_map(posterior.effects)).numpy(),
+            uncertainty=to_map(self._uncertainty(posterior)).numpy(),
+            standard_error=to_map(variance.sqrt()).numpy(),
+            n_masks=self.n_masks,
+            n_blocks=self.n_blocks,
+            degrees_of_freedom=max(sum(item.n_rows for item in self._strata) - 1, 0),
+            reliability=posterior.reliability(),
+            signed=signed,
+            neutral=level,
+        )
+
+    def posterior(self) -> Posterior:
+        """Posterior of the effects, given all masks so far."""
+        if self._known is None or self._known[0] != self.n_masks:
+            rows, grams, products = self._observations()
+            found = self._posterior(rows, rows.responses[:, 0], grams, products, self.cells.kernels, self._prior)
+            self._known = self.n_masks, found
+        return self._known[1]
+
+    def _uncertainty(self, posterior: Posterior) -> Tensor:
+        """Variance of the score given that a unit is shown, ``(P,)``."""
+        rows, grams, products = self._observations()
+        levels = torch.tensor([item.level for item in self._strata], dtype=torch.float64)[rows.stratum]
+        scores, squares = rows.responses.T
+        deviations = squares - 2 * levels * scores + levels.square() * rows.levels.sum(1)
+        kernels = self.cells.kernels[-SMOOTH:]
+        spread = self._posterior(rows, deviations, grams[-SMOOTH:], products[-SMOOTH:], kernels, None)
+        mean = sum(v * item.variance for v, item in zip(self._level_weights(), self._strata, strict=True))
+        return (mean + spread.effects - posterior.effects.square()).clamp_min(0)
+
+    def _posterior(
+        self,
+        rows: Rows,
+        response: Tensor,
+        grams: Tensor,
+        products: Tensor,
+        kernels: Tensor,
+        prior: Hyperparameters | None,
+    ) -> Posterior:
+        standardised, scale = _standardised(rows, response)
+        if prior is None:
+            prior = fitted(rows, standardised, grams)
+        projection = Marginal(rows, standardised, grams).projected(prior)[0]
+        cross = torch.tensordot(prior.weights, products, 1)  # (N, P): masks times the prior covariance
+        covariance = torch.tensordot(prior.weights, kernels, 1) - cross.T @ projection @ cross
+        units = scale * self.cells.around / 2
+        return Posterior(units @ (cross.T @ (projection @ standardised)), units @ covariance @ units.T)
+
+    @property
+    def _stale(self) -> bool:
+        n_masks, n_strata = self._fitted_to
+        return self.n_masks >= GROWTH * n_masks or len(self._strata) > n_strata
+
+    def _observations(self) -> tuple[Rows, Tensor, Tensor]:
+        """Rows, ``X K_j Xᵀ`` ``(J, N, N)`` and ``X K_j`` ``(J, N, P)`` of all masks so far."""
+        if self._observed is None or self._observed[0] != self.n_masks:
+            stratum = torch.cat([torch.full((len(item.columns),), k) for k, item in enumerate(self._strata)])
+            columns = torch.cat([item.columns for item in self._strata])
+            levels = torch.nn.functional.one_hot(stratum, len(self._strata)) * columns[:, :1]
+            counts = torch.tensor([item.n_rows for item in self._strata])
+            if not levels.any():
+                levels = levels[:, :0]  # pairs have no level
+            rows = Rows(levels, columns[:, 1:-2], columns[:, -2:], stratum, counts)
+            products = rows.masks @ self.cells.kernels
+            self._observed = self.n_masks, rows, products @ rows.masks.T, products
+        return self._observed[1:]
+
+    def _level_weights(self) -> list[float]:
+        total = sum(item.weight for item in self._strata)
+        return [item.weight / total for item in self._strata]
+
+    def _level_variance(self) -> float:
+        """Variance of the level; from the spread between blocks, whose placements differ, where there are several."""
+        found = 0.0
+        for v, item in zip(self._level_weights(), self._strata, strict=True):
+            means = torch.tensor(item.means, dtype=torch.float64)
+            found += v**2 * (float(means.var()) / len(means) if len(means) > 1 else item.variance / item.n_rows)
+        return found
+
+
+def _standardised(rows: Rows, response: Tensor) -> tuple[Tensor, float]:
+    """A response over its standard deviation within strata, and that standard deviation."""
+    within = response
+    if rows.levels.shape[1]:
+        means = (rows.levels.T @ response) / rows.levels.square().sum(0)
+        within = response - rows.levels @ means
+    scale = max(float((within.square().sum() / rows.counts.sum()).sqrt()), 1e-12)
+    return response / scale, scale

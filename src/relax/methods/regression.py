@@ -1,0 +1,50 @@
+"""RELAX by regression: the default (:mod:`relax.estimation.regression`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from relax.estimation.regression import Regression
+from relax.estimation.strata import Perturbed, Stratum
+from relax.methods.base import Masking, Problem
+from relax.modalities.units import Masks
+
+BLOCK = 64
+"""Maximum number of masks in a block."""
+
+
+@dataclass(frozen=True)
+class RelaxRegression(Masking):
+    """Effects of the cells of a map, regressed from masks of one or several kinds, each with one or several fills.
+
+    Each kind of masks with each fill is a stratum; strata take turns, a block at a time.
+    """
+
+    name = "relax-regression"
+    summary = "effect of each cell on the score, by Gaussian-process regression on masks of several kinds and fills"
+    source = "this project, on Wickstrøm et al., IJCV 2023, and Liu et al., arXiv 2410.08336; docs/quality.md"
+    takes_several = True
+    observable = True
+    target = 0.95
+    limit = 512
+
+    def strata(self, problem: Problem) -> Iterator[Perturbed]:
+        """Every kind of masks with every fill."""
+        for number, (masks, fill) in enumerate(product(self.kinds(problem), problem.fills)):
+            stratum = Stratum(masks, fill, block_size=BLOCK, seed=seed_of(problem.seed, number))
+            yield problem.under(stratum)
+
+    def kinds(self, problem: Problem) -> tuple[Masks, ...]:
+        return problem.masks or (problem.kind,)
+
+    def estimator(self, problem: Problem) -> Regression:
+        return Regression(problem.modality.cells(problem.prepared))
+
+
+def seed_of(seed: int, number: int) -> int:
+    """Seed of stratum ``number``, so that strata draw different masks."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

@@ -1,0 +1,170 @@
+"""Cells: the resolution at which a regression resolves a map, and what it assumes about their effects beforehand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+MOST = 784
+"""Largest number of cells."""
+
+LENGTHS = (1.5, 6.0)
+"""Length scales of the kernels of plain cells, in cells."""
+
+UNITS = 64
+"""Approximate number of units that an array of more elements than that is divided into."""
+
+
+class Cells:
+    """A regular grid of cells over a map of any number of dimensions, and the units that the map speaks of.
+
+    The effects of single cells are mostly too small to be told apart. The importance of a cell is therefore that of the
+    unit around it: a box of ``unit`` cells along each dimension, moved inward where it would cross the border.
+
+    Args:
+        shape: shape of a map, ``(H, W)`` for images.
+        grid: number of cells along each dimension, at most the size of the map.
+        kernels: ``(P, P)`` float64 positive semidefinite prior covariances of the effects of the ``P`` cells, by name.
+        unit: side of a unit along each dimension, in cells, from 1 to the number of cells.
+        smooth: whether to interpolate between the centres of cells, instead of giving all elements of a cell its value.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        grid: tuple[int, ...],
+        kernels: Mapping[str, Tensor],
+        unit: tuple[float, ...],
+        smooth: bool = False,
+    ) -> None:
+        self.shape, self.grid, self.unit, self.smooth = shape, grid, unit, smooth
+        self.names = tuple(kernels)
+        self.kernels = torch.stack(list(kernels.values()))
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells P."""
+        return math.prod(self.grid)
+
+    def shares(self, masks: Tensor) -> Tensor:
+        """Share of each cell that a mask keeps.
+
+        Args:
+            masks: ``(B, *shape)`` in [0, 1].
+
+        Returns:
+            ``(B, P)`` float64 on the CPU.
+        """
+        return _along(masks, self._means).flatten(1).cpu().double()
+
+    def sums(self, values: Tensor) -> Tensor:
+        """Sums of maps over each cell.
+
+        Args:
+            values: ``(B, *shape)``.
+
+        Returns:
+            ``(B, P)`` float64 on the CPU.
+        """
+        return self.shares(values) * (math.prod(self.shape) / self.n_cells)
+
+    def to_map(self, values: Tensor) -> Tensor:
+        """Map from values of cells.
+
+        Args:
+            values: ``(P,)`` float64.
+
+        Returns:
+            ``(*shape)`` float64.
+        """
+        return _along(values.view(1, *self.grid), self._weights)[0]
+
+    @cached_property
+    def around(self) -> Tensor:
+        """Share of each cell in the unit around a cell, ``(P, P)`` float64 in [0, 1]; a unit a row."""
+        sides = [_box(cells, side) for cells, side in zip(self.grid, self.unit, strict=True)]
+        product = sides[0]
+        for side in sides[1:]:
+            product = torch.kron(product, side)
+        return product
+
+    @cached_property
+    def _means(self) -> list[Tensor]:
+        """For each dimension, the means over cells: ``(cells, size)``."""
+        return [_overlap(size, cells) * cells / size for size, cells in zip(self.shape, self.grid, strict=True)]
+
+    @cached_property
+    def _weights(self) -> list[Tensor]:
+        """For each dimension, the weights of cells in elements: ``(size, cells)``, rows sum to one."""
+        sizes = list(zip(self.shape, self.grid, strict=True))
+        if self.smooth:
+            return [_interpolation(size, cells) for size, cells in sizes]
+        return [_overlap(size, cells).T for size, cells in sizes]
+
+
+def plain_cells(shape: tuple[int, ...]) -> Cells:
+    """Cells of a map of any shape: its elements if they are few, else equal groups of neighbours.
+
+    The kernels are independent effects, and, for maps of several dimensions or of many elements, effects that vary
+    smoothly.
+
+    Args:
+        shape: shape of a map.
+    """
+    n_elements, n_dimensions = math.prod(shape), max(sum(size > 1 for size in shape), 1)
+    shrink = min(1.0, (MOST / n_elements) ** (1 / n_dimensions))
+    grid = tuple(max(1, int(size * shrink)) for size in shape)
+    kernels = {"independent": torch.eye(math.prod(grid), dtype=torch.float64)}
+    if len(shape) == 1 and n_elements <= MOST:
+        return Cells(shape, grid, kernels, unit=(1.0,))
+    positions = positions_of(grid)
+    kernels |= {f"smooth over {length:g} cells": gaussian(positions, length) for length in LENGTHS}
+    per_dimension = UNITS ** (1 / n_dimensions)
+    return Cells(shape, grid, kernels, unit=tuple(max(1.0, cells / per_dimension) for cells in grid))
+
+
+def gaussian(positions: Tensor, length: float) -> Tensor:
+    """Gaussian kernel ``exp(−|p − q|² / 2ℓ²)``, ``(P, P)`` float64.
+
+    Args:
+        positions: ``(P, d)`` float64.
+        length: length scale ℓ, positive.
+    """
+    return torch.exp(-torch.cdist(positions, positions).square() / (2 * length**2))
+
+
+def positions_of(grid: tuple[int, ...]) -> Tensor:
+    """Index of each cell along each dimension, ``(P, d)`` float64."""
+    axes = [torch.arange(cells, dtype=torch.float64) for cells in grid]
+    return torch.stack([axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")], 1)
+
+
+def _along(values: Tensor, matrices: list[Tensor]) -> Tensor:
+    """Apply a matrix to each dimension but the first."""
+    for dimension, matrix in enumerate(matrices, start=1):
+        values = torch.tensordot(values, matrix.to(values), ([dimension], [1])).movedim(-1, dimension)
+    return values
+
+
+def _overlap(size: int, cells: int) -> Tensor:
+    """Overlap of each of ``cells`` equal intervals with each of ``size`` elements, ``(cells, size)``, in elements."""
+    edges = torch.arange(cells + 1, dtype=torch.float64) * size / cells
+    left = torch.arange(size, dtype=torch.float64)
+    return (torch.minimum(edges[1:, None], left + 1) - torch.maximum(edges[:-1, None], left)).clamp_min(0)
+
+
+def _box(cells: int, side: float) -> Tensor:
+    """Share of each cell in an interval of length ``side`` around each cell, moved inward at the ends."""
+    left = torch.arange(cells, dtype=torch.float64)
+    start = (left + 0.5 - side / 2).clamp(0, cells - side)[:, None]
+    return (torch.minimum(start + side, left + 1) - torch.maximum(start, left)).clamp_min(0)
+
+
+def _interpolation(size: int, cells: int) -> Tensor:
+    """Linear interpolation between the centres of cells, ``(size, cells)`` float64."""
+    place = ((torch.arange(size, dtype=torch.float64) + 0.5) * cells / size - 0.5).clamp(0, cells - 1)
+    return (1 - (place[:, None] - torch.arange(cells, dtype=torch.float64)).abs()).clamp_min(0)

@@ -114,7 +114,7 @@ def test_two_thousand_inputs_take_no_more_memory_than_a_hundred():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before * 1.05
 
 
-METHODS = ["relax", "relax-fine", "smoothgrad", "guided-backprop", "deeplift", "lafam", "kernel-shap", "sobol"]
+METHODS = ["relax", "relax-regression", "smoothgrad", "guided-backprop", "deeplift", "lafam", "kernel-shap", "sobol"]
 
 
 @pytest.mark.parametrize("method", METHODS)

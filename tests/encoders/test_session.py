@@ -38,14 +38,14 @@ class OutOfPlace(Plain):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
-    "method", ["relax", "relax-fine", "saliency", "smoothgrad", "occlusion", "kernel-shap", "lafam", "relax-gradient"]
+    "method", ["relax", "relax-regression", "saliency", "smoothgrad", "occlusion", "kernel-shap", "lafam"]
 )
 def test_an_encoder_that_works_in_place_changes_nothing_that_is_kept(channels, method):
     pytest.importorskip("captum")
     x = torch.rand(channels, 28, 28, generator=torch.Generator().manual_seed(1))
     x = x.contiguous(memory_format=torch.contiguous_format)
     before = x.clone()
-    options = {"n_masks": 256} if method in ("relax", "relax-fine") else {}
+    options = {"n_masks": 256} if method in ("relax", "relax-regression") else {}
     found = relax.explain(InPlace(channels), x, method=method, precision="float32", **options)
     expected = relax.explain(OutOfPlace(channels), x, method=method, precision="float32", **options)
     assert torch.equal(x, before)

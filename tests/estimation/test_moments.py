@@ -71,7 +71,7 @@ def test_linear_encoder_with_patches_has_a_closed_form(design, keep):
 
     encoder = relax.Encoder(lambda batch: batch.flatten(1) @ weight.T)
     masks = PatchMasks(2, keep=keep)
-    e = relax.explain(encoder, x, masks=masks, similarity="dot", design=design, n_masks=20_000)
+    e = relax.explain(encoder, x, method="relax", masks=masks, similarity="dot", design=design, n_masks=20_000)
     importance = e.importance[::2, ::2].ravel()
     expected = b + keep * (b.sum() - b)
     error = e.standard_error[::2, ::2].ravel()
@@ -102,7 +102,7 @@ def test_linear_encoder_with_rise_masks_has_a_closed_form():
     torch.testing.assert_close(moments.importance(), expected, atol=1e-5, rtol=1e-5)
 
     encoder = relax.Encoder(lambda batch: batch.flatten(1) @ weight.T)
-    e = relax.explain(encoder, x, masks=masks, similarity="dot", n_masks=30_000)
+    e = relax.explain(encoder, x, method="relax", masks=masks, similarity="dot", n_masks=30_000)
     assert np.all(np.abs(e.importance - expected.numpy()) < 5 * e.standard_error + 1e-3)
 
 
@@ -119,8 +119,9 @@ def test_estimates_agree_with_brute_force(design, similarity, tiny, image):
     scores = SIMILARITIES[similarity](representations, own)
     importance, uncertainty = definition(full.double(), scores)
     e = relax.explain(
-        encoder, x, masks=GridMasks(3), similarity=similarity, design=design, n_masks=20_000, batch_size=256
-    )
+        encoder, x, method="relax", masks=GridMasks(3), similarity=similarity, design=design, n_masks=20_000,
+        batch_size=256,
+    )  # fmt: skip
     assert np.all(np.abs(e.importance - importance.numpy()) < 5 * e.standard_error + 1e-6)
     np.testing.assert_allclose(e.uncertainty, uncertainty.numpy(), rtol=0.1, atol=1e-7)
 
@@ -179,10 +180,12 @@ def explanation_of(moments):
 def test_reliability_is_the_correlation_with_the_converged_map(design, tiny, image):
     encoder = relax.Encoder(tiny)
     masks = GridMasks(4)
-    converged = relax.explain(encoder, image, masks=masks, n_masks=30_000, batch_size=128).importance
+    converged = relax.explain(encoder, image, method="relax", masks=masks, n_masks=30_000, batch_size=128).importance
     said, true = [], []
     for seed in range(1, 31):
-        e = relax.explain(encoder, image, masks=masks, design=design, n_masks=512, seed=seed, batch_size=128)
+        e = relax.explain(
+            encoder, image, method="relax", masks=masks, design=design, n_masks=512, seed=seed, batch_size=128
+        )
         said.append(e.reliability)
         true.append(np.corrcoef(e.importance.ravel(), converged.ravel())[0, 1])
     assert abs(np.mean(said) - np.mean(true)) < 0.01

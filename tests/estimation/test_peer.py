@@ -42,7 +42,9 @@ def test_its_own_random_masks_converge_to_the_same_map(tiny, image):
     with torch.no_grad():
         theirs = RELAX(image[None], tiny, batch_size=500, num_batches=120)
         theirs()
-    e = relax.explain(relax.Encoder(tiny), image, masks=GridMasks(7, offsets="relax-xai"), n_masks=20_000)
+    e = relax.explain(
+        relax.Encoder(tiny), image, method="relax", masks=GridMasks(7, offsets="relax-xai"), n_masks=20_000
+    )
     assert np.corrcoef(e.importance.ravel(), theirs.importance.numpy().ravel())[0, 1] >= 0.999
     uncertainty = (theirs.uncertainty / theirs.sum_of_weights).numpy()
     assert np.corrcoef(e.uncertainty.ravel(), uncertainty.ravel())[0, 1] >= 0.99

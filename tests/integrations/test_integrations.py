@@ -18,13 +18,11 @@ def test_captum_attribution_keeps_the_shape_and_is_relax(tiny, image):
     attribution = method.attribute(inputs, n_samples=256, perturbations_per_eval=32)
     assert attribution.shape == inputs.shape
     for row, x in zip(attribution, inputs, strict=True):
-        e = relax.explain(tiny, x, method="relax", n_masks=256)
+        e = relax.explain(tiny, x, n_masks=256)
         for channel in row:
             np.testing.assert_allclose(channel, e.importance, atol=1e-6)
     uncertainty = method.attribute(inputs, n_samples=256, map="uncertainty")
-    np.testing.assert_allclose(
-        uncertainty[0, 0], relax.explain(tiny, image, method="relax", n_masks=256).uncertainty, atol=1e-6
-    )
+    np.testing.assert_allclose(uncertainty[0, 0], relax.explain(tiny, image, n_masks=256).uncertainty, atol=1e-6)
     with pytest.raises(relax.InputError, match=r"\(N, C, H, W\), got \(3, 28, 28\)"):
         method.attribute(image)
 

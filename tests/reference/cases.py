@@ -35,14 +35,6 @@ CASES: dict[str, dict[str, Any]] = {
     "u-relax": {"method": "u-relax", "n_masks": 256, "threshold": "quantile:0.4"},
     "repeat": {"method": "repeat", "n_masks": 512},
     "repeat-weighted": {"method": "repeat-weighted", "n_masks": 512, "cut": "otsu"},
-    "relax-fine": {"method": "relax-fine", "n_masks": 600},
-    "relax-fine, two grids": {
-        "method": "relax-fine",
-        "n_masks": 600,
-        "masks": [relax.GridMasks(4), relax.GridMasks(7)],
-    },
-    "relax-fine, adaptive": {"method": "relax-fine", "max_masks": 1500},
-    "relax-gradient": {"method": "relax-gradient", "n_samples": 32},
     "occlusion": {"method": "occlusion"},
     "units one by one": {"method": "occlusion", "window": "units"},
     "saliency": {"method": "saliency"},
@@ -71,7 +63,7 @@ def explanations(tiny: torch.nn.Module) -> dict[str, relax.Explanation]:
     for how in ("joint", "one-at-a-time"):
         found = relax.explain(model, views, views=how, n_masks=256, precision="float32")
         made |= {f"view {key}, {how}": e for key, e in found.items()}
-    pair = relax.match(tiny, x, x.flip(2), n_masks=256, precision="float32")
+    pair = relax.match(tiny, x, x.flip(2), method="relax", n_masks=256, precision="float32")
     made |= {"match, a": pair.a, "match, b": pair.b}
     return made
 

@@ -43,8 +43,9 @@ def effect_of(encoder, x, vector):
 
 def explain(encoder, x, against, **more):
     return relax.explain(
-        encoder, x, against, masks=relax.PatchMasks(PATCH), fill="zero", similarity="dot", n_masks=64, **more
-    )
+        encoder, x, against, method="relax", masks=relax.PatchMasks(PATCH), fill="zero", similarity="dot", n_masks=64,
+        **more,
+    )  # fmt: skip
 
 
 def test_linear_encoder_closed_forms(linear, inputs):

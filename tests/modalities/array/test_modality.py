@@ -18,7 +18,7 @@ def test_blocks_of_a_linear_encoder_have_a_closed_form(shape):
     weight = torch.randn(5, *shape, generator=generator)
     x = torch.randn(shape, generator=generator)
     encoder = relax.Encoder(lambda batch: torch.einsum("n...,d...->nd", batch, weight), modality="array")
-    e = relax.explain(encoder, x, similarity="dot", masks=BlockMasks(cells=2), fill="zero", n_masks=256)
+    e = relax.explain(encoder, x, method="relax", similarity="dot", masks=BlockMasks(cells=2), fill="zero", n_masks=256)
     representation = torch.einsum("...,d...->d", x, weight)
     parts = (x * torch.einsum("d,d...->...", representation, weight)).sum(0)
     labels = BlockMasks(cells=2).over(x).labels

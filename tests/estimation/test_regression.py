@@ -1,0 +1,225 @@
+"""RELAX by regression: against brute force, closed forms and finite differences."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import relax
+from relax.estimation.gaussian import Hyperparameters, Marginal, Rows, fitted
+from relax.estimation.regression import Regression, _Stratum
+from relax.modalities.cells import plain_cells
+from relax.modalities.image.cells import image_cells
+
+N, P = 40, 9
+
+
+@pytest.fixture
+def rows():
+    """Random masks of two strata with a level each."""
+    generator = torch.Generator().manual_seed(0)
+    stratum = torch.tensor([0] * 25 + [1] * 15)
+    masks = (torch.rand(N, P, generator=generator) < 0.5).double() - 0.5
+    response = masks @ torch.linspace(-1, 1, P).double() + stratum + 0.3 * torch.randn(N, generator=generator).double()
+    levels = nn.functional.one_hot(stratum, 2).double()
+    return Rows(levels, masks, response[:, None], stratum, torch.tensor([25, 15]))
+
+
+KERNELS = torch.stack([torch.eye(P), torch.ones(P, P)]).double()
+
+
+def grams(rows):
+    return rows.masks @ KERNELS @ rows.masks.T
+
+
+def test_likelihood_is_that_of_the_contrasts(rows):
+    """REML is the density of any full set of contrasts of the response that are free of the levels."""
+    at = np.log([0.3, 0.2, 0.1, 0.4])
+    contrasts = torch.linalg.svd(rows.levels).U[:, 2:]
+    covariance = 0.3 * grams(rows)[0] + 0.2 * grams(rows)[1] + torch.diag(torch.tensor([0.1, 0.4])[rows.stratum])
+    density = torch.distributions.MultivariateNormal(
+        torch.zeros(N - 2).double(), contrasts.T @ covariance.double() @ contrasts
+    )
+    other = np.log([1.0, 0.5, 0.2, 0.2])
+    covariance_2 = 1.0 * grams(rows)[0] + 0.5 * grams(rows)[1] + 0.2 * torch.eye(N).double()
+    density_2 = torch.distributions.MultivariateNormal(
+        torch.zeros(N - 2).double(), contrasts.T @ covariance_2 @ contrasts
+    )
+    y = rows.responses[:, 0]
+    marginal = Marginal(rows, y, grams(rows))
+    expected = density.log_prob(contrasts.T @ y) - density_2.log_prob(contrasts.T @ y)
+    assert marginal.value(other)[0] - marginal.value(at)[0] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_gradient_of_the_likelihood_is_its_derivative(rows):
+    marginal = Marginal(rows, rows.responses[:, 0], grams(rows))
+    at = np.log([0.3, 0.2, 0.1, 0.4])
+    numeric = [(marginal.value(at + step)[0] - marginal.value(at - step)[0]) / 2e-5 for step in 1e-5 * np.eye(len(at))]
+    np.testing.assert_allclose(marginal.value(at)[1], numeric, rtol=1e-5)
+
+
+def test_weights_and_noise_are_found():
+    generator = torch.Generator().manual_seed(1)
+    masks = (torch.rand(600, 30, generator=generator) < 0.5).double() - 0.5
+    effects = 0.5 * torch.randn(30, generator=generator).double()
+    response = masks @ effects + 0.2 * torch.randn(600, generator=generator).double()
+    rows = Rows(torch.zeros(600, 0), masks, response[:, None], torch.zeros(600).long(), torch.tensor([600]))
+    found = fitted(rows, response, (masks @ masks.T)[None])
+    assert float(found.weights[0]) == pytest.approx(0.25, rel=0.4)
+    assert float(found.noise[0]) == pytest.approx(0.04, rel=0.2)
+
+
+def regression_of(cells, blocks):
+    estimator = Regression(cells)
+    for shares, scores in blocks:
+        if not estimator._strata:
+            estimator._strata.append(_Stratum(1.0, torch.zeros(0, shares.shape[1] + 3).double()))
+        estimator._strata[0].add(shares, scores)
+        estimator.n_masks += len(shares)
+    return estimator
+
+
+def test_posterior_is_that_of_the_other_formula():
+    """In the space of cells instead of masks: (XᵀX/σ² + K⁻¹)⁻¹ Xᵀy/σ², with the level as one more coefficient."""
+    generator = torch.Generator().manual_seed(2)
+    shares = (torch.rand(60, 8, generator=generator) < 0.5).double() - 0.5
+    scores = 1 + shares @ torch.arange(8).double() + torch.randn(60, generator=generator).double()
+    estimator = regression_of(plain_cells((8,)), [(shares, scores)])
+    scale = scores.std(correction=0)
+    estimator._prior = Hyperparameters(torch.tensor([2.0]).double(), torch.tensor([0.1]).double())
+    found = estimator.posterior()
+    x = torch.cat([shares, torch.ones(60, 1)], 1).double()
+    precision = x.T @ x / (0.1 * scale**2) + torch.diag(torch.tensor([1 / (2.0 * scale**2)] * 8 + [0.0]))
+    covariance = torch.linalg.inv(precision)
+    expected = covariance @ x.T @ scores / (0.1 * scale**2)
+    torch.testing.assert_close(found.effects, expected[:8] / 2)
+    torch.testing.assert_close(found.covariance, covariance[:8, :8] / 4)
+
+
+def test_compressed_rows_have_the_same_posterior():
+    generator = torch.Generator().manual_seed(3)
+    blocks = []
+    for _ in range(6):
+        half = (torch.rand(16, 8, generator=generator) < 0.5).double() - 0.5
+        shares = torch.cat([half, -half])
+        blocks.append((shares, (shares @ torch.arange(8).double()).tanh()))
+    prior = Hyperparameters(torch.tensor([1.0]).double(), torch.tensor([0.1]).double())
+    compressed = regression_of(plain_cells((8,)), blocks)
+    assert len(compressed._strata[0].columns) < 96 == compressed._strata[0].n_rows
+    whole = regression_of(plain_cells((8,)), [(torch.cat(s), torch.cat(y)) for s, y in [zip(*blocks, strict=True)]])
+    whole._strata[0].columns = torch.cat([_pairs(*block) for block in blocks])
+    whole._strata[0].n_rows = 96
+    compressed._prior = whole._prior = prior
+    torch.testing.assert_close(compressed.posterior().effects, whole.posterior().effects)
+    torch.testing.assert_close(compressed.posterior().covariance, whole.posterior().covariance)
+    rows, gram, _ = compressed._observations()
+    plain, plain_gram, _ = whole._observations()
+    at, other = np.log([1.0, 0.1]), np.log([0.3, 0.5])
+    differences = [
+        Marginal(r, r.responses[:, 0], g).value(at)[0] - Marginal(r, r.responses[:, 0], g).value(other)[0]
+        for r, g in ((rows, gram), (plain, plain_gram))
+    ]
+    assert differences[0] == pytest.approx(differences[1], rel=1e-9)
+
+
+def _pairs(shares, scores):
+    stratum = _Stratum(1.0, torch.zeros(0, shares.shape[1] + 3).double())
+    stratum.add(shares, scores)
+    return stratum.columns
+
+
+def banzhaf(score, n):
+    """Mean over all masks of the others of what adding a unit changes."""
+    values = np.zeros(n)
+    for bits in itertools.product((0.0, 1.0), repeat=n):
+        for unit in range(n):
+            if not bits[unit]:
+                with_unit = tuple(1.0 if i == unit else bit for i, bit in enumerate(bits))
+                values[unit] += (score(with_unit) - score(bits)) / 2 ** (n - 1)
+    return values
+
+
+@pytest.mark.parametrize("design", ["foldover", "independent"])
+def test_effects_converge_to_half_the_banzhaf_values(design):
+    x = torch.tensor([0.5, -1.0, 2.0, 0.3, -0.7, 1.2])
+    weights = torch.randn(4, 6, generator=torch.Generator().manual_seed(4))
+    encoder = relax.Encoder(lambda batch: torch.tanh(batch @ weights.T), modality="vector")
+    own = torch.tanh(weights @ x)
+
+    def score(bits):
+        return float(torch.cosine_similarity(torch.tanh(weights @ (x * torch.tensor(bits))), own, 0))
+
+    e = relax.explain(encoder, x, fill="zero", n_masks=6000, design=design)
+    assert e.settings["method"] == "relax-regression"
+    expected = banzhaf(score, 6) / 2
+    np.testing.assert_allclose(e.effect, expected, atol=0.02)
+    assert (np.abs(e.effect - expected) <= 4 * e.standard_error).all()
+    assert e.neutral == pytest.approx(
+        np.mean([score(bits) for bits in itertools.product((0.0, 1.0), repeat=6)]), abs=0.02
+    )
+
+
+def test_a_linear_score_is_found_from_few_masks():
+    """With s = ⟨x, x̃⟩ the effect of a column is x² / 2, exactly, from 128 masks of 49 columns."""
+    x = torch.randn(49, generator=torch.Generator().manual_seed(5))
+    encoder = relax.Encoder(nn.Identity(), modality="vector")
+    e = relax.explain(encoder, x, fill="zero", similarity="dot", n_masks=128)
+    np.testing.assert_allclose(e.effect, x.square() / 2, atol=0.01)
+    assert e.reliability > 0.999
+
+
+def test_importance_stays_in_the_range_of_the_similarity(tiny, image):
+    e = relax.explain(tiny, image)
+    assert e.settings["method"] == "relax-regression"
+    assert -1 <= e.importance.min() <= e.importance.max() <= 1
+    assert (e.uncertainty >= 0).all()
+    assert (e.standard_error > 0).all()
+
+
+def test_adaptive_runs_end(tiny, image):
+    e = relax.explain(tiny, image)
+    assert e.n_masks <= 512
+    assert e.reliability >= 0.95 or e.n_masks == 512
+
+
+def test_units_are_boxes_of_one_size():
+    cells = image_cells(torch.rand(3, 64, 96))
+    around = cells.around
+    assert around.shape == (784, 784)
+    assert around.min() >= 0
+    assert around.max() <= 1
+    torch.testing.assert_close(around.sum(1), torch.full((784,), 16.0).double())
+
+
+@pytest.mark.parametrize("size", [(28, 28), (64, 96), (224, 224), (30, 31)])
+def test_shares_are_means_and_sums_over_cells(size):
+    cells = image_cells(torch.rand(3, *size))
+    mask = torch.rand(2, *size)
+    assert cells.shares(mask).mean(1).numpy() == pytest.approx(mask.flatten(1).mean(1).numpy(), rel=1e-5)
+    assert cells.sums(mask).sum(1).numpy() == pytest.approx(mask.flatten(1).sum(1).numpy(), rel=1e-5)
+    if size[0] % 28 == 0 and size[1] % 28 == 0:
+        pooled = nn.functional.adaptive_avg_pool2d(mask[:, None], 28).flatten(1).double()
+        torch.testing.assert_close(cells.shares(mask), pooled, atol=1e-6, rtol=1e-5)
+    flat = cells.to_map(torch.full((cells.n_cells,), 2.5).double())
+    torch.testing.assert_close(flat, torch.full(size, 2.5).double())
+
+
+@pytest.mark.parametrize("shape", [(6,), (5000,), (40, 60), (3, 4, 5), (20, 30, 40)])
+def test_plain_cells_cover_maps_of_any_shape(shape):
+    cells = plain_cells(shape)
+    assert cells.n_cells <= 784
+    assert torch.linalg.eigvalsh(cells.kernels.sum(0)).min() > 0
+    assert cells.to_map(torch.ones(cells.n_cells).double()).shape == shape
+    assert cells.shares(torch.ones(1, *shape)).numpy() == pytest.approx(1.0)
+
+
+def test_a_fill_that_changes_nothing_is_left_out(tiny):
+    """A flat picture is its own blur; the mean colour alone is used."""
+    flat = torch.ones(3, 28, 28)
+    e = relax.explain(tiny, flat, fill=["blur", "zero"], n_masks=128)
+    only = relax.explain(tiny, flat, fill="zero", n_masks=128)
+    assert np.corrcoef(e.importance.ravel(), only.importance.ravel())[0, 1] > 0.8

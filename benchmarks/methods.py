@@ -28,7 +28,6 @@ MOST_FORWARDS = 2100
 # the option that says how many samples, and where to begin
 SAMPLES: dict[str, tuple[str, int]] = {
     "relax": ("n_masks", 128),
-    "relax-gradient": ("n_samples", 64),
     "kernel-shap": ("n_samples", 128),
     "lime": ("n_samples", 128),
     "shapley-sampling": ("n_samples", 2),
@@ -41,11 +40,11 @@ SAMPLES: dict[str, tuple[str, int]] = {
 
 SENTENCES = {
     "relax": "Where a pixel is visible, the masked versions are more similar to the whole, on average, by this much.",
-    "relax-fine": "The same over grids and superpixels of several sizes and two fills, with the contrast to the fill.",
-    "relax-gradient": "RELAX's effect and, pixel by pixel, how much the similarity moves with the mask.",
+    "relax-regression": "The same of a 49th of the picture around the pixel, by regression on masks with two fills.",
     "u-relax": "RELAX's map, with the pixels left out whose score spreads more than that of the median pixel.",
     "repeat": "How often a pixel is above the map's mean when RELAX is run again; its uncertainty is p (1 − p).",
     "repeat-weighted": "The same, each repeat weighted by its map, so that it looks more like the map itself.",
+    "edges": "Edges of the picture: a control that never sees the encoder.",
     "occlusion": "How much the similarity falls when a window around the pixel is covered; negative where it rises.",
     "kernel-shap": "What each grid cell adds to the similarity, averaged over all coalitions of the other cells.",
     "lime": "A sparse linear model of the similarity in the grid cells; cells that add little are exactly zero.",

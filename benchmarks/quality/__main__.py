@@ -26,7 +26,7 @@ def main() -> None:
     chosen = [run for run in runs(given.scale) if given.only is None or given.only in run.name]
     found = {run.name: (run, carry_out(run, given.threads)) for run in chosen}
     if given.only is None:
-        write_page(found, given.threads)
+        write_page(found, given.threads, given.scale)
 
 
 if __name__ == "__main__":

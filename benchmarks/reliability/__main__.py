@@ -32,12 +32,8 @@ blocks of masks are wider than that.
 
 TAIL = """
 A coverage run counts as held if its intervals contain the converged map at four fifths of the pixels. The note gives
-the mean coverage over all runs, with its 95 % interval. `relax-gradient` falls short for its importance at the default
-number of samples: use its effect, or another method. With few masks, the reliability is optimistic.
-
-`relax-fine` tries its masks from coarse to fine. With fewer masks than one round (768 for this encoder, 1,280 for a
-photograph at 224 pixels) its map and its interval describe the coarse masks only, not the map of all of them: such an
-interval does not contain the converged map. The default run always completes its rounds.
+the mean coverage over all runs, with its 95 % interval. With few masks, the reliability is optimistic: 64 masks are one
+block of each fill, from which the prior and the noise are estimated as well.
 """
 
 

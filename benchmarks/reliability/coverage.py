@@ -21,17 +21,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"method": "relax", "n_masks": 512, "design": "independent"},
         {"n_masks": 60_000},
     ),
-    "relax-fine, 128 masks": ({"method": "relax-fine", "n_masks": 128}, {"n_masks": 30_000}),
-    "relax-fine, 512 masks": ({"method": "relax-fine", "n_masks": 512}, {"n_masks": 30_000}),
-    "relax-gradient, 96 masks": ({"method": "relax-gradient"}, {"n_samples": 4000}),
+    "relax-regression, 64 masks": ({"n_masks": 64}, {"n_masks": 20_000}),
+    "relax-regression, 128 masks": ({"n_masks": 128}, {"n_masks": 20_000}),
+    "relax-regression, 512 masks": ({"n_masks": 512}, {"n_masks": 20_000}),
     "smoothgrad, 32 samples": ({"method": "smoothgrad"}, {"n_samples": 4000}),
     "sobol, 64 designs": ({"method": "sobol", "n_designs": 64}, {"n_designs": 1024}),
 }
 
 TRAINED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "relax, fold-over, 512 masks": ({"method": "relax", "n_masks": 512}, {"n_masks": 12_000}),
-    "relax-fine, 512 of a round of 768 masks": ({"method": "relax-fine", "n_masks": 512}, {"n_masks": 12_000}),
-    "relax-fine, 1,536 masks, two rounds": ({"method": "relax-fine", "n_masks": 1536}, {"n_masks": 12_000}),
+    "relax-regression, 64 masks": ({"n_masks": 64}, {"n_masks": 12_000}),
+    "relax-regression, 128 masks": ({"n_masks": 128}, {"n_masks": 12_000}),
+    "relax-regression, 512 masks": ({"n_masks": 512}, {"n_masks": 12_000}),
     "smoothgrad, 32 samples": ({"method": "smoothgrad"}, {"n_samples": 4000}),
 }
 

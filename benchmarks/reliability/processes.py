@@ -24,7 +24,7 @@ import relax
 from benchmarks.reliability.coverage import Tiny
 from benchmarks.reliability.held import Held
 
-METHODS = ("relax", "relax-fine", "smoothgrad", "guided-backprop", "deeplift", "lafam", "kernel-shap", "sobol")
+METHODS = ("relax", "relax-regression", "smoothgrad", "guided-backprop", "deeplift", "lafam", "kernel-shap", "sobol")
 ROUNDS = 4
 KILLS = 50
 PICTURES = 40

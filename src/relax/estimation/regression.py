@@ -56,6 +56,7 @@ class _Stratum:
             half the differences.
         n_rows: number of rows before compression.
         means: mean score of each block.
+        mean_variances: variance of each block's mean if its masks, or pairs of masks, were independent.
         squares: mean squared score of each block.
     """
 
@@ -64,15 +65,18 @@ class _Stratum:
     n_rows: int = 0
     means: list[float] = field(default_factory=list)
     squares: list[float] = field(default_factory=list)
+    mean_variances: list[float] = field(default_factory=list)
 
     def add(self, shares: Tensor, scores: Tensor) -> None:
         """Add a block of masks, ``(B, P)`` shares minus ½ and ``(B,)`` scores."""
         self.means.append(float(scores.mean()))
         self.squares.append(float(scores.square().mean()))
         columns = torch.cat([torch.ones(len(scores), 1).double(), shares, scores[:, None], scores[:, None] ** 2], 1)
-        half = len(columns) // 2
+        half, independent = len(columns) // 2, scores
         if len(columns) % 2 == 0 and torch.allclose(shares[:half], -shares[half:], atol=1e-5):
             columns = (columns[:half] - columns[half:]) / 2
+            independent = (scores[:half] + scores[half:]) / 2
+        self.mean_variances.append(float(independent.var(correction=0)) / max(len(independent) - 1, 1))
         self.columns = torch.cat([self.columns, columns])
         self.n_rows += len(columns)
         if len(self.columns) > 2 * columns.shape[1]:
@@ -239,7 +243,7 @@ class Regression:
         found = 0.0
         for v, item in zip(self._level_weights(), self._strata, strict=True):
             means = torch.tensor(item.means, dtype=torch.float64)
-            found += v**2 * (float(means.var()) / len(means) if len(means) > 1 else item.variance / item.n_rows)
+            found += v**2 * (float(means.var()) / len(means) if len(means) > 1 else item.mean_variances[0])
         return found
 
 

@@ -109,7 +109,7 @@ def test_interrupted_runs_keep_finished_files_and_continue(photo, tmp_path):
     many.mkdir()
     for number in range(200):  # more than any machine does before it is interrupted
         (many / f"{number:03d}.jpg").write_bytes(photo.read_bytes())
-    command = ["explain", many, "--masks", "256", "--out", out, "--quiet"]
+    command = ["explain", many, "--masks", "64", "--out", out, "--quiet"]
     process = subprocess.Popen(
         [sys.executable, "-m", "relax", *map(str, command), "--batch-size", "1"], stderr=subprocess.PIPE, text=True
     )

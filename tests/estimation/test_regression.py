@@ -188,7 +188,7 @@ def test_adaptive_runs_end(tiny, image):
 
 def test_units_are_boxes_of_one_size():
     cells = image_cells(torch.rand(3, 64, 96))
-    around = cells.around
+    around = cells.over_units(torch.eye(784).double()).T
     assert around.shape == (784, 784)
     assert around.min() >= 0
     assert around.max() <= 1

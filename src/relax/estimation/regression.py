@@ -212,8 +212,11 @@ class Regression:
         projection = Marginal(rows, standardised, grams).projected(prior)[0]
         cross = torch.tensordot(prior.weights, products, 1)  # (N, P): masks times the prior covariance
         covariance = torch.tensordot(prior.weights, kernels, 1) - cross.T @ projection @ cross
-        units = scale * self.cells.around / 2
-        return Posterior(units @ (cross.T @ (projection @ standardised)), units @ covariance @ units.T)
+        coefficients = cross.T @ (projection @ standardised)
+        over_units = self.cells.over_units
+        return Posterior(
+            scale / 2 * over_units(coefficients[None])[0], (scale / 2) ** 2 * over_units(over_units(covariance).T)
+        )
 
     @property
     def _stale(self) -> bool:

@@ -83,14 +83,18 @@ class Cells:
         """
         return _along(values.view(1, *self.grid), self._weights)[0]
 
+    def over_units(self, values: Tensor) -> Tensor:
+        """Sum values of cells over the unit around each cell, ``Σ_q w_pq values_q`` with shares w in [0, 1].
+
+        Args:
+            values: ``(B, P)`` float64.
+        """
+        return _along(values.view(-1, *self.grid), self._boxes).flatten(1)
+
     @cached_property
-    def around(self) -> Tensor:
-        """Share of each cell in the unit around a cell, ``(P, P)`` float64 in [0, 1]; a unit a row."""
-        sides = [_box(cells, side) for cells, side in zip(self.grid, self.unit, strict=True)]
-        product = sides[0]
-        for side in sides[1:]:
-            product = torch.kron(product, side)
-        return product
+    def _boxes(self) -> list[Tensor]:
+        """For each dimension, the share of each cell in the unit around a cell: ``(cells, cells)``."""
+        return [_box(cells, side) for cells, side in zip(self.grid, self.unit, strict=True)]
 
     @cached_property
     def _means(self) -> list[Tensor]:

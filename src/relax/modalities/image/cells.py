@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -34,14 +36,19 @@ def image_cells(tensor: Tensor) -> Cells:
     """
     height, width = tensor.shape[-2:]
     grid = (min(SIDE, height), min(SIDE, width))
-    positions = positions_of(grid) * torch.tensor([SIDE / side for side in grid], dtype=torch.float64)
     colours = gaussian(_colours(tensor, grid), COLOUR)
     kernels = {}
-    for length in LENGTHS:
-        smooth = gaussian(positions, length)
+    for length, smooth in zip(LENGTHS, _smooth(grid), strict=True):
         kernels[f"place {length:g}"] = smooth
         kernels[f"place {length:g} and colour"] = smooth * colours
     return Cells((height, width), grid, kernels, unit=tuple(max(side / SHOWN, 1.0) for side in grid), smooth=True)
+
+
+@lru_cache(maxsize=4)
+def _smooth(grid: tuple[int, int]) -> list[Tensor]:
+    """Kernels of each length scale, ``(P, P)``."""
+    positions = positions_of(grid) * torch.tensor([SIDE / side for side in grid], dtype=torch.float64)
+    return [gaussian(positions, length) for length in LENGTHS]
 
 
 def _colours(tensor: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -111,7 +111,10 @@ def test_interrupted_runs_keep_finished_files_and_continue(photo, tmp_path):
         (many / f"{number:03d}.jpg").write_bytes(photo.read_bytes())
     command = ["explain", many, "--masks", "64", "--out", out, "--quiet"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "relax", *map(str, command), "--batch-size", "1"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "relax", *map(str, command), "--batch-size", "1"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which background jobs of a shell ignore
     )
     deadline = time.monotonic() + 120
     while not (out / "000.npz").exists() and time.monotonic() < deadline:

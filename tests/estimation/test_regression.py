@@ -223,3 +223,18 @@ def test_a_fill_that_changes_nothing_is_left_out(tiny):
     e = relax.explain(tiny, flat, fill=["blur", "zero"], n_masks=128)
     only = relax.explain(tiny, flat, fill="zero", n_masks=128)
     assert np.corrcoef(e.importance.ravel(), only.importance.ravel())[0, 1] > 0.8
+
+
+def test_fixed_units_are_spoken_of_as_wholes(tiny, image):
+    """Quadrants: over all 16 masks by hand."""
+    masks = relax.PatchMasks(14)
+    own = tiny(image[None]).detach()
+    bits = torch.tensor(list(itertools.product((0.0, 1.0), repeat=4)))
+    units = masks.over(image)
+    shown = units.masks(relax.masks.Block(bits, units.middle()))
+    scores = torch.cosine_similarity(tiny(image * shown[:, None]).detach(), own).double()
+    expected = torch.stack([scores[bits[:, unit] > 0].mean() for unit in range(4)])
+    e = relax.explain(tiny, image, masks=masks, fill="zero", n_masks=2000)
+    assert len(np.unique(e.importance)) == 4
+    found = torch.tensor([e.importance[y, x] for y in (0, 20) for x in (0, 20)])
+    np.testing.assert_allclose(found, expected, atol=0.01)

@@ -29,7 +29,7 @@ def pair():
 def test_the_effect_is_that_of_masks_on_both(pair):
     """Against every mask by hand: mean cosine where a patch is shown, less the mean."""
     a, b = pair
-    found = relax.difference(Patches(), a, b, masks=relax.PatchMasks(7), n_masks=4096, seed=0)
+    found = relax.difference(Patches(), a, b, masks=relax.PatchMasks(7), fill="mean", n_masks=4096, seed=0)
     masks, scores = [], []
     generator = torch.Generator().manual_seed(5)
     for _ in range(4096):

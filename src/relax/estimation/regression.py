@@ -6,8 +6,9 @@ Banzhaf*, arXiv 2410.08336). One regression (:mod:`relax.estimation.gaussian`) e
 cells from masks of all kinds and fills at once:
 
 * importance ``R_p = Σ_k v_k μ_k + Σ_q w_pq a_q / 2``: the expected score given that the unit around cell p is shown
-  (for images 1/49 of the picture, as in the paper; ``w_pq`` is the share of cell q in it), on average over strata with
-  their predefined weights v. It is a conditional mean of scores, and no factor depends on the input's content;
+  (for images 1/49 of the picture, as in the paper; ``w_pq`` is the share of cell q in it; fixed units are cells
+  themselves), on average over strata with their predefined weights v. It is a conditional mean of scores, and no
+  factor depends on the input's content;
 * uncertainty: the variance of the score given that the unit is shown. The squared deviations ``(s − μ_k)²`` are
   regressed likewise, with a prior of their own: ``U_p = v + Σ_q w_pq c_q / 2 − (Σ_q w_pq a_q / 2)²``. Where their
   pattern is no more than noise, the prior shrinks it to a constant;
@@ -34,7 +35,7 @@ from torch import Tensor
 from relax.estimation.gaussian import Hyperparameters, Marginal, Rows, fitted
 from relax.estimation.maps import Maps
 from relax.estimation.strata import Tried
-from relax.modalities.cells import Cells
+from relax.modalities.cells import Cells, UnitCells
 
 LARGEST_FIT = 1000
 """Number of rows up to which the prior is fitted; it is kept for more rows."""
@@ -123,7 +124,7 @@ class Regression:
         cells: cells of the map, with the kernels of the prior, from rough to smooth.
     """
 
-    def __init__(self, cells: Cells) -> None:
+    def __init__(self, cells: Cells | UnitCells) -> None:
         self.cells = cells
         self.n_masks = 0
         self.n_blocks = 0
@@ -135,7 +136,7 @@ class Regression:
 
     def update(self, tried: Tried) -> None:
         """Add one scored block of masks."""
-        shares = self.cells.shares(tried.perturbed.units.masks(tried.block.to(tried.perturbed.device))) - 0.5
+        shares = self.cells.seen(tried.perturbed.units, tried.block.to(tried.perturbed.device)) - 0.5
         if tried.number == len(self._strata):
             self._strata.append(_Stratum(tried.perturbed.stratum.weight, shares.new_zeros(0, shares.shape[1] + 3)))
         self._strata[tried.number].add(shares, tried.scores.cpu())

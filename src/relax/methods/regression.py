@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import torch
 
 from relax.estimation.regression import Regression
 from relax.estimation.strata import Perturbed, Stratum
 from relax.methods.base import Masking, Problem
+from relax.modalities.cells import UnitCells, plain_cells
 from relax.modalities.units import Masks
 
 BLOCK = 64
@@ -20,6 +22,9 @@ BLOCK = 64
 @dataclass(frozen=True)
 class RelaxRegression(Masking):
     """Effects of the cells of a map, regressed from masks of one or several kinds, each with one or several fills.
+
+    One kind of fixed units, such as superpixels, patches or columns, gives the effect of each unit. Masks that move, or
+    of several kinds, give that of the region around each cell of a fine grid.
 
     Each kind of masks with each fill is a stratum; strata take turns, a block at a time.
     """
@@ -42,7 +47,11 @@ class RelaxRegression(Masking):
         return problem.masks or (problem.kind,)
 
     def estimator(self, problem: Problem) -> Regression:
-        return Regression(problem.modality.cells(problem.prepared))
+        cells = problem.modality.cells(problem.prepared)
+        units = problem.perturbed.units_on(torch.device("cpu"))
+        if len(self.kinds(problem)) == 1 and all(n == 1 for n in units.placements):
+            return Regression(UnitCells(units, cells))
+        return Regression(cells or plain_cells(units.shape))
 
 
 def seed_of(seed: int, number: int) -> int:

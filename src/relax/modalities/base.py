@@ -16,7 +16,7 @@ from relax.errors import ArgumentError, InputError
 from relax.modalities import fills as fills_
 from relax.modalities import masks as masks_
 from relax.modalities.batches import Batch
-from relax.modalities.cells import Cells, plain_cells
+from relax.modalities.cells import Cells
 from relax.modalities.fills import Fill
 from relax.modalities.prepared import Prepared
 from relax.modalities.units import Masks
@@ -212,15 +212,16 @@ class Modality(ABC):
             supported = " and ".join(modalities)
             raise ArgumentError(f"the input is of modality {self.name}, but {what} supports {supported}; use {instead}")
 
-    def cells(self, prepared: Prepared) -> Cells:
-        """Cells at which a regression resolves the maps of an input; by default elements of the map, or groups of them.
-
-        The prior knows nothing of an input but that the effects of neighbours may resemble each other.
+    def cells(self, prepared: Prepared) -> Cells | None:
+        """Cells at which a regression resolves the maps of an input, with what is assumed about their effects.
 
         Args:
             prepared: the input.
+
+        Returns:
+            The cells; ``None`` (default) for the units of the masks, or plain cells if they move.
         """
-        return plain_cells(self.map_shape(prepared))
+        return None
 
     @property
     def normalises(self) -> bool:

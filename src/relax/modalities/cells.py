@@ -9,6 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from relax.modalities.units import Block, Units
+
 MOST = 784
 """Largest number of cells."""
 
@@ -49,6 +51,10 @@ class Cells:
     def n_cells(self) -> int:
         """Number of cells P."""
         return math.prod(self.grid)
+
+    def seen(self, units: Units, block: Block) -> Tensor:
+        """Share of each cell that each mask of a block keeps, ``(B, P)`` float64 on the CPU."""
+        return self.shares(units.masks(block))
 
     def shares(self, masks: Tensor) -> Tensor:
         """Share of each cell that a mask keeps.
@@ -108,6 +114,44 @@ class Cells:
         if self.smooth:
             return [_interpolation(size, cells) for size, cells in sizes]
         return [_overlap(size, cells).T for size, cells in sizes]
+
+
+class UnitCells:
+    """Fixed units as the cells of a regression: a map speaks of each unit as a whole.
+
+    The kernels are independent effects, and the means over units of the kernels of finer cells.
+
+    Args:
+        units: units that do not move.
+        finer: cells of the same map; ``None`` for independent effects alone.
+    """
+
+    def __init__(self, units: Units, finer: Cells | None = None) -> None:
+        self.units = units
+        kernels = torch.eye(units.n_units, dtype=torch.float64)[None]
+        if finer is not None:
+            one_each = Block(torch.eye(units.n_units), units.middle())
+            shares = finer.shares(units.masks(one_each))
+            shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-12)
+            kernels = torch.cat([kernels, shares @ finer.kernels @ shares.T])
+        self.kernels = kernels
+
+    @property
+    def n_cells(self) -> int:
+        """Number of units P."""
+        return self.units.n_units
+
+    def seen(self, units: Units, block: Block) -> Tensor:
+        """Whether each mask of a block keeps each unit, ``(B, P)`` float64 on the CPU."""
+        return block.bits.cpu().double()
+
+    def over_units(self, values: Tensor) -> Tensor:
+        """The values, ``(B, P)``."""
+        return values
+
+    def to_map(self, values: Tensor) -> Tensor:
+        """Map from values of units, ``(P,)`` float64 to ``(*shape)`` float64."""
+        return self.units.spread(values)
 
 
 def plain_cells(shape: tuple[int, ...]) -> Cells:

@@ -11,7 +11,7 @@ from torch import nn
 
 import relax
 from relax.estimation.gaussian import Hyperparameters, Marginal, Rows, fitted
-from relax.estimation.regression import Regression, _Stratum
+from relax.estimation.regression import Regression, _grams, _Stratum
 from relax.modalities.cells import plain_cells
 from relax.modalities.image.cells import image_cells
 
@@ -77,7 +77,7 @@ def regression_of(cells, blocks):
     estimator = Regression(cells)
     for shares, scores in blocks:
         if not estimator._strata:
-            estimator._strata.append(_Stratum(1.0, torch.zeros(0, shares.shape[1] + 3).double()))
+            estimator._strata.append(_Stratum(1.0, 0.5, torch.zeros(0, shares.shape[1] + 3).double()))
         estimator._strata[0].add(shares, scores)
         estimator.n_masks += len(shares)
     return estimator
@@ -116,8 +116,8 @@ def test_compressed_rows_have_the_same_posterior():
     compressed._prior = whole._prior = prior
     torch.testing.assert_close(compressed.posterior().effects, whole.posterior().effects)
     torch.testing.assert_close(compressed.posterior().covariance, whole.posterior().covariance)
-    rows, gram, _ = compressed._observations()
-    plain, plain_gram, _ = whole._observations()
+    rows, plain = compressed._rows(), whole._rows()
+    gram, plain_gram = (_grams(item, compressed.cells.kernels) for item in (rows, plain))
     at, other = np.log([1.0, 0.1]), np.log([0.3, 0.5])
     differences = [
         Marginal(r, r.responses[:, 0], g).value(at)[0] - Marginal(r, r.responses[:, 0], g).value(other)[0]
@@ -127,7 +127,7 @@ def test_compressed_rows_have_the_same_posterior():
 
 
 def _pairs(shares, scores):
-    stratum = _Stratum(1.0, torch.zeros(0, shares.shape[1] + 3).double())
+    stratum = _Stratum(1.0, 0.5, torch.zeros(0, shares.shape[1] + 3).double())
     stratum.add(shares, scores)
     return stratum.columns
 
@@ -238,3 +238,36 @@ def test_fixed_units_are_spoken_of_as_wholes(tiny, image):
     assert len(np.unique(e.importance)) == 4
     found = torch.tensor([e.importance[y, x] for y in (0, 20) for x in (0, 20)])
     np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.8])
+def test_other_keep_probabilities_have_a_closed_form(keep):
+    """With s = Σ x M: E[s | shown] = q Σ x + (1 − q) x, and Var(s | shown) = q (1 − q) Σ_others x²."""
+    x = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
+    encoder = relax.Encoder(lambda batch: batch.sum(1, keepdim=True), modality="vector")
+    masks = relax.ColumnMasks(keep=keep)
+    e = relax.explain(
+        encoder, x, masks=masks, design="independent", fill="zero", similarity="dot", n_masks=4096, seed=1
+    )
+    expected = 15 * (keep * 15 + (1 - keep) * x)
+    assert (np.abs(e.importance - expected.numpy()) <= 4 * e.standard_error + 1e-3).all()
+    spread = 225 * keep * (1 - keep) * (x.square().sum() - x.square())
+    np.testing.assert_allclose(e.uncertainty, spread, rtol=0.15)
+
+
+@pytest.mark.parametrize("factor", [1e-7, 1e5])
+def test_maps_scale_with_the_score(image, factor):
+    plain, scaled = (
+        relax.explain(lambda batch, k=k: k * batch.mean((2, 3)), image, similarity="dot", n_masks=128)
+        for k in (1.0, factor)
+    )
+    np.testing.assert_allclose(scaled.effect / factor**2, plain.effect, atol=0.05 * np.abs(plain.effect).max())
+    assert scaled.reliability == pytest.approx(plain.reliability, abs=0.02)
+
+
+def test_short_runs_try_every_fill(tiny, image):
+    two = relax.explain(tiny, image, n_masks=64)
+    one = relax.explain(tiny, image, n_masks=64, fill="blur")
+    assert two.n_masks == one.n_masks == 64
+    assert not np.allclose(two.importance, one.importance)
+    assert relax.explain(tiny, image, n_masks=10).n_masks <= 16

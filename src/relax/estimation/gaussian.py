@@ -83,21 +83,6 @@ class Marginal:
         self.rows, self.response, self.grams = rows, response, grams
         self._one_hot = torch.nn.functional.one_hot(rows.stratum, len(rows.counts)).double()
 
-    def projected(self, hyperparameters: Hyperparameters) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``P`` ``(N, N)``, ``UᵀS⁻¹`` ``(K, N)``, ``(UᵀS⁻¹U)⁻¹`` ``(K, K)`` and ``log|S| + log|UᵀS⁻¹U|``."""
-        covariance = torch.tensordot(hyperparameters.weights, self.grams, 1)
-        covariance.diagonal().add_(hyperparameters.noise[self.rows.stratum])
-        factor = torch.linalg.cholesky(covariance)
-        inverse = torch.cholesky_inverse(factor)
-        if not self.rows.levels.shape[1]:
-            empty = covariance.new_zeros(0, 0)
-            return inverse, covariance.new_zeros(0, len(inverse)), empty, 2 * factor.diagonal().log().sum()
-        levels = self.rows.levels.T @ inverse
-        between = levels @ self.rows.levels
-        within = torch.linalg.inv(between)
-        logarithm = 2 * factor.diagonal().log().sum() + torch.linalg.slogdet(between).logabsdet
-        return inverse - levels.T @ within @ levels, levels, within, logarithm
-
     def value(self, logarithms: np.ndarray) -> tuple[float, np.ndarray]:
         """Negative log likelihood and its gradient.
 
@@ -105,7 +90,7 @@ class Marginal:
             logarithms: logarithms of the kernels' weights and the noise variances, ``(J + K,)``.
         """
         at = _hyperparameters(logarithms, len(self.grams))
-        projection, _, _, logarithm = self.projected(at)
+        projection, logarithm = projected(self.rows, torch.tensordot(at.weights, self.grams, 1), at.noise)
         solved = projection @ self.response
         surplus = self.rows.surplus
         value = logarithm + self.response @ solved + (surplus * at.noise.log()).sum()
@@ -114,6 +99,26 @@ class Marginal:
         noise = (projection.diagonal() - solved.square()) @ self._one_hot
         gradient = torch.cat([at.weights * (traces - squares), at.noise * noise + surplus])
         return 0.5 * float(value), 0.5 * gradient.numpy()
+
+
+def projected(rows: Rows, gram: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """``P`` ``(N, N)`` and ``log|S| + log|UᵀS⁻¹U|``.
+
+    Args:
+        rows: the observations.
+        gram: ``(N, N)`` float64 ``X (Σ w_j K_j) Xᵀ``; overwritten.
+        noise: ``(K,)`` float64 noise variances.
+    """
+    gram.diagonal().add_(noise[rows.stratum])
+    factor = torch.linalg.cholesky(gram)
+    inverse = torch.cholesky_inverse(factor)
+    logarithm = 2 * factor.diagonal().log().sum()
+    if not rows.levels.shape[1]:
+        return inverse, logarithm
+    levels = rows.levels.T @ inverse
+    between = levels @ rows.levels
+    logarithm = logarithm + torch.linalg.slogdet(between).logabsdet
+    return inverse - levels.T @ torch.linalg.solve(between, levels), logarithm
 
 
 def _hyperparameters(logarithms: np.ndarray, n_kernels: int) -> Hyperparameters:

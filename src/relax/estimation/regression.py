@@ -7,8 +7,9 @@ cells from masks of all kinds and fills at once:
 
 * importance ``R_p = Σ_k v_k μ_k + Σ_q w_pq a_q / 2``: the expected score given that the unit around cell p is shown
   (for images 1/49 of the picture, as in the paper; ``w_pq`` is the share of cell q in it; fixed units are cells
-  themselves), on average over strata with their predefined weights v. It is a conditional mean of scores, and no
-  factor depends on the input's content;
+  themselves), on average over strata with their predefined weights v. As a conditional mean of scores it is kept within
+  the range of those observed, and no factor depends on the input's content. With a keep probability q, ``1 − q`` stands
+  for ½;
 * uncertainty: the variance of the score given that the unit is shown. The squared deviations ``(s − μ_k)²`` are
   regressed likewise, with a prior of their own: ``U_p = v + Σ_q w_pq c_q / 2 − (Σ_q w_pq a_q / 2)²``. Where their
   pattern is no more than noise, the prior shrinks it to a constant;
@@ -32,7 +33,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from relax.estimation.gaussian import Hyperparameters, Marginal, Rows, fitted
+from relax.estimation.gaussian import Hyperparameters, Rows, fitted, projected
 from relax.estimation.maps import Maps
 from relax.estimation.strata import Tried
 from relax.modalities.cells import Cells, UnitCells
@@ -42,6 +43,9 @@ LARGEST_FIT = 1000
 
 GROWTH = 1.3
 """The prior is fitted anew when there are this many times the masks."""
+
+COMPRESSED = 1.5
+"""Rows of a stratum are replaced by pseudo rows when they are this many times the columns."""
 
 SMOOTH = 2
 """Number of kernels of the uncertainty's prior: the last ones, which are the smoothest."""
@@ -53,23 +57,30 @@ class _Stratum:
 
     Attributes:
         weight: weight of the stratum in the level.
-        columns: ``(N, 1 + P + 2)`` float64: level, kept shares minus ½, score and its square; of a pair of complements,
-            half the differences.
+        keep: probability of keeping a unit.
+        columns: ``(N, 1 + P + 2)`` float64: level, kept shares minus the keep probability, score and its square; of a
+            pair of complements, half the differences.
         n_rows: number of rows before compression.
         means: mean score of each block.
         mean_variances: variance of each block's mean if its masks, or pairs of masks, were independent.
+        least: smallest score.
+        most: largest score.
         squares: mean squared score of each block.
     """
 
     weight: float
+    keep: float
     columns: Tensor
     n_rows: int = 0
     means: list[float] = field(default_factory=list)
     squares: list[float] = field(default_factory=list)
     mean_variances: list[float] = field(default_factory=list)
+    least: float = math.inf
+    most: float = -math.inf
 
     def add(self, shares: Tensor, scores: Tensor) -> None:
-        """Add a block of masks, ``(B, P)`` shares minus ½ and ``(B,)`` scores."""
+        """Add a block of masks, ``(B, P)`` shares minus the keep probability and ``(B,)`` scores."""
+        self.least, self.most = min(self.least, float(scores.min())), max(self.most, float(scores.max()))
         self.means.append(float(scores.mean()))
         self.squares.append(float(scores.square().mean()))
         columns = torch.cat([torch.ones(len(scores), 1).double(), shares, scores[:, None], scores[:, None] ** 2], 1)
@@ -80,7 +91,7 @@ class _Stratum:
         self.mean_variances.append(float(independent.var(correction=0)) / max(len(independent) - 1, 1))
         self.columns = torch.cat([self.columns, columns])
         self.n_rows += len(columns)
-        if len(self.columns) > 2 * columns.shape[1]:
+        if len(self.columns) > COMPRESSED * columns.shape[1]:
             self.columns = torch.linalg.qr(self.columns, mode="r").R
 
     @property
@@ -96,7 +107,7 @@ class _Stratum:
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Posterior of the effects of the units, half the sum of the coefficients of their cells.
+    """Posterior of the effects of the units: the sums of the coefficients of their cells, times one minus keep.
 
     Attributes:
         effects: ``(P,)`` posterior mean of the effects.
@@ -131,22 +142,24 @@ class Regression:
         self._strata: list[_Stratum] = []
         self._prior: Hyperparameters | None = None
         self._fitted_to = (0, 0)  # masks, strata
-        self._observed: tuple[int, Rows, Tensor, Tensor] | None = None
+        self._observed: tuple[int, Rows] | None = None
         self._known: tuple[int, Posterior] | None = None
 
     def update(self, tried: Tried) -> None:
         """Add one scored block of masks."""
-        shares = self.cells.seen(tried.perturbed.units, tried.block.to(tried.perturbed.device)) - 0.5
+        stratum = tried.perturbed.stratum
+        keep = stratum.masks.keep
+        shares = self.cells.seen(tried.perturbed.units, tried.block.to(tried.perturbed.device)) - keep
         if tried.number == len(self._strata):
-            self._strata.append(_Stratum(tried.perturbed.stratum.weight, shares.new_zeros(0, shares.shape[1] + 3)))
+            self._strata.append(_Stratum(stratum.weight, keep, shares.new_zeros(0, shares.shape[1] + 3)))
         self._strata[tried.number].add(shares, tried.scores.cpu())
         self.n_masks += len(shares)
         self.n_blocks += 1
         if self._stale:
-            rows, grams, _ = self._observations()
+            rows = self._rows()
             if len(rows.masks) <= LARGEST_FIT or self._prior is None:
                 response, _ = _standardised(rows, rows.responses[:, 0])
-                self._prior = fitted(rows, response, grams, self._prior)
+                self._prior = fitted(rows, response, _grams(rows, self.cells.kernels), self._prior)
             self._fitted_to = self.n_masks, len(self._strata)
 
     def close_round(self) -> None:
@@ -167,8 +180,9 @@ class Regression:
         level = sum(v * item.level for v, item in zip(weights, self._strata, strict=True))
         variance = posterior.covariance.diagonal().clamp_min(0) + self._level_variance()
         to_map = self.cells.to_map
+        least, most = min(item.least for item in self._strata), max(item.most for item in self._strata)
         return Maps(
-            importance=(level + to_map(posterior.effects)).numpy(),
+            importance=to_map((level + posterior.effects).clamp(least, most)).numpy(),
             uncertainty=to_map(self._uncertainty(posterior)).numpy(),
             standard_error=to_map(variance.sqrt()).numpy(),
             n_masks=self.n_masks,
@@ -182,50 +196,42 @@ class Regression:
     def posterior(self) -> Posterior:
         """Posterior of the effects, given all masks so far."""
         if self._known is None or self._known[0] != self.n_masks:
-            rows, grams, products = self._observations()
-            found = self._posterior(rows, rows.responses[:, 0], grams, products, self.cells.kernels, self._prior)
+            rows = self._rows()
+            found = self._posterior(rows, rows.responses[:, 0], self.cells.kernels, self._prior)
             self._known = self.n_masks, found
         return self._known[1]
 
     def _uncertainty(self, posterior: Posterior) -> Tensor:
         """Variance of the score given that a unit is shown, ``(P,)``."""
-        rows, grams, products = self._observations()
+        rows = self._rows()
         levels = torch.tensor([item.level for item in self._strata], dtype=torch.float64)[rows.stratum]
         scores, squares = rows.responses.T
         deviations = squares - 2 * levels * scores + levels.square() * rows.levels.sum(1)
-        kernels = self.cells.kernels[-SMOOTH:]
-        spread = self._posterior(rows, deviations, grams[-SMOOTH:], products[-SMOOTH:], kernels, None)
+        spread = self._posterior(rows, deviations, self.cells.kernels[-SMOOTH:], None)
         mean = sum(v * item.variance for v, item in zip(self._level_weights(), self._strata, strict=True))
         return (mean + spread.effects - posterior.effects.square()).clamp_min(0)
 
-    def _posterior(
-        self,
-        rows: Rows,
-        response: Tensor,
-        grams: Tensor,
-        products: Tensor,
-        kernels: Tensor,
-        prior: Hyperparameters | None,
-    ) -> Posterior:
+    def _posterior(self, rows: Rows, response: Tensor, kernels: Tensor, prior: Hyperparameters | None) -> Posterior:
         standardised, scale = _standardised(rows, response)
         if prior is None:
-            prior = fitted(rows, standardised, grams)
-        projection = Marginal(rows, standardised, grams).projected(prior)[0]
-        cross = torch.tensordot(prior.weights, products, 1)  # (N, P): masks times the prior covariance
-        covariance = torch.tensordot(prior.weights, kernels, 1) - cross.T @ projection @ cross
+            prior = fitted(rows, standardised, _grams(rows, kernels))
+        covariance = torch.tensordot(prior.weights, kernels, 1)
+        cross = rows.masks @ covariance
+        projection, _ = projected(rows, cross @ rows.masks.T, prior.noise)
+        covariance = covariance - cross.T @ projection @ cross
         coefficients = cross.T @ (projection @ standardised)
         over_units = self.cells.over_units
-        return Posterior(
-            scale / 2 * over_units(coefficients[None])[0], (scale / 2) ** 2 * over_units(over_units(covariance).T)
-        )
+        weights = self._level_weights()
+        scale *= sum(v * (1 - item.keep) for v, item in zip(weights, self._strata, strict=True))
+        return Posterior(scale * over_units(coefficients[None])[0], scale**2 * over_units(over_units(covariance).T))
 
     @property
     def _stale(self) -> bool:
         n_masks, n_strata = self._fitted_to
         return self.n_masks >= GROWTH * n_masks or len(self._strata) > n_strata
 
-    def _observations(self) -> tuple[Rows, Tensor, Tensor]:
-        """Rows, ``X K_j Xᵀ`` ``(J, N, N)`` and ``X K_j`` ``(J, N, P)`` of all masks so far."""
+    def _rows(self) -> Rows:
+        """Observations of all masks so far."""
         if self._observed is None or self._observed[0] != self.n_masks:
             stratum = torch.cat([torch.full((len(item.columns),), k) for k, item in enumerate(self._strata)])
             columns = torch.cat([item.columns for item in self._strata])
@@ -233,10 +239,8 @@ class Regression:
             counts = torch.tensor([item.n_rows for item in self._strata])
             if not levels.any():
                 levels = levels[:, :0]  # pairs have no level
-            rows = Rows(levels, columns[:, 1:-2], columns[:, -2:], stratum, counts)
-            products = rows.masks @ self.cells.kernels
-            self._observed = self.n_masks, rows, products @ rows.masks.T, products
-        return self._observed[1:]
+            self._observed = self.n_masks, Rows(levels, columns[:, 1:-2], columns[:, -2:], stratum, counts)
+        return self._observed[1]
 
     def _level_weights(self) -> list[float]:
         total = sum(item.weight for item in self._strata)
@@ -251,11 +255,16 @@ class Regression:
         return found
 
 
+def _grams(rows: Rows, kernels: Tensor) -> Tensor:
+    """``X K_j Xᵀ``, ``(J, N, N)``."""
+    return rows.masks @ kernels @ rows.masks.T
+
+
 def _standardised(rows: Rows, response: Tensor) -> tuple[Tensor, float]:
     """A response over its standard deviation within strata, and that standard deviation."""
     within = response
     if rows.levels.shape[1]:
         means = (rows.levels.T @ response) / rows.levels.square().sum(0)
         within = response - rows.levels @ means
-    scale = max(float((within.square().sum() / rows.counts.sum()).sqrt()), 1e-12)
+    scale = float((within.square().sum() / rows.counts.sum()).sqrt()) or 1.0
     return response / scale, scale

@@ -33,6 +33,10 @@ class Stopping(Protocol):
         """Maximum number of masks."""
 
     @property
+    def wanted(self) -> int:
+        """Number of masks asked for, or the limit of an adaptive run."""
+
+    @property
     def largest_block(self) -> float:
         """Maximum number of masks in a block that leaves enough blocks to judge by."""
 
@@ -69,6 +73,11 @@ class FixedNumber:
 
     def __post_init__(self) -> None:
         _check_count("n_masks", self.n_masks)
+
+    @property
+    def wanted(self) -> int:
+        """The number of masks asked for."""
+        return self.n_masks
 
     def done(self, moments: Counted) -> bool:
         """Whether ``n_masks`` masks were evaluated."""
@@ -108,6 +117,11 @@ class UntilReliable:
 
     @property
     def most(self) -> float:
+        """Maximum number of masks."""
+        return self.max_masks
+
+    @property
+    def wanted(self) -> int:
         """Maximum number of masks."""
         return self.max_masks
 

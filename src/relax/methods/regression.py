@@ -26,7 +26,7 @@ class RelaxRegression(Masking):
     One kind of fixed units, such as superpixels, patches or columns, gives the effect of each unit. Masks that move, or
     of several kinds, give that of the region around each cell of a fine grid.
 
-    Each kind of masks with each fill is a stratum; strata take turns, a block at a time.
+    Each kind of masks with each fill is a stratum; strata take turns, a block of at most 64 masks at a time.
     """
 
     name = "relax-regression"
@@ -39,8 +39,11 @@ class RelaxRegression(Masking):
 
     def strata(self, problem: Problem) -> Iterator[Perturbed]:
         """Every kind of masks with every fill."""
-        for number, (masks, fill) in enumerate(product(self.kinds(problem), problem.fills)):
-            stratum = Stratum(masks, fill, block_size=BLOCK, seed=seed_of(problem.seed, number))
+        strata = list(product(self.kinds(problem), problem.fills))
+        share = problem.stopping.wanted // len(strata)
+        size = min(BLOCK, max(2, share - share % 2))  # a short run has blocks of every stratum, too
+        for number, (masks, fill) in enumerate(strata):
+            stratum = Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number))
             yield problem.under(stratum)
 
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:

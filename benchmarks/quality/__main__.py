@@ -17,16 +17,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of scenes")
-    parser.add_argument("--only", help="only runs whose names have this in them, and no page")
+    parser.add_argument("--only", nargs="+", default=[""], help="only runs whose names begin with one of these")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     relax.keep_memory()
     warnings.simplefilter("ignore", relax.RelaxWarning)
     register()
-    chosen = [run for run in runs(given.scale) if given.only is None or given.only in run.name]
+    chosen = [run for run in runs(given.scale) if run.name.startswith(tuple(given.only))]
     found = {run.name: (run, carry_out(run, given.threads)) for run in chosen}
-    if given.only is None:
-        write_page(found, given.threads, given.scale)
+    write_page(found, given.threads, given.scale)
 
 
 if __name__ == "__main__":

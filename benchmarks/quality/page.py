@@ -36,7 +36,8 @@ has shown nothing there. Localisation (AUC, relevance rank) is not faithfulness,
 def write_page(found: Found, threads: int, scale: float) -> None:
     """Write docs/quality.md and its pictures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    by_encoder = {encoder: pooled(found, encoder) for encoder in TITLES}
+    measured = [encoder for encoder in TITLES if any(run.encoder == encoder for run, _ in found.values())]
+    by_encoder = {encoder: pooled(found, encoder) for encoder in measured}
     save_figure(plot_controls(by_encoder, TITLES), FOLDER / "controls.png")
     numbers = ", ".join(f"{rows['input'].nunique()} on {encoder}" for encoder, rows in by_encoder.items())
     lines = [
@@ -82,7 +83,7 @@ def answers(by_encoder: dict[str, pd.DataFrame]) -> list[str]:
     everything = pd.concat(by_encoder.values(), ignore_index=True)
     everything["input"] = everything["encoder"] + everything["input"]
     lines.append(
-        f"- **All three together**: by relevance gain {compared(everything, MAIN[0], DEFAULT, list(RIVALS))}; by single "
+        f"- **All together**: by relevance gain {compared(everything, MAIN[0], DEFAULT, list(RIVALS))}; by single "
         f"deletion {compared(everything, MAIN[1], DEFAULT, list(RIVALS))}. With 64 masks, by relevance gain, "
         f"{compared(everything, MAIN[0], QUICK, ['relax', SMOOTHED])}."
     )

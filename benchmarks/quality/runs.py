@@ -20,7 +20,7 @@ GAINS = tuple(f"relevance-gain:{fill}" for fill in FILLS)
 METRICS = ("relevance-gain", *GAINS, "single-deletion", "auc", "relevance-rank")
 METHODS = (DEFAULT, QUICK, "relax", SMOOTHED, "occlusion", "lafam", "integrated-gradients", *CONTROLS)
 SENSE = ("max-sensitivity", "avg-sensitivity", "parameter-randomisation")
-SIZES = {LITE0: 20, AUGNET: 10, VIT: 6}
+SIZES = {LITE0: 20, AUGNET: 8, VIT: 5}
 """Scenes of each kind."""
 
 

@@ -271,3 +271,25 @@ def test_short_runs_try_every_fill(tiny, image):
     assert two.n_masks == one.n_masks == 64
     assert not np.allclose(two.importance, one.importance)
     assert relax.explain(tiny, image, n_masks=10).n_masks <= 16
+
+
+def test_the_prior_does_not_depend_on_how_the_masks_came(tiny, image):
+    """A fit after every block and a fit at the end give one prior: none starts from the last."""
+    cells = image_cells(image)
+    units = relax.GridMasks(7).over(image)
+    design = relax.designs.FoldOver(64)
+    own = tiny(image[None]).detach()
+    estimator, at_once = Regression(cells), Regression(cells)
+    for index in range(4):
+        block = design.block(index, units, 0.5, 0)
+        masks = units.masks(block)
+        scores = torch.cosine_similarity(tiny(image * masks[:, None]).detach(), own).double()
+        for each in (estimator, at_once):
+            if not each._strata:
+                each._strata.append(_Stratum(1.0, 0.5, torch.zeros(0, cells.n_cells + 3).double()))
+            each._strata[0].add(cells.shares(masks) - 0.5, scores)
+            each.n_masks += len(masks)
+        estimator._fit()
+    at_once._fit()
+    torch.testing.assert_close(estimator._prior.weights, at_once._prior.weights)
+    torch.testing.assert_close(estimator.posterior().effects, at_once.posterior().effects)

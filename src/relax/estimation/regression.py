@@ -156,11 +156,15 @@ class Regression:
         self.n_masks += len(shares)
         self.n_blocks += 1
         if self._stale:
-            rows = self._rows()
-            if len(rows.masks) <= LARGEST_FIT or self._prior is None:
-                response, _ = _standardised(rows, rows.responses[:, 0])
-                self._prior = fitted(rows, response, _grams(rows, self.cells.kernels), self._prior)
-            self._fitted_to = self.n_masks, len(self._strata)
+            self._fit()
+
+    def _fit(self) -> None:
+        """Fit the prior to the masks so far, unless there are too many."""
+        rows = self._rows()
+        if len(rows.masks) <= LARGEST_FIT or self._prior is None:
+            response, _ = _standardised(rows, rows.responses[:, 0])
+            self._prior = fitted(rows, response, _grams(rows, self.cells.kernels))
+        self._fitted_to = self.n_masks, len(self._strata)
 
     def close_round(self) -> None:
         """Do nothing: all masks enter one regression."""

@@ -17,6 +17,10 @@ from relax.explainer import Explainer
 Attribution: Any = require("captum.attr", extra="methods").Attribution
 
 
+OWN = {"n_samples": "n_masks", "perturbations_per_eval": "batch_size", "show_progress": "progress"}
+"""Captum's names of arguments of :class:`relax.Explainer`."""
+
+
 class Relax(Attribution):  # type: ignore[misc]
     """RELAX behind Captum's ``Attribution`` interface: attributions have the input's shape, and there is no target.
 
@@ -67,6 +71,9 @@ class Relax(Attribution):  # type: ignore[misc]
             raise InputError(f"expected inputs of shape (N, C, H, W), got {got}")
         if map not in MAPS:
             raise ArgumentError(f"expected `map` to be one of {', '.join(MAPS)}, got {map!r}")
+        for own, name in OWN.items():
+            if name in options:
+                raise ArgumentError(f"expected `{own}`, Captum's name for `{name}`; got `{name}`")
         explainer = Explainer(
             self.encoder,
             n_masks=n_samples,

@@ -25,6 +25,8 @@ def test_captum_attribution_keeps_the_shape_and_is_relax(tiny, image):
     np.testing.assert_allclose(uncertainty[0, 0], relax.explain(tiny, image, n_masks=256).uncertainty, atol=1e-6)
     with pytest.raises(relax.InputError, match=r"\(N, C, H, W\), got \(3, 28, 28\)"):
         method.attribute(image)
+    with pytest.raises(relax.ArgumentError, match="expected `n_samples`, Captum's name for `n_masks`"):
+        method.attribute(inputs, n_masks=64)
 
 
 def test_quantus_evaluates_every_kind_of_method(tiny, image):

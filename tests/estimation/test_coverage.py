@@ -11,7 +11,7 @@ CASES = {
     # what is tried, what is converged, least and most share of pixels: 93-97 % is exact, more is conservative
     "independent": ({"method": "relax", "design": "independent", "n_masks": 512}, {"n_masks": 40_000}, 0.93, 0.98),
     "fold-over": ({"method": "relax", "n_masks": 512}, {"n_masks": 20_000}, 0.96, 1.0),  # conservative: few groups
-    "the default": ({"n_masks": 512}, {"n_masks": 20_000}, 0.9, 1.0),
+    "the default": ({"n_masks": 512}, {"n_masks": 8000}, 0.9, 1.0),
     "smoothgrad": ({"method": "smoothgrad", "n_samples": 32}, {"n_samples": 3000}, 0.9, 0.97),
     "sobol": ({"method": "sobol", "n_designs": 64}, {"n_designs": 1024}, 0.93, 1.0),
 }

@@ -41,7 +41,7 @@ from relax.modalities.cells import Cells, UnitCells
 LARGEST_FIT = 1000
 """Number of rows up to which the prior is fitted; it is kept for more rows."""
 
-GROWTH = 1.3
+GROWTH = 1.9
 """The prior is fitted anew when there are this many times the masks."""
 
 COMPRESSED = 1.5

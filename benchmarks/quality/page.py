@@ -49,7 +49,7 @@ def write_page(found: Found, threads: int, scale: float) -> None:
         "",
         *answers(by_encoder),
         "",
-        "![Relevance gain and single deletion of methods and controls on three encoders](quality/controls.png)",
+        "![Relevance gain and single deletion of methods and controls](quality/controls.png)",
         "",
         *plot_scenes(found, FOLDER),
         "",

@@ -10,8 +10,7 @@ Learning*, 2006, §2.7 and §5.4). With S = X (Σ w_j K_j) Xᵀ + diag(σ²), on
 P = S⁻¹ − S⁻¹U (UᵀS⁻¹U)⁻¹ UᵀS⁻¹:
 
 * log likelihood (up to a constant) −½ [log|S| + log|UᵀS⁻¹U| + yᵀPy];
-* posterior mean of the effects K Xᵀ P y, posterior covariance K − K Xᵀ P X K;
-* posterior mean of the levels (UᵀS⁻¹U)⁻¹ UᵀS⁻¹ y.
+* posterior mean of the effects K Xᵀ P y, posterior covariance K − K Xᵀ P X K.
 
 As the number of masks grows the prior fades, and the posterior mean converges to the least-squares effects.
 """
@@ -39,7 +38,7 @@ class Rows:
     Attributes:
         levels: ``(N, K)`` float64 coefficients of the levels μ, 1 in the row's stratum, else 0; no columns for rows
             without a level, such as differences.
-        masks: ``(N, P)`` float64 share of each cell that the mask keeps, minus ½.
+        masks: ``(N, P)`` float64 share of each cell that the mask keeps, minus the keep probability.
         responses: ``(N, V)`` float64, one column per response.
         stratum: ``(N,)`` index of each row's stratum.
         counts: ``(K,)`` number of masks in each stratum; larger than its number of rows after compression.

@@ -44,7 +44,6 @@ class Cells:
         smooth: bool = False,
     ) -> None:
         self.shape, self.grid, self.unit, self.smooth = shape, grid, unit, smooth
-        self.names = tuple(kernels)
         self.kernels = torch.stack(list(kernels.values()))
 
     @property
@@ -66,17 +65,6 @@ class Cells:
             ``(B, P)`` float64 on the CPU.
         """
         return _along(masks, self._means).flatten(1).cpu().double()
-
-    def sums(self, values: Tensor) -> Tensor:
-        """Sums of maps over each cell.
-
-        Args:
-            values: ``(B, *shape)``.
-
-        Returns:
-            ``(B, P)`` float64 on the CPU.
-        """
-        return self.shares(values) * (math.prod(self.shape) / self.n_cells)
 
     def to_map(self, values: Tensor) -> Tensor:
         """Map from values of cells.

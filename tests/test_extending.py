@@ -216,7 +216,7 @@ names = {what: [name for name, _ in _catalogue(what)] for what in ("modalities",
 encoder = relax.Encoder(lambda counts: counts, modality="letters")
 given = dict(precision="float32", similarity="dot", fill="zero")
 text = "some words, here"
-e = relax.explain(encoder, text, masks="words", **given)
+e = relax.explain(encoder, text, masks="letter-words", **given)
 e.plot(sys.argv[1] + "/e.png")
 e.save(sys.argv[1] + "/e.npz")
 again = relax.Explanation.load(sys.argv[1] + "/e.npz")
@@ -272,7 +272,7 @@ def test_the_example_package_works_by_names_only(tmp_path):
     assert not found["early"]
     names = found["names"]
     assert "letters" in names["modalities"]
-    assert "words" in names["masks"]
+    assert "letter-words" in names["masks"]
     assert "leave-one-out" in names["methods"]
     assert "vowels" in names["references"]
     # the representation is the counts: words share letters, and each counts its letters in the whole text

@@ -266,7 +266,7 @@ class Explainer:
                 fills_of(fill, resolved, modality),
                 references.ensure(self.against, encoder),
                 self.design,
-                stopping_of(*self._amount, resolved),
+                stopping_of(*self._amount, resolved, modality.limit),
                 self.similarity,
             )
         return self._configurations[key]

@@ -18,6 +18,7 @@ from relax._support.saved import MAPS, NUMBERS, SCHEMA, checked
 from relax._support.thresholds import Threshold, where_certain
 from relax.errors import ArgumentError, InputError, RelaxError
 from relax.modalities import MODALITIES, Modality, fills, masks
+from relax.modalities.showing import called, page_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -245,6 +246,25 @@ class Explanation:
         if path is not None:
             save_figure(figure, path)
         return figure
+
+    def html(self) -> str:
+        """Self-contained HTML, for notebooks and pages: shaded words for texts, the figure for anything else."""
+        return self.modality.page(self)
+
+    _repr_html_ = html
+
+    def page(self, path: str | PathLike[str]) -> None:
+        """Write a self-contained HTML page atomically.
+
+        Args:
+            path: destination; an existing file is replaced.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        page = page_of(called(self.settings["input"]), [self.html()])
+        with atomic_write(path) as file:
+            file.write(page.encode("utf-8", "replace"))
 
     def __repr__(self) -> str:
         size = "x".join(map(str, self.importance.shape))

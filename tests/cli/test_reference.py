@@ -39,9 +39,9 @@ def test_a_folder_and_a_foil_are_a_corpus(folders, tmp_path):
     ("options", "words"),
     [
         (["--foil", "THOSE"], "--foil needs --against"),
-        (["--text-foil", "a dog"], "--text-foil needs --text"),
-        (["--text", "a cat", "--against", "THESE"], "either --text or --against"),
-        (["--text", "a cat"], "no text tower"),
+        (["--foil-text", "a dog"], "--foil-text needs --against-text"),
+        (["--against-text", "a cat", "--against", "THESE"], "either --against-text or --against"),
+        (["--against-text", "a cat"], "no text tower"),
     ],
 )
 def test_what_does_not_go_together_is_said(folders, tmp_path, options, words):

@@ -21,8 +21,10 @@ from relax.cli.options import (
     existing_policy,
     set_threads,
 )
-from relax.cli.parsing import cells_of, options_of, views_of, whole
+from relax.cli.parsing import cells_of, names_of, options_of, views_of, whole
 from relax.cli.reference import reference_of
+from relax.cli.sources import DEFAULTS, fitting, kind_of, targets_for
+from relax.cli.texts import show_text
 from relax.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -31,13 +33,18 @@ if TYPE_CHECKING:
 
 
 def explain(
-    images: Annotated[
-        list[Path] | None, typer.Argument(help="Pictures, or folders of pictures.", show_default=False)
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Pictures or text files (.txt, .md, .rst), or folders of them.", show_default=False),
     ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A text to explain; repeatable.")] = None,
     view: Annotated[
-        list[str] | None, typer.Option(help="NAME=FILE of one view (.npy for a vector), instead of IMAGES; repeatable.")
+        list[str] | None, typer.Option(help="NAME=FILE of one view (.npy for a vector), instead of FILES; repeatable.")
     ] = None,
-    encoder: Annotated[str, typer.Option(help="Name from `relax list encoders`.")] = "efficientnet-lite0",
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Name from `relax list encoders`; default: efficientnet-lite0, for texts text:minilm."),
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Local weights file for the encoder.")] = None,
     pretrained: Annotated[bool, typer.Option(help="Load the encoder's trained weights.")] = True,
     crop: Annotated[
@@ -46,16 +53,21 @@ def explain(
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(help="Reference picture or folder (corpus); by default the input is compared with itself."),
+        typer.Option(help="Reference file or folder (corpus); by default the input is compared with itself."),
     ] = None,
     foil: Annotated[
-        Path | None, typer.Option(help="Picture or folder to contrast with --against: why this rather than that.")
+        Path | None, typer.Option(help="File or folder to contrast with --against: why this rather than that.")
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Reference sentence (encoders with a text tower).")] = None,
-    text_foil: Annotated[list[str] | None, typer.Option(help="Sentence to contrast with --text; repeatable.")] = None,
+    against_text: Annotated[
+        list[str] | None,
+        typer.Option(help="Reference text, for encoders of texts or with a text tower; repeatable."),
+    ] = None,
+    foil_text: Annotated[
+        list[str] | None, typer.Option(help="Text to contrast with --against-text; repeatable.")
+    ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="Name from `relax list methods`; by default relax-regression for pictures."),
+        typer.Option(help="Name from `relax list methods`; by default relax-regression."),
     ] = None,
     masks: Annotated[int | None, typer.Option(help="Number of masks; adaptive if not given.")] = None,
     max_masks: Annotated[
@@ -66,8 +78,12 @@ def explain(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the masks.")] = 0,
     kind: Annotated[
-        str | None, typer.Option(help="Kind of masks from `relax list masks`; by default the method's own.")
+        str | None,
+        typer.Option(
+            help="Kind of masks from `relax list masks`, or several: words,sentences; by default the method's own."
+        ),
     ] = None,
+    pattern: Annotated[str | None, typer.Option(help="Regular expression for --kind pattern.")] = None,
     cells: Annotated[
         str | None, typer.Option(help="Grid cells per side for --kind grid, or ROWSxCOLUMNS.", metavar="N")
     ] = None,
@@ -94,37 +110,36 @@ def explain(
     as_json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Explain pictures; writes NAME.png and NAME.npz for each to the output folder."""
-    if bool(images) == bool(view):
-        raise ArgumentError("expected pictures, or one --view NAME=FILE per view of an object")
-    if view and (against or foil or text or text_foil):
-        raise ArgumentError("--against, --foil, --text and --text-foil compare pictures; they do not go with --view")
+    """Explain pictures or texts: NAME.png and NAME.npz for each go to the output folder, and NAME.html for texts."""
+    if bool(files or text) == bool(view):
+        raise ArgumentError("expected files, --text, or one --view NAME=FILE per view of an object")
+    if view and (against or foil or against_text or foil_text):
+        raise ArgumentError("--against, --foil, --against-text and --foil-text do not go with --view")
     views = views_of(view or [])
     policy = existing_policy(overwrite, skip_existing)
     from relax.encoders import load_encoder
     from relax.explainer import Explainer
-    from relax.modalities import MODALITIES
-    from relax.runs.naming import inputs_of, targets_of, writable_folder
 
     set_threads(threads)
-    sources = inputs_of(images or [], MODALITIES["image"](), recursive)  # fail before the encoder is loaded
-    targets = targets_of(sources, writable_folder(out))
+    modality = kind_of(files or [], text or [], encoder)
+    targets = targets_for(modality, files or [], text or [], out, recursive)  # fail before the encoder is loaded
     encoder_options = {
         "crop": crop,
         "weights": None if weights is None else str(weights),
         "pretrained": None if pretrained else False,
     }
-    loaded = load_encoder(encoder, device=device, **{k: v for k, v in encoder_options.items() if v is not None})
+    given = {name: value for name, value in encoder_options.items() if value is not None}
+    loaded = fitting(load_encoder(encoder or DEFAULTS[modality], device=device, **given), modality)
     method_options: dict[str, Any] = dict(options_of(option or []))
     explainer = Explainer(
         loaded,
-        reference_of(loaded, against, foil, text, text_foil),
+        reference_of(loaded, against, foil, against_text, foil_text),
         method=method,
         n_masks=masks,
         max_masks=max_masks,
         reliability=reliability,
         seed=seed,
-        masks=_masks(loaded, kind, cells, keep),
+        masks=_masks(loaded, kind, cells, keep, pattern),
         fill=fill,
         similarity=similarity,
         design=design,
@@ -136,7 +151,7 @@ def explain(
     if views:
         _explain_views(explainer, views, out, policy, as_json)
     else:
-        _explain_files(explainer, targets, out, policy, as_json)
+        _explain_files(explainer, targets, out, policy, as_json, quiet)
 
 
 def demo(out: OUT = Path("relax-out")) -> None:
@@ -144,18 +159,23 @@ def demo(out: OUT = Path("relax-out")) -> None:
     import skimage
 
     photograph = Path(skimage.__file__).parent / "data" / "chelsea.png"
-    explain(images=[photograph], out=out, overwrite=True)
+    explain(files=[photograph], out=out, overwrite=True)
 
 
-def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | None) -> Any:
+def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | None, pattern: str | None) -> Any:
     """Masks from the command-line options; patch masks take the encoder's patch size."""
+    options: dict[str, Any] = {"keep": keep, "pattern": pattern}
+    options = {name: value for name, value in options.items() if value is not None}
     if kind is None:
-        if cells is not None or keep is not None:
-            raise ArgumentError("--cells and --keep need a kind of masks; name it by --kind, such as --kind grid")
+        if cells is not None or options:
+            raise ArgumentError(
+                "--cells, --keep and --pattern need a kind of masks; name it by --kind, such as --kind grid"
+            )
         return None
     from relax.modalities import masks as masks_
 
-    options: dict[str, Any] = {} if keep is None else {"keep": keep}
+    if "," in kind:
+        return [_masks(encoder, one, cells, keep, pattern) for one in names_of("--kind", kind)]
     if cells is not None:
         options["cells"] = cells_of(cells)
     if kind == "patches":
@@ -163,7 +183,7 @@ def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | 
     return masks_.create(kind, **options) if options else kind
 
 
-def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, as_json: bool) -> None:
+def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, as_json: bool, quiet: bool) -> None:
     """Explain each input and report it; exit with an error code if any failed."""
     from relax.explanation import Failed
     from relax.runs.files import explain_files, only_writer
@@ -183,7 +203,10 @@ def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, a
                 reliability = "unknown" if row["reliability"] is None else f"{row['reliability']:.3f}"
                 files = ", ".join(printable(file) for file in row["files"])
                 cost = f"{row['n_masks']} masks, reliability {reliability}, {row['seconds']:.1f} s"
-                say(f"{printable(row['input'])}: {cost} -> {files}")
+                name = " ".join(row["input"].split())
+                say(f"{printable(name if len(name) <= 60 else name[:59] + '…')}: {cost} -> {files}")
+                if not quiet:
+                    show_text(result.explanation)
     if skipped:
         say(f"{skipped} skipped: results exist")
     if failed:

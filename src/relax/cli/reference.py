@@ -12,16 +12,20 @@ if TYPE_CHECKING:
 
 
 def reference_of(
-    encoder: Encoder, against: Path | None, foil: Path | None, text: str | None, text_foil: list[str] | None
+    encoder: Encoder,
+    against: Path | None,
+    foil: Path | None,
+    text: list[str] | None,
+    text_foil: list[str] | None,
 ) -> Any:
     """Build the ``against`` argument of :func:`relax.explain` from the command line.
 
     Args:
         encoder: prepares pictures and encodes text.
-        against: ``--against``: a picture or a folder.
-        foil: ``--foil``: a picture or a folder to contrast with ``against``.
-        text: ``--text``.
-        text_foil: ``--text-foil``: sentences to contrast with ``text``.
+        against: ``--against``: a file or a folder.
+        foil: ``--foil``: a file or a folder to contrast with ``against``.
+        text: ``--against-text``: one or several texts.
+        text_foil: ``--foil-text``: texts to contrast with ``text``.
 
     Raises:
         ArgumentError: the options do not go together.
@@ -29,12 +33,14 @@ def reference_of(
     from relax.references import Corpus, Text
     from relax.runs.naming import inputs_of
 
-    if text is not None:
+    if text:
         if against is not None or foil is not None:
-            raise ArgumentError("expected either --text or --against, got both")
+            raise ArgumentError("expected either --against-text or --against, got both")
+        if encoder.modality.name == "text" and len(text) == 1 and not text_foil:
+            return encoder.prepare(text[0])
         return Text(text, text_foil or None)
     if text_foil:
-        raise ArgumentError("--text-foil needs --text to contrast with")
+        raise ArgumentError("--foil-text needs --against-text to contrast with")
     if against is None:
         if foil is not None:
             raise ArgumentError("--foil needs --against to contrast with")
@@ -42,5 +48,5 @@ def reference_of(
     if foil is None and not against.is_dir():
         return encoder.prepare(against)
     modality = encoder.modality
-    foils = None if foil is None else [str(path) for path in inputs_of([foil], modality)]
-    return Corpus([str(path) for path in inputs_of([against], modality)], foils)
+    foils = None if foil is None else inputs_of([foil], modality)
+    return Corpus(inputs_of([against], modality), foils)

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from relax import modalities
 from relax.encoders.batching import BatchSizer
+from relax.encoders.devices import as_device
 from relax.encoders.models import in_eval_mode
 from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session, Setup
-from relax.errors import ArgumentError, EncoderError, InputError, first_line
+from relax.errors import ArgumentError, EncoderError, InputError
 from relax.modalities import Modality, Prepared
 
 CHUNK = 64
@@ -74,8 +75,11 @@ class Encoder:
     ) -> None:
         if not callable(model):
             raise ArgumentError(f"expected an nn.Module or a callable as encoder, got {type(model).__name__}")
-        if transform is not None and not callable(transform) and not isinstance(transform, Mapping):
-            raise ArgumentError(f"expected `transform` to be a callable or a mapping, got {transform!r}")
+        known = callable(transform) or isinstance(transform, Mapping) or hasattr(transform, "encode")
+        if transform is not None and not known:
+            raise ArgumentError(
+                f"expected `transform` to be a callable, a mapping or a tokenizer, got {type(transform).__name__}"
+            )
         self.model = model
         self.name: str = name or str(getattr(model, "__name__", type(model).__name__))
         self.pooling = Pooling(pool, has_class_token(model))
@@ -219,9 +223,11 @@ class Encoder:
             raise InputError("expected at least one input, got an empty list")
         parts: list[Tensor] = []
         for start in range(0, len(sources), CHUNK):
-            batch = self.modality.collate([self.prepare(source) for source in sources[start : start + CHUNK]])
+            prepared = [self.prepare(source) for source in sources[start : start + CHUNK]]
+            order = sorted(range(len(prepared)), key=lambda n, prepared=prepared: self.modality.size(prepared[n]))  # type: ignore[misc]
+            batch = self.modality.collate([prepared[n] for n in order])
             session.settle(lambda n, batch=batch: modalities.take(batch, slice(n)))  # type: ignore[misc]
-            parts.append(session.encode(batch).float())
+            parts.append(session.encode(batch).float()[torch.argsort(torch.tensor(order)).to(session.device)])
         return torch.cat(parts)
 
     def encode_text(self, sentences: list[str]) -> Tensor:
@@ -236,6 +242,8 @@ class Encoder:
         Raises:
             EncoderError: the encoder has no text tower.
         """
+        if self.modality.name == "text":
+            return self.encode(sentences)
         if self.text is None:
             raise EncoderError(
                 f"encoder {self.name!r} has no text tower; use hf: (CLIP, SigLIP) or open_clip: models, "
@@ -244,6 +252,17 @@ class Encoder:
         with in_eval_mode(self.model), torch.no_grad():
             output = self.text(list(sentences))
         return self.pooling(output, len(sentences)).float().cpu()
+
+    def text_tower(self) -> Encoder:
+        """The text tower as an encoder of texts, whose words are removed from the string.
+
+        Raises:
+            EncoderError: the encoder has no text tower.
+        """
+        if self.text is None:
+            raise EncoderError(f"encoder {self.name!r} has no text tower")
+        origin = {**self.origin, "tower": "text"}
+        return Encoder(self.text, modality="text", name=self.name, pool=self.pooling.rule, origin=origin)
 
     def settings(self) -> dict[str, Any]:
         """JSON-able description of the encoder."""
@@ -274,17 +293,3 @@ def _keys(views: Sequence[str] | int) -> tuple[Key, ...]:
     if not keys or len(set(keys)) < len(keys):
         raise ArgumentError(f"expected `views` to be distinct names or a positive number, got {views!r}")
     return keys
-
-
-def as_device(device: str | torch.device) -> torch.device:
-    """Resolve a device and check that it is available.
-
-    Raises:
-        ArgumentError: the device does not exist or cannot allocate a tensor.
-    """
-    if not isinstance(device, (str, torch.device)):
-        raise ArgumentError(f"expected `device` to be a name such as 'cpu' or 'cuda:0', got {device!r}")
-    try:
-        return torch.empty(0, device=torch.device(device)).device
-    except (RuntimeError, AssertionError) as error:
-        raise ArgumentError(f"device {str(device)!r} cannot be used here: {first_line(error)}") from error

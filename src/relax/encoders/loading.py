@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from relax._support.registry import Registry, resolved
-from relax.encoders.base import Encoder, as_device
+from relax.encoders.base import Encoder
+from relax.encoders.devices import as_device
 from relax.errors import ArgumentError
 
 
@@ -72,8 +73,18 @@ for _name, _summary, _load in (
         "relax.encoders.zoo.timm:from_timm",
     ),
     (
+        "text:NAME",
+        "sentence encoders for --text and text files; NAME is minilm or minilm-int8 (extra: text)",
+        "relax.encoders.zoo.text:text_encoder",
+    ),
+    (
+        "sentence-transformers:NAME",
+        "a sentence-transformers model, or its folder, with its pooling and prompt (extra: text)",
+        "relax.encoders.zoo.text:sentence_transformer",
+    ),
+    (
         "hf:NAME-or-folder",
-        "a transformers vision model with its image processor (extra: hf)",
+        "a transformers model of pictures or texts (extra: hf)",
         "relax.encoders.zoo.hf:from_hf",
     ),
     (

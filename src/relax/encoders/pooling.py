@@ -6,7 +6,7 @@
 2. A tuple or list: its first tensor.
 3. ``(N, D)``: unchanged.
 4. ``(N, C, H, W)``: the mean over ``H, W``.
-5. ``(N, T, D)`` tokens: the first token if the model has a class token, else the mean over ``T``.
+5. ``(N, T, D)`` tokens: the first token if the model has a class token, else the mean over ``T`` without padding.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ Pool = str | Callable[[Any], Tensor]
 
 KEYS = (
     "image_embeds",
+    "text_embeds",
+    "sentence_embedding",
     "x_norm_clstoken",
     "embedding",
     "embeddings",
@@ -32,15 +34,16 @@ KEYS = (
     "last_hidden_state",
     "features",
 )
-RULES = ("auto", "mean", "cls")
+RULES = ("auto", "mean", "cls", "last")
 
 
 class Pooling:
     """Pools model outputs to ``(N, D)``.
 
     Args:
-        rule: ``"auto"`` (see the module); ``"mean"`` or ``"cls"`` for spatial or token outputs; a key of a mapping,
-            whose tensor is then pooled as for ``"auto"``; or a callable from the output to ``(N, D)``.
+        rule: ``"auto"`` (see the module); ``"mean"``, ``"cls"`` or ``"last"`` (the last token) for spatial or token
+            outputs; a key of a mapping, whose tensor is then pooled as for ``"auto"``; or a callable from the output
+            to ``(N, D)``.
         has_class_token: whether the first token of a token output is a class token.
 
     Raises:
@@ -53,12 +56,13 @@ class Pooling:
         self.rule = rule
         self.has_class_token = has_class_token
 
-    def __call__(self, output: Any, n_rows: int) -> Tensor:
+    def __call__(self, output: Any, n_rows: int, attended: Tensor | None = None) -> Tensor:
         """Pool one output of the model.
 
         Args:
             output: the output for a batch of ``n_rows`` inputs.
             n_rows: number of inputs.
+            attended: ``(N, T)``, 1 for tokens and 0 for padding; ``None`` without padding.
 
         Returns:
             ``(n_rows, D)``.
@@ -68,7 +72,7 @@ class Pooling:
         """
         if not isinstance(self.rule, str):
             output = self.rule(output)
-        tensor = self._select(output)
+        tensor = self._select(output, attended is not None)
         if tensor.layout != torch.strided:
             tensor = tensor.to_dense()
         if n_rows == 1 and tensor.ndim == 1 and len(tensor) > 1:
@@ -82,7 +86,7 @@ class Pooling:
             raise EncoderError(
                 "expected real representations, got complex ones; pass a callable as `pool=` that makes them real"
             )
-        tensor = self._flatten(tensor)
+        tensor = self._flatten(tensor, attended)
         if tensor.ndim != 2 or tensor.shape[1] == 0:
             raise EncoderError(
                 f"expected representations of shape (N, D), (N, C, H, W) or (N, T, D), got {tuple(tensor.shape)}; "
@@ -90,15 +94,16 @@ class Pooling:
             )
         return tensor
 
-    def _select(self, output: Any) -> Tensor:
+    def _select(self, output: Any, tokens: bool) -> Tensor:
         if isinstance(output, Tensor):
             return output
         if isinstance(output, np.ndarray):
             return torch.from_numpy(output)
         if isinstance(output, Mapping):
-            return self._from_mapping(output)
+            return self._from_mapping(output, tokens)
         if dataclasses.is_dataclass(output) and not isinstance(output, type):
-            return self._from_mapping({item.name: getattr(output, item.name) for item in dataclasses.fields(output)})
+            fields = {item.name: getattr(output, item.name) for item in dataclasses.fields(output)}
+            return self._from_mapping(fields, tokens)
         if isinstance(output, (tuple, list)):
             for item in output:
                 if isinstance(item, Tensor):
@@ -108,14 +113,16 @@ class Pooling:
             f"{type(output).__name__}; pass a callable as `pool=` that returns (N, D)"
         )
 
-    def _from_mapping(self, output: Mapping[str, Any]) -> Tensor:
+    def _from_mapping(self, output: Mapping[str, Any], tokens: bool) -> Tensor:
         tensors = {key: value for key, value in output.items() if isinstance(value, Tensor)}
         if isinstance(self.rule, str) and self.rule not in RULES:
             if self.rule not in tensors:
                 raise EncoderError(f"the encoder's output has no {self.rule!r}; it has: {', '.join(tensors)}")
             return tensors[self.rule]
         # "mean" and "cls" pool tokens, so prefer them to an output that is already pooled
-        keys = KEYS if self.rule == "auto" else ("last_hidden_state", *KEYS)
+        keys: tuple[str, ...] = KEYS if self.rule == "auto" else ("last_hidden_state", *KEYS)
+        if tokens and self.rule == "auto":  # the pooler of a text encoder is mostly that of its pretraining task
+            keys = (*(key for key in KEYS if key != "pooler_output"), "pooler_output")
         for key in keys:
             if key in tensors:
                 return tensors[key]
@@ -123,13 +130,19 @@ class Pooling:
             return next(iter(tensors.values()))
         raise EncoderError(f"the encoder returned several tensors ({', '.join(tensors)}); choose one with pool=NAME")
 
-    def _flatten(self, tensor: Tensor) -> Tensor:
+    def _flatten(self, tensor: Tensor, attended: Tensor | None) -> Tensor:
         if tensor.ndim == 4:
             return tensor.mean((2, 3))
-        if tensor.ndim == 3:
-            first = self.rule == "cls" or (self.rule != "mean" and self.has_class_token)
-            return tensor[:, 0] if first else tensor.mean(1)
-        return tensor
+        if tensor.ndim != 3:
+            return tensor
+        first = self.rule == "cls" or (self.rule not in ("mean", "last") and self.has_class_token)
+        if attended is None or attended.shape != tensor.shape[:2]:
+            return tensor[:, 0] if first else tensor[:, -1] if self.rule == "last" else tensor.mean(1)
+        if first or self.rule == "last":
+            rows, seen = torch.arange(len(tensor), device=tensor.device), (attended > 0).int()
+            return tensor[rows, seen.argmax(1) if first else seen.shape[1] - 1 - seen.flip(1).argmax(1)]
+        weights = attended.to(tensor.dtype)[..., None]
+        return (tensor * weights).sum(1) / weights.sum(1).clamp_min(1)
 
 
 def has_class_token(model: Any) -> bool:

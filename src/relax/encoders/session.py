@@ -150,7 +150,8 @@ class Session:
 
     def encode(self, batch: Batch) -> Tensor:
         """Encode ``N`` rows to ``(N, D)`` float32, in batches of the best size."""
-        return self.run(n_rows(batch), shapes(batch), lambda rows: self(take(batch, rows)))
+        trimmed = self.encoder.modality.trimmed
+        return self.run(n_rows(batch), shapes(batch), lambda rows: self(trimmed(take(batch, rows))))
 
     def run(self, n: int, key: tuple[Any, ...], step: Callable[[slice], Tensor]) -> Tensor:
         """Process ``n`` rows in batches of the best size.
@@ -245,7 +246,8 @@ class Session:
                 batch = batch.clone()  # not a leaf, so that the encoder may modify it in place
         with self._autocast(precision), lock_of(self.encoder.model):
             output = self._call_model(batch)
-        representations = self.encoder.pooling(output, n_rows(batch)).to(self.device, torch.float32)
+        attended = self.encoder.modality.attended(batch)
+        representations = self.encoder.pooling(output, n_rows(batch), attended).to(self.device, torch.float32)
         return representations if torch.is_grad_enabled() else representations.detach()
 
     def _call_model(self, batch: Batch) -> Any:

@@ -17,6 +17,9 @@ from relax._support.registry import Registry
 from relax.errors import ArgumentError
 from relax.modalities.units import Block, Units
 
+MOST_UNITS = 24
+"""Largest number of units whose masks are enumerated."""
+
 _PLACEMENTS = 1
 """Stream key of placements, as opposed to bits."""
 
@@ -144,9 +147,55 @@ class FoldOver:
         return placement
 
 
+class Exhaustive:
+    """All masks, each once, in pairs with their complements; for few units.
+
+    The run is then exact: expectations over fair masks, without a Monte-Carlo error. The default for texts and vectors
+    whose masks are no more than a run may take.
+
+    Args:
+        size: maximum number of masks in a block, even.
+    """
+
+    group = 1
+
+    def __init__(self, size: int = 128) -> None:
+        self.size = size
+
+    def sized(self, size: int) -> Exhaustive:
+        """The same design with at most ``size`` masks per block, rounded down to a power of two."""
+        return Exhaustive(1 << (max(2, size).bit_length() - 1))
+
+    def block_size(self, n_units: int) -> int:
+        """Number of masks in a block."""
+        return min(self.size, 1 << n_units)
+
+    def block(self, index: int, units: Units, keep: float, seed: int) -> Block:
+        """Masks of block ``index``, on the CPU.
+
+        Raises:
+            ArgumentError: there are too many masks, they are not equally likely, or the units move.
+        """
+        if not enumerable(units, keep) or units.n_units > MOST_UNITS:
+            raise ArgumentError(
+                f"design='exhaustive' tries all masks of at most {MOST_UNITS} fixed units with keep=0.5, got "
+                f"{units.n_units} units and keep={keep}; use design='foldover' or 'independent'"
+            )
+        half = self.block_size(units.n_units) // 2
+        numbers = np.arange(index * half, (index + 1) * half)
+        bits = (numbers[:, None] >> np.arange(units.n_units)) & 1 == 1
+        return _block(np.concatenate([bits, ~bits]), np.zeros((1, len(units.placements)), dtype=np.int64))
+
+
+def enumerable(units: Units, keep: float) -> bool:
+    """Whether all masks of some units are equally likely and do not move."""
+    return keep == 0.5 and all(n == 1 for n in units.placements)
+
+
 DESIGNS: Registry[Design] = Registry("design", group="relax.design")
 DESIGNS.add("foldover", FoldOver())
 DESIGNS.add("independent", Independent())
+DESIGNS.add("exhaustive", Exhaustive())
 
 
 def ensure(design: str | Design) -> Design:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from relax.estimation.maps import Maps
@@ -107,3 +110,29 @@ class Ratio:
 
     def _new(self, shape: tuple[int, ...], device: torch.device, group: int) -> Moments:
         return Moments(shape, device, group)
+
+
+class Enumeration(Ratio):
+    """The ratio of moments over all masks, each tried once: exact when complete.
+
+    Args:
+        total: number of all masks.
+    """
+
+    def __init__(self, total: int) -> None:
+        super().__init__()
+        self.total = total
+
+    def reliability(self) -> float:
+        """1 when all masks were tried, NaN before."""
+        return 1.0 if self.n_masks >= self.total else math.nan
+
+    def maps(self, signed: bool) -> Maps:
+        """Maps of all masks so far; the standard error is 0 when all were tried, NaN before.
+
+        Args:
+            signed: whether to interpret the importance relative to its neutral value.
+        """
+        maps = super().maps(signed)
+        error = 0.0 if self.n_masks >= self.total else math.nan
+        return replace(maps, standard_error=np.full(maps.importance.shape, error), reliability=self.reliability())

@@ -8,7 +8,8 @@ from typing import Any
 from relax._support.registry import Registry
 from relax.errors import ArgumentError
 from relax.estimation.maps import Maps
-from relax.methods.base import Masking, Method, Problem
+from relax.methods.base import Masking, Method
+from relax.methods.problem import Problem
 
 METHODS: Registry[type[Method]] = Registry(
     "method",

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from relax.errors import ArgumentError
 from relax.estimation.maps import Maps
 from relax.methods import forwards_only
-from relax.methods.base import Method, Problem
+from relax.methods.base import Method
+from relax.methods.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -1,115 +1,23 @@
-"""Base classes of attribution methods, and the problem they solve."""
+"""Base classes of attribution methods."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import Any, ClassVar
 
-import torch
-from torch import nn
-
 from relax._support.arguments import check_number
-from relax.encoders import Encoder, Session
 from relax.errors import ArgumentError
-from relax.estimation.designs import Design
-from relax.estimation.estimators import Estimator
-from relax.estimation.loop import Loop, OnBlock, Watch
+from relax.estimation.designs import Exhaustive
+from relax.estimation.estimators import Enumeration, Estimator
+from relax.estimation.loop import Loop
 from relax.estimation.maps import Maps
-from relax.estimation.stopping import Stopping
-from relax.estimation.strata import Perturbed, Stratum
-from relax.modalities import Modality, Prepared
+from relax.estimation.strata import Perturbed
+from relax.methods.problem import Problem
 from relax.modalities.batches import Batch
-from relax.modalities.fills import Fill
 from relax.modalities.units import Masks
-from relax.references import Reference
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """One input with everything a method needs to explain it.
-
-    Attributes:
-        encoder: the encoder to explain.
-        session: running session of the encoder.
-        prepared: the input, on the session's device.
-        reference: scores representations.
-        design: draws the masks.
-        stopping: decides when there are enough masks.
-        seed: random seed of the run.
-        masks: kinds of masks requested by the user; ``None`` for the method's own.
-        fills: replace removed units; at least one.
-        on_block: callback after each turn of the loop.
-        signed: whether parts of the input may also push away from the reference.
-        watch: callbacks, called with every scored block of masks.
-    """
-
-    encoder: Encoder
-    session: Session
-    prepared: Prepared
-    reference: Reference
-    design: Design
-    stopping: Stopping
-    seed: int
-    masks: tuple[Masks, ...] | None
-    fills: tuple[Fill, ...]
-    on_block: OnBlock | None = None
-    signed: bool = False
-    watch: Sequence[Watch] = ()
-
-    @property
-    def modality(self) -> Modality:
-        """Modality of the input."""
-        return self.encoder.modality
-
-    @cached_property
-    def perturbed(self) -> Perturbed:
-        """The input under the first kind of masks and the first fill."""
-        return self.under(Stratum(self.kind, self.fills[0], seed=self.seed))
-
-    @property
-    def kind(self) -> Masks:
-        """The first requested kind of masks, or the modality's default."""
-        return self.masks[0] if self.masks else self.modality.masks(None)
-
-    def under(self, stratum: Stratum) -> Perturbed:
-        """Bind the input to a stratum.
-
-        Raises:
-            ArgumentError: the stratum's fill does not support its masks or the encoder.
-        """
-        stratum.fill.check(stratum.masks, self.encoder)
-        fill = stratum.fill.bind(self.prepared, self.modality, self.seed)
-        return Perturbed(self.prepared, stratum, self.design, fill)
-
-    def module(self, method: str, instead: str) -> nn.Module:
-        """The encoder's model, for methods that hook into it.
-
-        Args:
-            method: name of the method, for the message.
-            instead: advice for encoders that are not modules, for the message.
-
-        Raises:
-            ArgumentError: the model is not an ``nn.Module``, or it is scripted or compiled.
-        """
-        model, name = self.encoder.model, self.encoder.name
-        if not isinstance(model, nn.Module):
-            raise ArgumentError(
-                f"method {method!r} needs an nn.Module, encoder {name!r} is a {type(model).__name__}; {instead}"
-            )
-        if isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
-            raise ArgumentError(
-                f"method {method!r} cannot hook into a scripted or compiled model; pass the original module, or: "
-                f"{instead}"
-            )
-        return model
-
-    def whole(self) -> Batch:
-        """Copy of the unmasked input as a batch of one."""
-        return self.modality.collate([self.prepared])
 
 
 @dataclass(frozen=True)
@@ -275,14 +183,17 @@ class Masking(Method):
 
     def estimates(self, problem: Problem) -> Iterator[Estimator]:
         """Run the loop; yield the estimator after every turn."""
+        exhaustive = isinstance(problem.design, Exhaustive)
         loop = Loop(
             problem.session,
             problem.reference,
             problem.stopping,
             problem.on_block,
             problem.watch,
-            self.blocks_a_turn,
+            1 if exhaustive else self.blocks_a_turn,
         )
+        if exhaustive:
+            return loop.run((problem.perturbed,), Enumeration(problem.stopping.wanted))
         return loop.run(self.strata(problem), self.estimator(problem))
 
     def run(self, problem: Problem) -> Maps:

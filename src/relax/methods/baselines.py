@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter, sobel
 
 from relax.errors import ArgumentError
 from relax.estimation.maps import Maps
-from relax.methods.base import Method, Problem
+from relax.methods.base import Method
+from relax.methods.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def fills_of(fill: Any, method: Method, modality: Modality) -> tuple[Fill, ...]:
 
 
 def stopping_of(
-    n_masks: int | None, max_masks: int | None, reliability: float | None, method: type[Method] | Method
+    n_masks: int | None, max_masks: int | None, reliability: float | None, method: type[Method] | Method, limit: int = 0
 ) -> Stopping:
     """Stopping rule for a fixed number of masks, or for an adaptive run if ``n_masks`` is ``None``.
 
@@ -124,11 +124,12 @@ def stopping_of(
         max_masks: limit of an adaptive run; ``None`` for the method's own.
         reliability: target of an adaptive run; ``None`` for the method's own.
         method: the method.
+        limit: default limit of the modality, where it exceeds the method's.
 
     Raises:
         ArgumentError: a number of masks or the reliability is out of range.
     """
     if n_masks is None:
-        limit = method.limit if max_masks is None else integer("max_masks", max_masks)
+        limit = max(method.limit, limit) if max_masks is None else integer("max_masks", max_masks)
         return UntilReliable(method.target if reliability is None else reliability, limit)
     return FixedNumber(integer("n_masks", n_masks))

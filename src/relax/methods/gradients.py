@@ -23,7 +23,8 @@ from relax._support.seeding import generator
 from relax.errors import ArgumentError
 from relax.estimation.maps import Maps
 from relax.methods import forwards_only
-from relax.methods.base import Method, Problem
+from relax.methods.base import Method
+from relax.methods.problem import Problem
 from relax.references.scoring import Scorer
 
 CRABBE = "label-free: Crabbé & van der Schaar, ICML 2022"

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from relax.errors import ArgumentError
 from relax.estimation.maps import Maps
-from relax.methods.base import Problem
 from relax.methods.gradients import CRABBE, PER_INPUT, Gradient, attribute
+from relax.methods.problem import Problem
 
 INSTEAD = "saliency, smoothgrad and integrated-gradients work with any callable that has gradients"
 

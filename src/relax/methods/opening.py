@@ -63,6 +63,9 @@ class Opened:
             signed=against.signed,
             watch=tuple(watch),
         )
+        problem = replace(problem, prepared=encoder.modality.divided(problem.prepared, method.kinds(problem)))
+        if method.takes_masks:
+            problem = problem.enumerated()
         session.settle(lambda n: method.probe(problem, n))
         self._representation = session.encode(problem.whole())
         self._similarity = configuration.similarity or against.similarity or method.score_similarity

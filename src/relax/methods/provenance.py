@@ -47,8 +47,8 @@ def explanation_of(
         measures={**default_measures, **maps.measures},
         signed=maps.signed,
         neutral=maps.neutral,
-        labels=prepared.labels,
-        spans=prepared.spans,
+        labels=problem.prepared.labels,
+        spans=problem.prepared.spans,
         kind=type(problem.modality),
         settings=settings,
     )

@@ -11,7 +11,8 @@ import torch
 
 from relax.estimation.regression import Regression
 from relax.estimation.strata import Perturbed, Stratum
-from relax.methods.base import Masking, Problem
+from relax.methods.base import Masking
+from relax.methods.problem import Problem
 from relax.modalities.cells import UnitCells, plain_cells
 from relax.modalities.units import Masks
 
@@ -47,7 +48,7 @@ class RelaxRegression(Masking):
             yield problem.under(stratum)
 
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:
-        return problem.masks or (problem.kind,)
+        return problem.kinds
 
     def estimator(self, problem: Problem) -> Regression:
         cells = problem.modality.cells(problem.prepared)

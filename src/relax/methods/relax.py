@@ -12,7 +12,8 @@ from relax._support.warning import warn
 from relax.estimation.estimators import Ratio
 from relax.estimation.maps import Maps
 from relax.estimation.strata import Perturbed
-from relax.methods.base import Masking, Problem
+from relax.methods.base import Masking
+from relax.methods.problem import Problem
 
 SOURCE = "Wickstrøm et al., IJCV 2023, arXiv 2112.10161"
 

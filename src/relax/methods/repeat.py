@@ -14,7 +14,8 @@ from relax.errors import ArgumentError
 from relax.estimation.bootstrap import Bootstrap
 from relax.estimation.maps import Maps
 from relax.methods import METHODS
-from relax.methods.base import Method, Problem
+from relax.methods.base import Method
+from relax.methods.problem import Problem
 from relax.methods.relax import Relax
 from relax.modalities.batches import Batch
 

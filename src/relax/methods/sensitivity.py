@@ -14,7 +14,8 @@ from relax._support.seeding import seeded
 from relax.errors import ArgumentError
 from relax.estimation.loop import scores_of
 from relax.estimation.maps import Maps
-from relax.methods.base import Method, Problem
+from relax.methods.base import Method
+from relax.methods.problem import Problem
 from relax.modalities.units import Block
 
 

@@ -14,6 +14,7 @@ MODALITIES: Registry[type[Modality]] = Registry(
     "modality",
     {
         "image": "relax.modalities.image.modality:Image",
+        "text": "relax.modalities.text.modality:Text",
         "vector": "relax.modalities.vector.modality:Vector",
         "array": "relax.modalities.array.modality:Array",
         "views": "relax.multiview.modality:Views",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,70 +19,11 @@ from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells
 from relax.modalities.fills import Fill
 from relax.modalities.prepared import Prepared
+from relax.modalities.shown import Shown
 from relax.modalities.units import Masks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-class Shown(Protocol):
-    """Interface of an explanation that a modality can plot."""
-
-    @property
-    def importance(self) -> np.ndarray:
-        """Importance map."""
-
-    @property
-    def uncertainty(self) -> np.ndarray | None:
-        """Uncertainty map; ``None`` if the method has none."""
-
-    @property
-    def standard_error(self) -> np.ndarray | None:
-        """Standard error map; ``None`` if the method has none."""
-
-    @property
-    def effect(self) -> np.ndarray:
-        """Importance minus its neutral value."""
-
-    @property
-    def n_masks(self) -> int:
-        """Number of masks evaluated."""
-
-    @property
-    def reliability(self) -> float:
-        """Estimated correlation with the converged map, in [0, 1]."""
-
-    @property
-    def score(self) -> float:
-        """Score of the unmasked input."""
-
-    @property
-    def inputs(self) -> dict[str, np.ndarray]:
-        """Model-ready tensors by name."""
-
-    @property
-    def presentation(self) -> Any:
-        """The input as shown to people."""
-
-    @property
-    def measures(self) -> dict[str, str]:
-        """Quantity that each map measures."""
-
-    @property
-    def signed(self) -> bool:
-        """Whether to read the importance relative to its neutral value."""
-
-    @property
-    def neutral(self) -> float:
-        """Importance of a unit that has no effect."""
-
-    @property
-    def labels(self) -> tuple[str, ...] | None:
-        """Name of each unit; ``None`` without names."""
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """JSON-serialisable provenance."""
 
 
 Run = Callable[..., Any]
@@ -105,6 +46,8 @@ class Modality(ABC):
         default_masks: name of the default masks.
         default_fill: name of the default fill; a method's own default takes precedence.
         several_fills: names of the default fills of methods that take several.
+        limit: default maximum number of masks of an adaptive run, where it exceeds the method's.
+        enumerates: whether all masks are tried, once each, if there are no more than the run may take.
         one_map: whether an explanation is one map; several views have one each.
     """
 
@@ -113,6 +56,8 @@ class Modality(ABC):
     default_masks: ClassVar[str] = "grid"
     default_fill: ClassVar[str] = "mean"
     several_fills: ClassVar[tuple[str, ...]] = ("mean",)
+    limit: ClassVar[int] = 0
+    enumerates: ClassVar[bool] = False
     one_map: ClassVar[bool] = True
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
@@ -134,6 +79,13 @@ class Modality(ABC):
     @abstractmethod
     def show(explanation: Shown) -> Figure:
         """Plot an explanation as a self-explanatory figure."""
+
+    @classmethod
+    def page(cls, explanation: Shown) -> str:
+        """Self-contained HTML of an explanation; by default its figure as an image."""
+        from relax.modalities.showing import as_html, title_of
+
+        return as_html(cls.show(explanation), title_of(explanation))
 
     def split(self, inputs: Any) -> list[Any] | None:
         """Split several inputs into a list; ``None`` for a single input. By default splits lists and tuples."""
@@ -177,6 +129,18 @@ class Modality(ABC):
         stacked = {name: torch.stack([item.inputs[name] for item in inputs]) for name in names}
         return stacked if len(names) > 1 else stacked[names[0]]
 
+    def trimmed(self, batch: Batch) -> Batch:
+        """Remove what a slice of a collated batch does not need, such as padding; by default nothing."""
+        return batch
+
+    def size(self, prepared: Prepared) -> int:
+        """Size of an input, by which inputs are sorted into batches; by default all are of one size."""
+        return 0
+
+    def attended(self, batch: Batch) -> Tensor | None:
+        """``(N, T)`` mask of the positions of a batch that are not padding; ``None`` (default) without padding."""
+        return None
+
     def call(self, model: Callable[..., Any], batch: Batch) -> Any:
         """Call the model on a batch; by default passes named tensors as keyword arguments."""
         return model(**batch) if isinstance(batch, Mapping) else model(batch)
@@ -193,6 +157,19 @@ class Modality(ABC):
         resolved = masks_.ensure(self.default_masks if recipe is None else recipe, self.patch)
         self._check(f"masks {resolved.settings().get('name')!r}", resolved.modalities, f"masks={self.default_masks!r}")
         return resolved
+
+    def kinds(self, prepared: Prepared) -> tuple[Masks, ...]:
+        """Default masks of methods that take several kinds; by default the default masks alone."""
+        return (self.masks(None),)
+
+    def divided(self, prepared: Prepared, masks: Sequence[Masks]) -> Prepared:
+        """The input with the elements of its maps chosen for these masks; by default unchanged.
+
+        Args:
+            prepared: the input.
+            masks: kinds of masks that a method applies to it.
+        """
+        return prepared
 
     def fill(self, fill: Any) -> Fill:
         """Resolve a fill.

@@ -17,11 +17,12 @@ from torch import Tensor
 from relax.encoders import Key
 from relax.errors import ArgumentError, InputError, NothingSeenError
 from relax.explanation import Explanation
-from relax.modalities.base import Modality, Run, Shown
+from relax.modalities.base import Modality, Run
 from relax.modalities.batches import Batch
 from relax.modalities.fills import Fill
 from relax.modalities.image.modality import Image
 from relax.modalities.prepared import Prepared
+from relax.modalities.shown import Shown
 from relax.modalities.units import Masks
 from relax.modalities.vector.modality import Vector
 from relax.multiview.masks import PreparedViews, ViewFill, ViewMasks, modality_of, setting_of

@@ -30,10 +30,12 @@ class Saved:
         target: the input and its result files.
         row: summary of the result: ``input, encoder, method, n_masks, reliability, score, seconds, files``, ...; empty
             for a skipped input.
+        explanation: the result; ``None`` for a skipped input.
     """
 
     target: Target
     row: dict[str, Any] = field(default_factory=dict)
+    explanation: Explanation | None = None
 
 
 @contextmanager
@@ -99,7 +101,7 @@ def explain_files(
     if existing == "refuse":
         refuse_existing((file for target in targets for file in target.files), "--overwrite or --skip-existing")
     done = [existing == "skip" and finished(target, explainer) for target in targets]
-    pending = (str(target.source) for target, skipped in zip(targets, done, strict=True) if not skipped)
+    pending = (target.source for target, skipped in zip(targets, done, strict=True) if not skipped)
     results = iter(explainer.stream(pending, errors="return"))
     for target, skipped in zip(targets, done, strict=True):
         if skipped:
@@ -109,7 +111,7 @@ def explain_files(
         if isinstance(result, Failed):
             yield Failed(target.source, result.error)
         else:
-            yield Saved(target, _write(target, result, explainer))
+            yield Saved(target, _write(target, result, explainer), result)
 
 
 def finished(target: Target, explainer: Explainer) -> bool:
@@ -124,15 +126,15 @@ def finished(target: Target, explainer: Explainer) -> bool:
     """
     if not target.done:
         return False
-    archive = target.files[1]
+    archive = target.files[-1]
     try:
-        settings = Explanation.load(archive).settings
+        saved = Explanation.load(archive)
     except InputError:  # damaged: compute it again
         return False
-    explained = Path(str(settings["input"]["source"]))
-    moved = explained.name == target.source.name and not explained.exists()
-    if not moved and explained.resolve() != target.source.resolve():
-        raise ArgumentError(f"{archive}: holds the results of {explained}; give --overwrite, or another --out")
+    settings = saved.settings
+    if not _explains(saved, target.source):
+        source = settings["input"].get("name") or settings["input"]["source"]
+        raise ArgumentError(f"{archive}: holds the results of {source}; give --overwrite, or another --out")
     for what, saved, asked in (
         ("method", settings["method"], explainer.method.name),
         ("encoder", settings["encoder"].get("name"), explainer.encoder.settings().get("name")),
@@ -144,14 +146,27 @@ def finished(target: Target, explainer: Explainer) -> bool:
     return True
 
 
+def _explains(saved: Explanation, source: Path | str) -> bool:
+    """Whether an explanation is that of an input; a file may have moved since."""
+    if isinstance(source, str):
+        return bool(saved.presentation == source)
+    explained = Path(str(saved.settings["input"]["source"]))
+    moved = explained.name == source.name and not explained.exists()
+    return moved or explained.resolve() == source.resolve()
+
+
 def _write(target: Target, e: Explanation, explainer: Explainer) -> dict[str, Any]:
     """Write the files of one input and return its row."""
-    picture, archive = target.files
     try:
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        e.plot(picture)
-        e.save(archive)  # written last: an existing archive marks the target as done
+        target.stem.parent.mkdir(parents=True, exist_ok=True)
+        for file in target.files:  # the archive is written last: it marks the target as done
+            if file.suffix == ".html":
+                e.page(file)
+            elif file.suffix == ".npz":
+                e.save(file)
+            else:
+                e.plot(file)
     except OSError as error:
         place = error.filename or target.stem.parent
         raise ArgumentError(f"{place}: cannot be written: {error.strerror or error}") from error
-    return explanation_row(target.source, e, str(explainer.encoder.name), target.files)
+    return explanation_row(str(target.source), e, str(explainer.encoder.name), target.files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from relax.errors import ArgumentError, InputError
 from relax.modalities import Modality
 
 ENDINGS = (".png", ".npz")
-"""Suffixes of the files written for an explained input."""
+"""Suffixes of the files written for an explained input; the archive comes last."""
+
+SLUG = 40
+"""Maximum number of characters of a text in a file name."""
 
 
 @dataclass(frozen=True)
@@ -20,17 +24,24 @@ class Target:
     """An input and where its results go.
 
     Attributes:
-        source: the input file.
+        source: the input file, or a text.
         stem: path of the results, without suffix.
+        endings: suffixes of the result files; that of the archive comes last.
     """
 
-    source: Path
+    source: Path | str
     stem: Path
+    endings: tuple[str, ...] = ENDINGS
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Paths of the picture and the archive."""
-        return tuple(self.stem.with_name(self.stem.name + ending) for ending in ENDINGS)
+        """Paths of the result files, the archive last."""
+        return tuple(self.stem.with_name(self.stem.name + ending) for ending in self.endings)
+
+    @property
+    def name(self) -> str:
+        """Display name: the path, or the text on one line."""
+        return str(self.source) if isinstance(self.source, Path) else " ".join(self.source.split())
 
     @property
     def done(self) -> bool:
@@ -62,24 +73,44 @@ def inputs_of(paths: Sequence[Path], modality: Modality, recursive: bool = False
     return list(dict.fromkeys(inputs))
 
 
-def targets_of(sources: Sequence[Path], out: Path) -> list[Target]:
+def targets_of(sources: Sequence[Path], out: Path, endings: tuple[str, ...] = ENDINGS) -> list[Target]:
     """Name each input's results after the input, prefixed with the folders that distinguish equal names.
 
     Args:
         sources: the input files.
         out: the output folder.
+        endings: suffixes of the result files; that of the archive comes last.
 
     Raises:
         ArgumentError: a result would overwrite an input.
     """
     inputs = {_resolved(source) for source in sources}
     names = _names(sources)
-    targets = [Target(source, out / name) for source, name in zip(sources, names, strict=True)]
+    targets = [Target(source, out / name, endings) for source, name in zip(sources, names, strict=True)]
     for target in targets:
         for file in target.files:
             if _resolved(file) in inputs:
                 raise ArgumentError(f"{file} is an input and would be overwritten; choose another --out")
     return targets
+
+
+def text_targets(texts: Sequence[str], out: Path, endings: tuple[str, ...] = ENDINGS) -> list[Target]:
+    """Name each text's results after its first words, numbered where two start alike.
+
+    Args:
+        texts: the texts.
+        out: the output folder.
+        endings: suffixes of the result files; that of the archive comes last.
+    """
+    names: list[str] = []
+    for text in texts:
+        name = re.sub(r"[^\w]+", "-", text.casefold()).strip("-")[:SLUG].strip("-") or "text"
+        candidate, number = name, 1
+        while candidate in names:
+            number += 1
+            candidate = f"{name}-{number}"
+        names.append(candidate)
+    return [Target(text, out / name, endings) for text, name in zip(texts, names, strict=True)]
 
 
 def writable_folder(folder: Path) -> Path:

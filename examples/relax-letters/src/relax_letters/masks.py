@@ -28,8 +28,8 @@ class WordMasks(relax.Masks):
     def over(self, prepared: relax.Prepared | Tensor) -> relax.Units:
         table = prepared if isinstance(prepared, Tensor) else prepared.tensor
         if table.ndim != 2:
-            raise relax.ArgumentError(f"masks 'words' need a table (26, words), got shape {tuple(table.shape)}")
+            raise relax.ArgumentError(f"masks 'letter-words' need a table (26, words), got shape {tuple(table.shape)}")
         return relax.LabelUnits(torch.arange(table.shape[1], device=table.device))
 
     def settings(self) -> dict[str, Any]:
-        return {"name": "words", "keep": self.keep}
+        return {"name": "letter-words", "keep": self.keep}

@@ -26,7 +26,7 @@ class Letters(relax.Modality):
     """
 
     name = "letters"
-    default_masks = "words"
+    default_masks = "letter-words"
 
     def prepare(self, source: Any) -> relax.Prepared:
         if isinstance(source, relax.Prepared):

@@ -1,4 +1,4 @@
-"""``hf:NAME-or-folder``: vision models of transformers with their image processors."""
+"""``hf:NAME-or-folder``: models of transformers with their image processors or tokenizers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from torch import Tensor, nn
 
 from relax._support.extras import require
 from relax.encoders.base import Encoder
-from relax.errors import EncoderError, first_line
+from relax.encoders.zoo.hf_text import text_from_hf
+from relax.errors import ArgumentError, EncoderError, first_line
 from relax.modalities.image.transforms import ImageTransform
+
+TOWERS = ("auto", "image", "text")
 
 TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
 """Files that hold the vocabulary of a tokeniser."""
@@ -24,11 +27,13 @@ def from_hf(
     weights: str | None = None,
     crop: str | None = None,
     pool: Any = "auto",
+    tower: str = "auto",
 ) -> Encoder:
-    """Load a vision model of transformers from the hub, its cache or a local folder.
+    """Load a vision or text model of transformers from the hub, its cache or a local folder.
 
-    The representation is the pooled output that the model was trained with (``image_embeds`` or ``pooler_output``).
-    If the checkpoint has no pooler, it is the class token, or the mean over tokens.
+    For text models see :func:`relax.encoders.zoo.hf_text.text_from_hf`. The representation of a vision model is the
+    pooled output that it was trained with (``image_embeds`` or ``pooler_output``); without a pooler in the checkpoint,
+    it is the class token, or the mean over tokens.
 
     Args:
         name: hub name, or folder written by ``save_pretrained``.
@@ -36,9 +41,11 @@ def from_hf(
         weights: not supported; save the model to a folder instead.
         crop: see :class:`ImageTransform`.
         pool: see :class:`Encoder`.
+        tower: ``"image"`` or ``"text"`` of a two-tower model; ``"auto"``: text if there is no image processor.
 
     Raises:
         MissingExtraError: transformers is not installed.
+        ArgumentError: there is no such tower.
         EncoderError: the model or its image processor cannot be loaded.
     """
     transformers = require("transformers", extra="hf")
@@ -46,6 +53,10 @@ def from_hf(
         raise EncoderError(
             f"hf:{name} reads configuration and weights together; save both to a folder and use hf:FOLDER"
         )
+    if tower not in TOWERS:
+        raise ArgumentError(f"expected `tower` to be one of {', '.join(TOWERS)}, got {tower!r}")
+    if tower == "text" or (tower == "auto" and _is_text(transformers, name)):
+        return text_from_hf(name, pool)
     missing = [file for file in ("config.json", "preprocessor_config.json") if not (Path(name) / file).is_file()]
     if Path(name).is_dir() and missing:
         raise EncoderError(
@@ -76,6 +87,19 @@ def from_hf(
         text=text,
         origin={"name": f"hf:{name}", "crop": crop},
     )
+
+
+def _is_text(transformers: Any, name: str) -> bool:
+    """Whether a model reads texts only: it has a tokenizer and no image processor."""
+    folder = Path(name)
+    if folder.is_dir():
+        has_tokenizer = any((folder / file).exists() for file in TOKENIZERS)
+        return has_tokenizer and not (folder / "preprocessor_config.json").is_file()
+    try:
+        config = transformers.AutoConfig.from_pretrained(name)
+    except (OSError, ValueError, KeyError):
+        return False  # reported when the model is loaded
+    return hasattr(config, "vocab_size") and not hasattr(config, "vision_config")
 
 
 class _ImageTower(nn.Module):

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from relax.errors import InputError
-from relax.modalities.base import Modality, Shown
+from relax.modalities.base import Modality
 from relax.modalities.prepared import Prepared
+from relax.modalities.shown import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

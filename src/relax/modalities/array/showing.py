@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from relax.modalities.base import Shown
 from relax.modalities.showing import title_of
+from relax.modalities.shown import Shown
 
 
 def plot_array(explanation: Shown) -> Figure:

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from relax.errors import InputError, RelaxError, first_line
-from relax.modalities.base import Modality, Shown
+from relax.modalities.base import Modality
 from relax.modalities.cells import Cells
 from relax.modalities.image.cells import image_cells
 from relax.modalities.image.geometry import at_picture
@@ -29,6 +29,7 @@ from relax.modalities.image.pictures import (
 )
 from relax.modalities.image.transforms import Box, ImageTransform
 from relax.modalities.prepared import Prepared
+from relax.modalities.shown import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

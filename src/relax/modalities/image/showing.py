@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from relax.modalities.base import Shown
 from relax.modalities.image.geometry import at_picture
 from relax.modalities.showing import title_of
+from relax.modalities.shown import Shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from relax.errors import InputError
-from relax.modalities.base import Modality, Shown
+from relax.modalities.base import Modality
 from relax.modalities.image.grid import GridMasks
 from relax.modalities.prepared import Prepared
+from relax.modalities.shown import Shown
 from relax.modalities.units import Masks
 from relax.modalities.vector.columns import ColumnMasks
 

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from relax.modalities.base import Shown
 from relax.modalities.showing import title_of
+from relax.modalities.shown import Shown
 
 LABELLED = 40
 """Maximum number of columns with a tick for each."""

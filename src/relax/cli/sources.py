@@ -1,0 +1,75 @@
+"""What the command line explains: pictures or texts, and the encoder for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relax.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from relax.encoders import Encoder
+    from relax.runs.naming import Target
+
+DEFAULTS = {"image": "efficientnet-lite0", "text": "text:minilm"}
+"""Default encoder of each kind of input."""
+
+TEXT_FAMILIES = ("text:", "sentence-transformers:")
+"""Prefixes of encoders that only read texts."""
+
+ENDINGS = {"image": (".png", ".npz"), "text": (".png", ".html", ".npz")}
+"""Suffixes of the result files of each kind of input."""
+
+
+def kind_of(files: Sequence[Path], texts: Sequence[str], encoder: str | None) -> str:
+    """Kind of the inputs, by their names: ``"text"`` or ``"image"``.
+
+    Args:
+        files: files and folders.
+        texts: texts given on the command line.
+        encoder: name of the encoder; ``None`` for the default.
+    """
+    from relax.modalities.text.modality import SUFFIXES
+
+    if texts or (encoder or "").startswith(TEXT_FAMILIES):
+        return "text"
+    return "text" if any(file.suffix.lower() in SUFFIXES for file in files) else "image"
+
+
+def targets_for(kind: str, files: Sequence[Path], texts: Sequence[str], out: Path, recursive: bool) -> list[Target]:
+    """The inputs and their result files, with folders expanded.
+
+    Args:
+        kind: kind of the inputs.
+        files: files and folders.
+        texts: texts given on the command line.
+        out: folder for the results; created if needed.
+        recursive: also search subfolders.
+
+    Raises:
+        InputError: a folder has no inputs of this kind.
+        ArgumentError: the results cannot be written there.
+    """
+    from relax.modalities import MODALITIES
+    from relax.runs.naming import inputs_of, targets_of, text_targets, writable_folder
+
+    sources = inputs_of(files, MODALITIES[kind](), recursive)
+    folder = writable_folder(out)
+    return [*text_targets(texts, folder, ENDINGS[kind]), *targets_of(sources, folder, ENDINGS[kind])]
+
+
+def fitting(encoder: Encoder, kind: str) -> Encoder:
+    """The encoder, or its text tower for texts.
+
+    Raises:
+        ArgumentError: the encoder does not read inputs of this kind.
+    """
+    if kind != "text" or encoder.modality.name == "text":
+        return encoder
+    if encoder.text is None:
+        raise ArgumentError(
+            f"encoder {encoder.name!r} explains {encoder.modality.name} inputs, not texts; use --encoder "
+            f"{DEFAULTS['text']}, or one with a text tower"
+        )
+    return encoder.text_tower()

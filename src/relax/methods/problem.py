@@ -1,0 +1,124 @@
+"""The problem that a method solves: one input with everything needed to explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import nn
+
+from relax.encoders import Encoder, Session
+from relax.errors import ArgumentError
+from relax.estimation import designs
+from relax.estimation.designs import MOST_UNITS, Design, Exhaustive, FoldOver, enumerable
+from relax.estimation.loop import OnBlock, Watch
+from relax.estimation.stopping import FixedNumber, Stopping
+from relax.estimation.strata import Perturbed, Stratum
+from relax.modalities import Modality, Prepared
+from relax.modalities.batches import Batch
+from relax.modalities.fills import Fill
+from relax.modalities.units import Masks
+from relax.references import Reference
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """One input with everything a method needs to explain it.
+
+    Attributes:
+        encoder: the encoder to explain.
+        session: running session of the encoder.
+        prepared: the input, on the session's device.
+        reference: scores representations.
+        design: draws the masks.
+        stopping: decides when there are enough masks.
+        seed: random seed of the run.
+        masks: kinds of masks requested by the user; ``None`` for the method's own.
+        fills: replace removed units; at least one.
+        on_block: callback after each turn of the loop.
+        signed: whether parts of the input may also push away from the reference.
+        watch: callbacks, called with every scored block of masks.
+    """
+
+    encoder: Encoder
+    session: Session
+    prepared: Prepared
+    reference: Reference
+    design: Design
+    stopping: Stopping
+    seed: int
+    masks: tuple[Masks, ...] | None
+    fills: tuple[Fill, ...]
+    on_block: OnBlock | None = None
+    signed: bool = False
+    watch: Sequence[Watch] = ()
+
+    @property
+    def modality(self) -> Modality:
+        """Modality of the input."""
+        return self.encoder.modality
+
+    @cached_property
+    def perturbed(self) -> Perturbed:
+        """The input under the first kind of masks and the first fill."""
+        return self.under(Stratum(self.kind, self.fills[0], seed=self.seed))
+
+    @property
+    def kind(self) -> Masks:
+        """The first requested kind of masks, or the modality's default."""
+        return self.masks[0] if self.masks else self.modality.masks(None)
+
+    @property
+    def kinds(self) -> tuple[Masks, ...]:
+        """The requested kinds of masks, or the modality's default for methods that take several."""
+        return self.masks or self.modality.kinds(self.prepared)
+
+    def under(self, stratum: Stratum) -> Perturbed:
+        """Bind the input to a stratum.
+
+        Raises:
+            ArgumentError: the stratum's fill does not support its masks or the encoder.
+        """
+        stratum.fill.check(stratum.masks, self.encoder)
+        fill = stratum.fill.bind(self.prepared, self.modality, self.seed)
+        return Perturbed(self.prepared, stratum, self.design, fill)
+
+    def enumerated(self) -> Problem:
+        """The problem with all masks, each once, if the run may take that many; else unchanged."""
+        asked_for = isinstance(self.design, Exhaustive)
+        if not asked_for and not (self.modality.enumerates and isinstance(self.design, FoldOver)):
+            return self
+        units = self.perturbed.units
+        alone = len(self.kinds) == len(self.fills) == 1
+        few = units.n_units <= MOST_UNITS and 1 << units.n_units <= self.stopping.wanted
+        if not asked_for and not (alone and few and enumerable(units, self.kind.keep)):
+            return self
+        return replace(self, design=designs.ensure("exhaustive"), stopping=FixedNumber(1 << units.n_units))
+
+    def module(self, method: str, instead: str) -> nn.Module:
+        """The encoder's model, for methods that hook into it.
+
+        Args:
+            method: name of the method, for the message.
+            instead: advice for encoders that are not modules, for the message.
+
+        Raises:
+            ArgumentError: the model is not an ``nn.Module``, or it is scripted or compiled.
+        """
+        model, name = self.encoder.model, self.encoder.name
+        if not isinstance(model, nn.Module):
+            raise ArgumentError(
+                f"method {method!r} needs an nn.Module, encoder {name!r} is a {type(model).__name__}; {instead}"
+            )
+        if isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
+            raise ArgumentError(
+                f"method {method!r} cannot hook into a scripted or compiled model; pass the original module, or: "
+                f"{instead}"
+            )
+        return model
+
+    def whole(self) -> Batch:
+        """Copy of the unmasked input as a batch of one."""
+        return self.modality.collate([self.prepared])

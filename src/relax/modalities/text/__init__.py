@@ -1,0 +1,1 @@
+"""The text modality: reading, units, fills, showing."""

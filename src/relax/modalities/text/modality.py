@@ -1,0 +1,232 @@
+"""The text modality."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relax._support.warning import warn
+from relax.errors import ArgumentError, InputError
+from relax.modalities.base import Modality
+from relax.modalities.batches import Batch
+from relax.modalities.cells import Cells, gaussian
+from relax.modalities.fills import Fill
+from relax.modalities.prepared import Prepared
+from relax.modalities.shown import Shown
+from relax.modalities.text.batching import ATTENTION, IDS, TYPES, padded, row_of, trimmed
+from relax.modalities.text.layout import Layout, owners
+from relax.modalities.text.masks import SentenceMasks, TextMasks, WordMasks, layout_of
+from relax.modalities.text.segmentation import Span, sentences, words
+from relax.modalities.text.tokenizer import TextTokenizer
+from relax.modalities.units import Masks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ALIASES = {"drop": "dropped", "mask": "mask-token", "pad": "pad-token", "draw": "drawn", "mean": "dropped"}
+"""Short names of fills; the mean of other modalities is the default here."""
+
+LONG = 48
+"""Number of words above which sentences are removed, too."""
+
+MOST_WORDS = 700
+"""Number of words above which only sentences are removed."""
+
+LENGTH = 2.0
+"""Length scale of the smooth kernel, in words."""
+
+NAME = 48
+"""Number of characters of a text that serve as its name."""
+
+SUFFIXES = (".txt", ".md", ".rst")
+"""Suffixes of text files in a folder."""
+
+
+class Text(Modality):
+    """Texts: a string is a text, a ``Path`` a text file in UTF-8.
+
+    The preprocessing is a tokenizer: a fast one of transformers, or one of ``tokenizers``. Without one the encoder is
+    called with a list of strings, and masks remove words from the string.
+
+    A map has one value for each element: each word, or each part of the finest kind of masks (tokens, sentences, ...).
+    """
+
+    name = "text"
+    method = "relax-regression"
+    default_masks = "words"
+    default_fill = "dropped"
+    several_fills = ("dropped",)
+    limit = 1024
+    enumerates = True
+
+    def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
+        if transform is not None and not isinstance(transform, TextTokenizer):
+            transform = TextTokenizer(transform)
+        super().__init__(transform, patch=patch)
+
+    def prepare(self, source: Any) -> Prepared:
+        if isinstance(source, Prepared):
+            return source
+        text, provenance = _read(source)
+        if not text.strip():
+            raise InputError(f"{provenance['source']}: expected a text, got an empty one")
+        layout = Layout(text, ())
+        inputs: dict[str, Any] = {"text": text}
+        if self.transform is not None:
+            tokens = self.transform(text)
+            if tokens.n_cut:
+                total = len(tokens.ids) + tokens.n_cut
+                share = tokens.n_cut / total
+                warn(
+                    f"{provenance['name']}: {total} tokens, but the encoder takes {len(tokens.ids)}; the last "
+                    f"{tokens.n_cut} ({share:.0%}) are cut off and not explained"
+                )
+                provenance["tokens_cut"] = tokens.n_cut
+            layout = Layout(text, (), tokens.spans, tokens.fixed)
+            inputs = {IDS: torch.from_numpy(tokens.ids), ATTENTION: torch.ones(len(tokens.ids), dtype=torch.long)}
+            if TYPES in self.transform.names:
+                inputs[TYPES] = torch.from_numpy(tokens.types)
+        return self._divided(Prepared(inputs, text, layout, source=provenance), (WordMasks(),))
+
+    def divided(self, prepared: Prepared, masks: Sequence[Masks]) -> Prepared:
+        """The text with the parts of the finest masks as elements of its maps."""
+        kinds = tuple(kind for kind in masks if isinstance(kind, TextMasks))
+        return self._divided(prepared, kinds) if kinds else prepared
+
+    def _divided(self, prepared: Prepared, kinds: Sequence[TextMasks]) -> Prepared:
+        layout = layout_of(prepared)
+        elements = max((_seen(kind.parts(layout), layout) for kind in kinds), key=len)
+        if not elements:
+            raise InputError(f"{layout.text[:NAME]!r}: has no {kinds[0].kind} to remove; use other masks")
+        return replace(
+            prepared,
+            geometry=replace(layout, elements=tuple(elements)),
+            labels=tuple(layout.text[start:stop] for start, stop in elements),
+            spans=tuple(elements),
+        )
+
+    def kinds(self, prepared: Prepared) -> tuple[Masks, ...]:
+        """Words; words and sentences of a long text; sentences alone of a very long one."""
+        text = layout_of(prepared).text
+        n_words = len(words(text))
+        if n_words > MOST_WORDS:
+            return (SentenceMasks(),)
+        several = n_words > LONG and len(sentences(text)) > 1
+        return (WordMasks(), SentenceMasks()) if several else (WordMasks(),)
+
+    def cells(self, prepared: Prepared) -> Cells:
+        """One cell for each element, with effects that are independent, shared by neighbours, or by a sentence."""
+        layout = layout_of(prepared)
+        n = len(layout.elements)
+        places = torch.arange(n, dtype=torch.float64)[:, None]
+        sentence = torch.from_numpy(owners(layout.elements, sentences(layout.text)))
+        kernels = {
+            "independent": torch.eye(n, dtype=torch.float64),
+            "neighbours": gaussian(places, LENGTH),
+            "sentence": (sentence[:, None] == sentence).double(),
+        }
+        return Cells((n,), (n,), kernels, unit=(1.0,))
+
+    def fill(self, fill: Any) -> Fill:
+        """Resolve a fill; see :mod:`relax.modalities.text.fills`."""
+        name = ALIASES.get(fill, fill) if isinstance(fill, str) else fill
+        if (isinstance(name, str) and name == "") or isinstance(name, (list, tuple)):
+            raise ArgumentError(f"expected `fill` to be one of {', '.join(sorted({*ALIASES.values()}))}, got {fill!r}")
+        return super().fill(name)
+
+    def split(self, inputs: Any) -> list[Any] | None:
+        """Split a list, a tuple or an array of texts; ``None`` for one text."""
+        if isinstance(inputs, np.ndarray) and inputs.ndim == 1:
+            return [str(item) for item in inputs]
+        return super().split(inputs)
+
+    def files_in(self, folder: Path) -> list[Path]:
+        """Text files in a folder, not recursive, sorted."""
+        return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+
+    def files_below(self, folder: Path) -> list[Path]:
+        """Text files in a folder and its subfolders, sorted."""
+        return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+
+    def collate(self, inputs: Sequence[Prepared]) -> Batch:
+        """A list of strings, or tokens padded to the longest text."""
+        if IDS not in inputs[0].inputs:
+            return [item.inputs["text"] for item in inputs]
+        return padded([row_of(item) for item in inputs], self.transform.pad_id, self.transform.left)
+
+    def trimmed(self, batch: Batch) -> Batch:
+        """The batch without columns of padding alone."""
+        return trimmed(dict(batch)) if isinstance(batch, Mapping) else batch
+
+    def size(self, prepared: Prepared) -> int:
+        """Number of tokens or characters: texts of similar size are encoded together."""
+        return len(prepared.inputs[IDS]) if IDS in prepared.inputs else len(prepared.inputs["text"])
+
+    def call(self, model: Any, batch: Batch) -> Any:
+        """Call the model with strings, or with the inputs that its tokenizer names."""
+        if isinstance(batch, Mapping):
+            names = self.transform.names if self.transform is not None else tuple(batch)
+            return model(**{name: tensor for name, tensor in batch.items() if name in names})
+        return model(list(batch))
+
+    def attended(self, batch: Batch) -> Tensor | None:
+        """``(N, T)``, 1 for tokens, 0 for padding."""
+        return batch[ATTENTION] if isinstance(batch, Mapping) else None
+
+    def map_shape(self, prepared: Prepared) -> tuple[int, ...]:
+        return (len(layout_of(prepared).elements),)
+
+    @staticmethod
+    def show(explanation: Shown) -> Figure:
+        from relax.modalities.text.showing import plot_text
+
+        return plot_text(explanation)
+
+    @classmethod
+    def page(cls, explanation: Shown) -> str:
+        """Shaded words with their values under the pointer."""
+        from relax.modalities.text.html import html_of
+
+        return html_of(explanation)
+
+
+def _read(source: Any) -> tuple[str, dict[str, Any]]:
+    """A text and its provenance."""
+    if isinstance(source, str):
+        text, origin, name = source, "text", " ".join(source.split())
+        name = name if len(name) <= NAME else name[: NAME - 1] + "…"
+    elif isinstance(source, PathLike):
+        path = Path(source)
+        origin, name = str(path), path.name
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{path}: expected UTF-8, got byte {error.object[error.start]:#x} at {error.start}"
+            ) from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    else:
+        raise InputError(f"expected a text or the path of a text file, got {type(source).__name__}")
+    try:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{name!a}: expected Unicode text, got a lone surrogate at {error.start}") from None
+    return text, {"source": origin, "name": name, "sha256": digest, "characters": len(text)}
+
+
+def _seen(parts: list[Span], layout: Layout) -> list[Span]:
+    """Parts that have a token which can be removed; all parts for an encoder of strings."""
+    if layout.tokens is None or layout.fixed is None:
+        return parts
+    owner = owners(layout.tokens, parts)
+    seen = {*owner[~layout.fixed].tolist()}
+    return [part for number, part in enumerate(parts) if number in seen]

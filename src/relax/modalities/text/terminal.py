@@ -1,0 +1,35 @@
+"""Explained texts in a terminal: shaded words, then the strongest ones with their values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from relax.modalities.shown import Shown
+from relax.modalities.text.shading import pieces_of, scale_of, strongest, value_of
+
+LISTED = 5
+"""Number of words that are listed with their values."""
+
+
+def text_of(explanation: Shown, scale: float | None = None) -> Any:
+    """The shaded text as a ``rich.text.Text``; without colours the strongest words are still listed.
+
+    Args:
+        explanation: explanation of a text.
+        scale: end of the colour scale; ``None`` for the text's own largest effect.
+    """
+    from rich.text import Text
+
+    shaded = Text()
+    for piece in pieces_of(explanation, scale_of(explanation) if scale is None else scale):
+        text = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in piece.text)
+        if piece.unit is None:
+            shaded.append(text)
+        else:
+            shaded.append(text, style=f"{piece.ink} on rgb({','.join(map(str, piece.color))})")
+    for number in strongest(explanation, LISTED):
+        label = (explanation.labels or ())[number]
+        shaded.append(
+            f"\n  {' '.join(label.split())[:40]:<24} {value_of(explanation, number)}", style="default on default"
+        )
+    return shaded

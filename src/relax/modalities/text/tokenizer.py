@@ -1,0 +1,91 @@
+"""Tokenizers: from a text to the inputs of its encoder, with the span of each token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relax.errors import ArgumentError, InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Tokens of one text.
+
+    Attributes:
+        ids: ``(T,)`` int64.
+        spans: ``(T, 2)`` int64 positions in the text; ``(0, 0)`` for special tokens.
+        fixed: ``(T,)`` bool, special tokens and those of the prompt.
+        types: ``(T,)`` int64 token types.
+        n_cut: number of tokens cut off at the end, because the encoder does not take that many.
+    """
+
+    ids: np.ndarray
+    spans: np.ndarray
+    fixed: np.ndarray
+    types: np.ndarray
+    n_cut: int = 0
+
+
+class TextTokenizer:
+    """A fast tokenizer of transformers, or one of ``tokenizers``, with what masking needs.
+
+    Args:
+        tokenizer: ``transformers.PreTrainedTokenizerFast`` or ``tokenizers.Tokenizer``.
+        max_length: largest number of tokens, special ones included; ``None`` for the tokenizer's own limit.
+        prompt: text in front of every text, such as ``"query: "``; never removed.
+
+    Raises:
+        ArgumentError: the tokenizer does not say where its tokens are in the text.
+    """
+
+    def __init__(self, tokenizer: Any, *, max_length: int | None = None, prompt: str = "") -> None:
+        backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        if not hasattr(backend, "encode") or not hasattr(backend, "token_to_id"):
+            raise ArgumentError(
+                f"expected a fast tokenizer, got {type(tokenizer).__name__}, which does not say where its tokens are; "
+                "use its fast version, or pass a callable from strings to representations"
+            )
+        self._backend = type(backend).from_str(backend.to_str())  # a copy without padding and truncation
+        self._backend.no_padding()
+        self._backend.no_truncation()
+        own_limit = getattr(tokenizer, "model_max_length", None)
+        self.max_length = max_length or (own_limit if own_limit is not None and own_limit < 1_000_000 else None)
+        self.prompt = prompt
+        self.names = tuple(getattr(tokenizer, "model_input_names", ("input_ids", "attention_mask")))
+        self.left = getattr(tokenizer, "padding_side", "right") == "left"
+        self.mask_id = self._id(getattr(tokenizer, "mask_token", None), "[MASK]", "<mask>")
+        pad = self._id(getattr(tokenizer, "pad_token", None), "[PAD]", "<pad>")
+        self.pad_id = 0 if pad is None else pad
+
+    def __call__(self, text: str) -> Tokens:
+        """Tokenize one text.
+
+        Raises:
+            InputError: the text has no tokens.
+        """
+        encoded = self._backend.encode(self.prompt + text)
+        spans = np.array(encoded.offsets, dtype=np.int64).reshape(-1, 2)
+        special = np.array(encoded.special_tokens_mask, dtype=bool)
+        ids, types = (np.array(values, dtype=np.int64) for values in (encoded.ids, encoded.type_ids))
+        fixed = special | (spans[:, 0] < len(self.prompt)) & (len(self.prompt) > 0)
+        n_cut = max(len(ids) - (self.max_length or len(ids)), 0)
+        if n_cut:
+            kept = np.ones(len(ids), dtype=bool)
+            kept[np.flatnonzero(~special)[-n_cut:]] = False  # special tokens at the end stay
+            ids, types, spans, fixed = ids[kept], types[kept], spans[kept], fixed[kept]
+        if fixed.all():
+            raise InputError(f"{text[:40]!r}: has no tokens for this encoder")
+        spans = np.where(fixed[:, None], 0, spans - len(self.prompt))
+        return Tokens(ids, spans, fixed, types, n_cut)
+
+    def settings(self) -> dict[str, Any]:
+        """JSON-serialisable description."""
+        return {"tokenizer": type(self._backend.model).__name__, "max_length": self.max_length, "prompt": self.prompt}
+
+    def _id(self, *tokens: Any) -> int | None:
+        """Id of the first token that the vocabulary has."""
+        ids = (self._backend.token_to_id(str(token)) for token in tokens if token is not None)
+        return next((number for number in ids if number is not None), None)

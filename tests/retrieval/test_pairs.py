@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 import relax
 from relax.modalities.masks import Block
+from relax.modalities.regions import Regions
 from relax.retrieval.interactions import Interactions, Side
 
 
@@ -31,7 +32,7 @@ def test_interactions_equal_brute_force_over_all_pairs_of_masks(tiny, pair, simi
         units = masks.over(x)
         block = every_mask(units.n_units)
         h = encoder.encode(x * units.masks(block)[:, None])
-        sides.append(Side(2, similarity))
+        sides.append(Side(Regions((2, 2)), similarity))
         for _ in range(2):
             sides[-1].add(units.masks(block), h)
         represented.append(F.normalize(h.double(), dim=1) if similarity == "cosine" else h.double())

@@ -19,6 +19,7 @@ from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells
 from relax.modalities.fills import Fill
 from relax.modalities.prepared import Prepared
+from relax.modalities.regions import Regions
 from relax.modalities.shown import Shown
 from relax.modalities.units import Masks
 
@@ -86,6 +87,25 @@ class Modality(ABC):
         from relax.modalities.showing import as_html, title_of
 
         return as_html(cls.show(explanation), title_of(explanation))
+
+    @staticmethod
+    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
+        """Plot two inputs explained against each other; not supported by default.
+
+        Args:
+            a: explanation of the first input against the second.
+            b: explanation of the second input against the first.
+            similarity: similarity of their representations.
+            interactions: interactions of their regions; ``None`` if they were not estimated.
+        """
+        raise ArgumentError(f"no figure of pairs for {a.settings['modality']} inputs; plot the explanations a and b")
+
+    @classmethod
+    def page_of_pair(cls, a: Shown, b: Shown, similarity: float, interactions: Any) -> str:
+        """Self-contained HTML of two inputs explained against each other; by default the figure as an image."""
+        from relax.modalities.showing import as_html, title_of
+
+        return as_html(cls.show_pair(a, b, similarity, interactions), title_of(a))
 
     def split(self, inputs: Any) -> list[Any] | None:
         """Split several inputs into a list; ``None`` for a single input. By default splits lists and tuples."""
@@ -208,6 +228,17 @@ class Modality(ABC):
     def to_map(self, attribution: Tensor) -> Tensor:
         """Reduce an attribution of the input tensor's shape to a map; by default the identity."""
         return attribution
+
+    def regions(self, prepared: Prepared, cells: int) -> Regions:
+        """Regions of the maps of an input, for the interactions of two inputs.
+
+        Args:
+            prepared: the input.
+            cells: number of regions along each dimension of a map of several dimensions; others have a region for
+                each element.
+        """
+        shape = self.map_shape(prepared)
+        return Regions(shape if len(shape) == 1 else (cells,) * len(shape), prepared.labels)
 
     def map_shape(self, prepared: Prepared) -> tuple[int, ...]:
         """Shape of the maps of an input, ``(H, W)`` for images."""

@@ -15,9 +15,9 @@ from relax.errors import InputError
 from relax.explainer import Explainer
 from relax.explanation import Explanation
 from relax.modalities import Prepared
+from relax.modalities.image.pairs import plot_difference
 from relax.references import Against, Context, Function, Reference
 from relax.retrieval.interactions import CLEAR
-from relax.retrieval.plot import plot_difference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from relax._support.figures import save_figure
 from relax.encoders import Encoder, ensure
 from relax.errors import ArgumentError
+from relax.estimation.strata import Tried
 from relax.explainer import Explainer
 from relax.explanation import Explanation
 from relax.modalities import Prepared
 from relax.references import Pair
 from relax.retrieval.interactions import Interactions, Side
-from relax.retrieval.plot import plot_match
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,10 +46,16 @@ class Match:
         Args:
             path: file to write (png, pdf, svg, jpg); ``None`` to only return the figure.
         """
-        figure = plot_match(self.a, self.b, self.similarity, self.interactions)
+        figure = self.a.modality.show_pair(self.a, self.b, self.similarity, self.interactions)
         if path is not None:
             save_figure(figure, path)
         return figure
+
+    def html(self) -> str:
+        """Self-contained HTML, for notebooks and pages."""
+        return self.a.modality.page_of_pair(self.a, self.b, self.similarity, self.interactions)
+
+    _repr_html_ = html
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write both explanations, ``a.npz`` and ``b.npz``, to a folder.
@@ -71,9 +77,9 @@ class Matcher:
 
     Args:
         encoder: anything :func:`relax.explain` accepts.
-        regions: also estimate which region of one input answers which region of the other, from the same forward
-            passes.
-        cells: regions along each side, from 2 to 16.
+        regions: also estimate which region (for texts which word) of one input answers which of the other, from the
+            same forward passes.
+        cells: regions along each side of a picture, from 2 to 16.
         method: a name from ``relax list methods``, or a method instance; ``None`` for the default.
         arguments: further arguments of :class:`relax.Explainer`.
 
@@ -124,9 +130,17 @@ class Matcher:
 
     def _side(self, masked: Read, intact: Read) -> tuple[Explanation, Side | None]:
         """Explain one input against the other, and accumulate its masks for the interactions."""
-        side = Side(self.cells, self._similarity) if self.regions else None
+        sides: list[Side] = []
+
+        def add(tried: Tried) -> None:
+            if not sides:
+                regions = self.encoder.modality.regions(tried.perturbed.prepared, self.cells)
+                sides.append(Side(regions, self._similarity))
+            sides[0](tried)
+
         against = Pair(intact.prepared, intact.representation)
-        return self.explainer.run(masked.prepared, against, watch=() if side is None else (side,)), side
+        explanation = self.explainer.run(masked.prepared, against, watch=(add,) if self.regions else ())
+        return explanation, sides[0] if sides else None
 
     @property
     def _similarity(self) -> str:
@@ -153,8 +167,9 @@ def match(encoder: Any, a: Any, b: Any, *, regions: bool = False, cells: int = 7
         encoder: anything :func:`relax.explain` accepts.
         a: one input.
         b: the other input.
-        regions: also estimate which region of ``b`` answers which region of ``a``, from the same forward passes.
-        cells: regions along each side, from 2 to 16.
+        regions: also estimate which region (for texts which word) of ``b`` answers which of ``a``, from the same
+            forward passes.
+        cells: regions along each side of a picture, from 2 to 16.
         arguments: further arguments of :class:`relax.Explainer`.
 
     Raises:

@@ -81,6 +81,13 @@ class Image(Modality):
             reason = first_line(error)[:200]
             raise InputError(f"{name}: the encoder's transform failed: {type(error).__name__}: {reason}") from error
 
+    @staticmethod
+    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
+        """Both pictures with their maps, and which region answers which."""
+        from relax.modalities.image.pairs import plot_match
+
+        return plot_match(a, b, similarity, interactions)
+
     def split(self, inputs: Any) -> list[Any] | None:
         """Split a list, a tuple, an ``(N, C, H, W)`` tensor or an ``(N, H, W, C)`` array; ``None`` for one input."""
         if isinstance(inputs, (Tensor, np.ndarray)) and inputs.ndim == 4:

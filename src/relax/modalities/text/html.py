@@ -21,6 +21,8 @@ STYLE = """
 .relax-text .legend { display: flex; align-items: center; gap: .6em; font-size: 13px; line-height: 1.4; color: #333;
   flex-wrap: wrap; }
 .relax-text .bar { width: 12em; height: 1em; border: 1px solid #999; }
+.relax-text table { font-size: 14px; line-height: 1.6; border-collapse: collapse; margin: 1em 0; }
+.relax-text th, .relax-text td { text-align: start; padding: 0 1.2em 0 0; }
 .relax-text .about { font-size: 13px; line-height: 1.5; color: #333; }
 """
 
@@ -39,10 +41,14 @@ def html_of(explanation: Shown) -> str:
     """
     scale = scale_of(explanation)
     title = escape(title_of(explanation).replace(r"\$", "$"))
-    return (
-        f'<div class="relax-text"><style>{STYLE}</style><p class="about">{title}</p>'
-        f"{words(explanation, scale)}{legend(scale, explanation.measures['importance'])}</div>"
+    return framed(
+        f'<p class="about">{title}</p>{words(explanation, scale)}{legend(scale, explanation.measures["importance"])}'
     )
+
+
+def framed(content: str) -> str:
+    """HTML in the style of explained texts."""
+    return f'<div class="relax-text"><style>{STYLE}</style>{content}</div>'
 
 
 def words(explanation: Shown, scale: float) -> str:

@@ -190,6 +190,20 @@ class Text(Modality):
 
         return plot_text(explanation)
 
+    @staticmethod
+    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
+        """Both texts on one colour scale, and which word answers which."""
+        from relax.modalities.text.pairs import plot_pair
+
+        return plot_pair(a, b, similarity, interactions)
+
+    @classmethod
+    def page_of_pair(cls, a: Shown, b: Shown, similarity: float, interactions: Any) -> str:
+        """Both texts with the values of their words under the pointer, and which word answers which."""
+        from relax.modalities.text.pairs import html_of_pair
+
+        return html_of_pair(a, b, similarity, interactions)
+
     @classmethod
     def page(cls, explanation: Shown) -> str:
         """Shaded words with their values under the pointer."""

@@ -43,9 +43,7 @@ def plot_text(explanation: Shown) -> Figure:
     Args:
         explanation: explanation of a text.
     """
-    rows = _lines(pieces_of(explanation))
-    cut = len(rows) > LINES
-    rows = rows[:LINES]
+    rows, cut = lines_of(pieces_of(explanation))
     bars = strongest(explanation, BARS)
     heights = (0.35 + LINE * len(rows), 0.7 + 0.24 * len(bars))
     figure = Figure(figsize=(9.5, sum(heights) + 0.6), layout="constrained", dpi=110)
@@ -53,20 +51,29 @@ def plot_text(explanation: Shown) -> Figure:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # shown as a box
         above, below = figure.subplots(2, 1, height_ratios=heights)
-        _flow(above, rows, _right_to_left(str(explanation.presentation)), cut)
+        draw_text(above, rows, str(explanation.presentation), "the text", cut)
         _bars(below, explanation, bars)
         figure.suptitle(title_of(explanation), fontsize=10)
         figure.draw_without_rendering()
     return figure
 
 
-def _flow(axes: Axes, rows: list[list[Piece]], right_to_left: bool, cut: bool) -> None:
-    """Draw lines of pieces, each word on its colour."""
+def draw_text(axes: Axes, rows: list[list[Piece]], text: str, title: str, cut: bool) -> None:
+    """Draw lines of pieces, each word on its colour.
+
+    Args:
+        axes: where to draw.
+        rows: the lines.
+        text: the whole text, for its direction.
+        title: title of the text.
+        cut: whether the text goes on.
+    """
+    right_to_left = _right_to_left(text)
     axes.set_xlim(0, COLUMNS)
     axes.set_ylim(len(rows), 0)
     axes.axis("off")
-    axes.set_title("the text" + (f", first {LINES} lines" if cut else ""), fontsize=9, loc="left")
-    families = _families()
+    axes.set_title(literal(title + (f", first {LINES} lines" if cut else "")), fontsize=9, loc="left")
+    fonts = families()
     for number, row in enumerate(rows):
         place = 0.0
         for piece in row:
@@ -80,7 +87,7 @@ def _flow(axes: Axes, rows: list[list[Piece]], right_to_left: bool, cut: bool) -
                     color=background,
                 )
             ink = piece.ink if piece.unit is not None else "black"
-            middle: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "family": families}
+            middle: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "family": fonts}
             axes.text(left + width / 2, number + 0.5, literal(piece.text), color=ink, **middle)
             place += width
 
@@ -95,7 +102,7 @@ def _bars(axes: Axes, explanation: Shown, bars: list[int]) -> None:
     axes.barh(rows, effect, color=colors, edgecolor="0.4", xerr=lines, ecolor="0.2", capsize=2)
     labels = [" ".join((explanation.labels or ())[number].split()) for number in bars]
     names = [label if len(label) <= 40 else label[:39] + "…" for label in labels]
-    axes.set_yticks(rows, [literal(name) for name in names], fontsize=8, family=_families())
+    axes.set_yticks(rows, [literal(name) for name in names], fontsize=8, family=families())
     axes.invert_yaxis()
     axes.axvline(0, color="0.2", linewidth=0.8)
     axes.tick_params(axis="x", labelsize=8)
@@ -110,8 +117,15 @@ def _bars(axes: Axes, explanation: Shown, bars: list[int]) -> None:
     axes.set_xlabel(f"change of the {explanation.measures['importance']} when the words are there ({note})", fontsize=8)
 
 
-def _lines(pieces: list[Piece]) -> list[list[Piece]]:
-    """Break a text into lines: at its line ends, and between words where a line is full."""
+def lines_of(pieces: list[Piece]) -> tuple[list[list[Piece]], bool]:
+    """Break a text into lines: at its line ends, and between words where a line is full.
+
+    Args:
+        pieces: the text, cut at the borders of its units.
+
+    Returns:
+        At most ``LINES`` lines, and whether there are more.
+    """
     rows: list[list[Piece]] = [[]]
     used = 0.0
     for piece in pieces:
@@ -128,7 +142,8 @@ def _lines(pieces: list[Piece]) -> list[list[Piece]]:
                     continue
             rows[-1].append(part)
             used += width
-    return [row for row in rows if row] or [[]]
+    found = [row for row in rows if row] or [[]]
+    return found[:LINES], len(found) > LINES
 
 
 def _parts(piece: Piece) -> list[Piece]:
@@ -170,6 +185,7 @@ def _right_to_left(text: str) -> bool:
     return next((direction != "L" for direction in directions if direction in ("L", "R", "AL")), False)
 
 
-def _families() -> list[str]:
+def families() -> list[str]:
+    """Installed fonts, in the order in which they are tried for a character."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return [family for family in FAMILIES if family in installed] or ["sans-serif"]

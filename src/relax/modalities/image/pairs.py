@@ -14,11 +14,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from relax._support.figures import literal
-from relax.explanation import Explanation
 from relax.modalities import Prepared
 from relax.modalities.image.pictures import thumbnail
 from relax.modalities.image.showing import WIDTH, bare, outline, picture_of, sized
-from relax.retrieval.interactions import CLEAR, Interactions
+from relax.modalities.shown import Shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,11 +25,14 @@ if TYPE_CHECKING:
 PANEL = 3.0
 """Width of a panel in inches."""
 
+CLEAR = 2.0
+"""Number of standard errors from which an interaction counts as found."""
+
 REGIONS = 3
 """Number of regions of the first input that are shown."""
 
 
-def plot_match(a: Explanation, b: Explanation, similarity: float, interactions: Interactions | None) -> Figure:
+def plot_match(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
     """Plot a match.
 
     The first row shows both inputs and how each part contributes to the similarity; zero is neutral. The second row
@@ -58,7 +60,7 @@ def plot_match(a: Explanation, b: Explanation, similarity: float, interactions: 
     return figure
 
 
-def plot_difference(e: Explanation, a: Prepared, b: Prepared, similarity: float, found: bool) -> Figure:
+def plot_difference(e: Any, a: Prepared, b: Prepared, similarity: float, found: bool) -> Figure:
     """Plot two pictures with a line around the parts that make them less alike, and the map.
 
     Args:
@@ -97,7 +99,7 @@ def plot_difference(e: Explanation, a: Prepared, b: Prepared, similarity: float,
     return figure
 
 
-def _pair(figure: Figure, places: list[Axes], a: Explanation, b: Explanation) -> None:
+def _pair(figure: Figure, places: list[Axes], a: Shown, b: Shown) -> None:
     """Draw both inputs and their maps, on one colour scale."""
     sides = []
     for e in (a, b):
@@ -120,9 +122,7 @@ def _pair(figure: Figure, places: list[Axes], a: Explanation, b: Explanation) ->
     bar.ax.tick_params(labelsize=7)
 
 
-def _regions(
-    figure: Any, a: Explanation, b: Explanation, interactions: Interactions, answers: list[dict[str, Any]]
-) -> None:
+def _regions(figure: Any, a: Shown, b: Shown, interactions: Any, answers: list[dict[str, Any]]) -> None:
     """Draw the strongest regions of a, and the interactions of each with the regions of b."""
     maps = [interactions.map_of(row["cell"], CLEAR) for row in answers]
     peak = max(float(np.nanmax(np.abs(interactions.map_of(row["cell"])))) for row in answers) or 1.0
@@ -161,7 +161,7 @@ def _box(axes: Axes, shape: tuple[int, ...], cell: tuple[int, int], cells: int, 
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
-def _name(e: Explanation) -> str:
+def _name(e: Shown) -> str:
     """Name of the input's file; empty for an input without a file."""
     source = str(e.settings["input"]["source"])
     return "" if source in ("tensor", "array", "PIL image") else Path(source).name

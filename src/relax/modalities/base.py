@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,70 +20,15 @@ from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells
 from relax.modalities.fills import Fill
 from relax.modalities.prepared import Prepared
+from relax.modalities.shown import Shown
 from relax.modalities.units import Masks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Shown(Protocol):
-    """Interface of an explanation that a modality can plot."""
-
-    @property
-    def importance(self) -> np.ndarray:
-        """Importance map."""
-
-    @property
-    def uncertainty(self) -> np.ndarray | None:
-        """Uncertainty map; ``None`` if the method has none."""
-
-    @property
-    def standard_error(self) -> np.ndarray | None:
-        """Standard error map; ``None`` if the method has none."""
-
-    @property
-    def effect(self) -> np.ndarray:
-        """Importance minus its neutral value."""
-
-    @property
-    def n_masks(self) -> int:
-        """Number of masks evaluated."""
-
-    @property
-    def reliability(self) -> float:
-        """Estimated correlation with the converged map, in [0, 1]."""
-
-    @property
-    def score(self) -> float:
-        """Score of the unmasked input."""
-
-    @property
-    def inputs(self) -> dict[str, np.ndarray]:
-        """Model-ready tensors by name."""
-
-    @property
-    def presentation(self) -> Any:
-        """The input as shown to people."""
-
-    @property
-    def measures(self) -> dict[str, str]:
-        """Quantity that each map measures."""
-
-    @property
-    def signed(self) -> bool:
-        """Whether to read the importance relative to its neutral value."""
-
-    @property
-    def neutral(self) -> float:
-        """Importance of a unit that has no effect."""
-
-    @property
-    def labels(self) -> tuple[str, ...] | None:
-        """Name of each unit; ``None`` without names."""
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """JSON-serialisable provenance."""
+MOST_STORED = 1024
+"""Most values of a map in a store of many maps, unless they have labels."""
 
 
 Run = Callable[..., Any]
@@ -253,6 +199,36 @@ class Modality(ABC):
             return self
         views: Modality = registry_of("modality")["views"](self.transform, patch=self.patch)
         return views.for_inputs(inputs)
+
+    def probe(self) -> Any:
+        """A fixed input by which encoders are told apart; ``None`` (default) if the modality has none."""
+        return None
+
+    def of_cell(self, value: Any, folder: Path) -> Any:
+        """Input in a cell of a table or data set; by default the value itself.
+
+        Args:
+            value: the value of the cell.
+            folder: folder of the table, which relative paths start from.
+
+        Raises:
+            InputError: the value is not an input of this modality.
+        """
+        return value
+
+    @staticmethod
+    def stored_shape(explanation: Shown) -> tuple[int, ...]:
+        """Shape in which a store of many maps keeps a map, about one value a unit; by default its own.
+
+        Maps are averaged down to this shape. Unlabelled maps of more than ``MOST_STORED`` values are kept at a fraction
+        of their sides.
+        """
+        shape = explanation.importance.shape
+        size = math.prod(shape)
+        if explanation.labels is not None or size <= MOST_STORED:
+            return shape
+        factor = (MOST_STORED / size) ** (1 / len(shape))
+        return tuple(max(1, int(side * factor)) for side in shape)
 
     @staticmethod
     def at_presentation(values: np.ndarray, source: Mapping[str, Any]) -> np.ndarray:

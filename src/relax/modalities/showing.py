@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from relax._support.figures import literal
-from relax.modalities.base import Shown
+from relax.modalities.shown import Shown
 
 LONGEST = 60
 """Maximum number of characters of a displayed name."""

@@ -26,7 +26,6 @@ from relax.methods.configuration import Configuration, fills_of, kinds_of, metho
 from relax.methods.opening import Opened
 from relax.modalities import Prepared
 from relax.modalities.showing import called
-from relax.references import Against
 from relax.references import similarity as similarity_
 from relax.references.similarity import Similarity
 

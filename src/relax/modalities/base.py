@@ -20,7 +20,7 @@ from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells
 from relax.modalities.fills import Fill
 from relax.modalities.prepared import Prepared
-from relax.modalities.shown import Shown
+from relax.modalities.shown import Shown as Shown
 from relax.modalities.units import Masks
 
 if TYPE_CHECKING:

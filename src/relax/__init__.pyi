@@ -60,5 +60,7 @@ from .retrieval import Index as Index
 from .retrieval import Match as Match
 from .retrieval import difference as difference
 from .retrieval import match as match
+from .runs import Store as Store
+from .runs import run as run
 
 __version__: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,7 +26,6 @@ from relax.methods.configuration import Configuration, fills_of, kinds_of, metho
 from relax.methods.opening import Opened
 from relax.modalities import Prepared
 from relax.modalities.showing import called
-from relax.references import Against
 from relax.references import similarity as similarity_
 from relax.references.similarity import Similarity
 
@@ -124,12 +125,20 @@ class Explainer:
         if n_masks is not None and not configuration.method.takes_masks:
             name, options_ = configuration.method.name, ", ".join(configuration.method.options()) or "none"
             warn(f"method {name!r} does not take n_masks; set the amount of work by its own options: {options_}")
-        self._check_against(configuration.method, configuration.against)
+        configuration.check(configuration.against)
 
     @property
     def method(self) -> Method:
         """The method used for inputs of the modality of ``against``, by default the encoder's own."""
         return self._configured(self._home).method
+
+    def settings(self) -> dict[str, Any]:
+        """JSON-able description of what is done to every input: method, masks, fill, reference, ..., seed."""
+        return {**self._configured(self._home).settings(), "seed": self.seed, "precision": self._execution[1]}
+
+    def placed(self) -> AbstractContextManager[None]:
+        """Hold the model on the explainer's device, over several calls."""
+        return self._setup.placed()
 
     def __call__(self, source: Any, against: Any = None, *, seed: int | None = None) -> Any:
         """Explain one input.
@@ -181,7 +190,7 @@ class Explainer:
         return self._streamed(sources, errors, ahead)
 
     def _streamed(self, sources: Iterable[Any], errors: str, ahead: int) -> Iterator[Any]:
-        with self._setup.placed():
+        with self.placed():
             for source, read in read_ahead(self.prepared, sources, ahead):
                 try:
                     result = self._explained(*read())
@@ -231,10 +240,7 @@ class Explainer:
         self, configuration: Configuration, prepared: Prepared, against: Any = None, seed: int | None = None
     ) -> Any:
         """Explain a prepared input; the modality decides how many runs that takes."""
-
-        def run(prepared: Prepared, **changes: Any) -> Explanation:
-            return self._run(configuration, prepared, against, seed, **changes)
-
+        run = partial(self._run, configuration, against=against, seed=seed)
         return configuration.encoder.modality.explain(run, prepared, self.views)
 
     def _run(
@@ -243,7 +249,6 @@ class Explainer:
         prepared: Prepared,
         against: Any,
         seed: int | None,
-        *,
         watch: Sequence[Watch] = (),
     ) -> Explanation:
         """Run the method once on one input."""
@@ -285,16 +290,6 @@ class Explainer:
         resolved = configuration.against
         if against is not None:
             resolved = references.ensure(against, configuration.encoder)
-            self._check_against(configuration.method, resolved)
+            configuration.check(resolved)
         seed = self.seed if seed is None else seed_of(seed)
         return Opened(configuration, session, prepared, resolved, seed, tuple(watch), on_block)
-
-    def _check_against(self, method: Method, against: Against) -> None:
-        """Warn about arguments that have no effect."""
-        if not method.compares and not against.itself:
-            warn(f"method {method.name!r} does not look at what the input is compared with; against= has no effect")
-        if self.similarity is not None and against.similarity not in (None, self.similarity):
-            warn(
-                f"similarity={similarity_.name_of(self.similarity)!r} has no effect: {against.settings()['source']} "
-                "defines its own score"
-            )

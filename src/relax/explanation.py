@@ -54,6 +54,7 @@ class Explanation:
         labels: name of each unit, such as a word; ``None`` where units have no names.
         spans: position ``(start, stop)`` of each labelled unit in the source.
         kind: the modality class, for modalities without a registered name; not saved.
+        representation: ``(D,)`` float32, the encoder's representation of the unmasked input; not saved.
     """
 
     importance: np.ndarray
@@ -73,6 +74,7 @@ class Explanation:
     labels: tuple[str, ...] | None = None
     spans: tuple[tuple[int, int], ...] | None = None
     kind: type[Modality] | None = field(default=None, repr=False)
+    representation: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name in MAPS:

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -128,6 +129,16 @@ class Posterior:
         return math.sqrt(signal / (signal + max(noise, 0.0))) if signal > 0 else 0.0
 
 
+class _Given(NamedTuple):
+    """What the posterior of the coefficients follows from."""
+
+    covariance: Tensor  # (P, P), of the prior
+    cross: Tensor  # (N, P), of the response and the coefficients
+    projection: Tensor  # (N, N)
+    response: Tensor  # (N,), standardised
+    scale: float  # from a coefficient to an effect
+
+
 class Regression:
     """Gaussian-process regression of the score on the cells that masks keep; implements ``Estimator``.
 
@@ -142,6 +153,7 @@ class Regression:
         self._strata: list[_Stratum] = []
         self._prior: Hyperparameters | None = None
         self._fitted_to = (0, 0)  # masks, strata
+        self._to_fit: Rows | None = None
         self._observed: tuple[int, Rows] | None = None
         self._known: tuple[int, Posterior] | None = None
 
@@ -159,12 +171,19 @@ class Regression:
             self._fit()
 
     def _fit(self) -> None:
-        """Fit the prior to the masks so far, unless there are too many."""
+        """Have the prior fitted to the masks so far, unless there are too many, when it is next asked for."""
         rows = self._rows()
-        if len(rows.masks) <= LARGEST_FIT or self._prior is None:
+        if len(rows.masks) <= LARGEST_FIT or (self._prior is None and self._to_fit is None):
+            self._to_fit = rows
+        self._fitted_to = self.n_masks, len(self._strata)
+
+    def _latest_prior(self) -> Hyperparameters | None:
+        """The prior, fitted now if it is to be."""
+        if self._to_fit is not None:
+            rows, self._to_fit = self._to_fit, None
             response, _ = _standardised(rows, rows.responses[:, 0])
             self._prior = fitted(rows, response, _grams(rows, self.cells.kernels))
-        self._fitted_to = self.n_masks, len(self._strata)
+        return self._prior
 
     def close_round(self) -> None:
         """Do nothing: all masks enter one regression."""
@@ -201,7 +220,7 @@ class Regression:
         """Posterior of the effects, given all masks so far."""
         if self._known is None or self._known[0] != self.n_masks:
             rows = self._rows()
-            found = self._posterior(rows, rows.responses[:, 0], self.cells.kernels, self._prior)
+            found = self._posterior(rows, rows.responses[:, 0], self.cells.kernels, self._latest_prior())
             self._known = self.n_masks, found
         return self._known[1]
 
@@ -211,23 +230,30 @@ class Regression:
         levels = torch.tensor([item.level for item in self._strata], dtype=torch.float64)[rows.stratum]
         scores, squares = rows.responses.T
         deviations = squares - 2 * levels * scores + levels.square() * rows.levels.sum(1)
-        spread = self._posterior(rows, deviations, self.cells.kernels[-SMOOTH:], None)
+        spread = self._effects(self._given(rows, deviations, self.cells.kernels[-SMOOTH:], None))
         mean = sum(v * item.variance for v, item in zip(self._level_weights(), self._strata, strict=True))
-        return (mean + spread.effects - posterior.effects.square()).clamp_min(0)
+        return (mean + spread - posterior.effects.square()).clamp_min(0)
 
     def _posterior(self, rows: Rows, response: Tensor, kernels: Tensor, prior: Hyperparameters | None) -> Posterior:
+        given = self._given(rows, response, kernels, prior)
+        over_units, cross = self.cells.over_units, given.cross
+        covariance = given.covariance - cross.T @ given.projection @ cross
+        return Posterior(self._effects(given), given.scale**2 * over_units(over_units(covariance).T))
+
+    def _effects(self, given: _Given) -> Tensor:
+        """Posterior mean of the effects of the units, ``(P,)``."""
+        coefficients = given.cross.T @ (given.projection @ given.response)
+        return given.scale * self.cells.over_units(coefficients[None])[0]
+
+    def _given(self, rows: Rows, response: Tensor, kernels: Tensor, prior: Hyperparameters | None) -> _Given:
         standardised, scale = _standardised(rows, response)
         if prior is None:
             prior = fitted(rows, standardised, _grams(rows, kernels))
         covariance = torch.tensordot(prior.weights, kernels, 1)
         cross = rows.masks @ covariance
         projection, _ = projected(rows, cross @ rows.masks.T, prior.noise)
-        covariance = covariance - cross.T @ projection @ cross
-        coefficients = cross.T @ (projection @ standardised)
-        over_units = self.cells.over_units
-        weights = self._level_weights()
-        scale *= sum(v * (1 - item.keep) for v, item in zip(weights, self._strata, strict=True))
-        return Posterior(scale * over_units(coefficients[None])[0], scale**2 * over_units(over_units(covariance).T))
+        scale *= sum(v * (1 - item.keep) for v, item in zip(self._level_weights(), self._strata, strict=True))
+        return _Given(covariance, cross, projection, standardised, scale)
 
     @property
     def _stale(self) -> bool:

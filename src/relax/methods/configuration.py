@@ -7,8 +7,10 @@ from numbers import Number
 from typing import Any
 
 from relax._support.arguments import integer
+from relax._support.warning import warn
 from relax.encoders import Encoder, Setup
 from relax.errors import ArgumentError
+from relax.estimation import designs
 from relax.estimation.designs import Design
 from relax.estimation.stopping import FixedNumber, Stopping, UntilReliable
 from relax.methods import METHODS, Method, ensure
@@ -16,6 +18,7 @@ from relax.modalities import Modality
 from relax.modalities.fills import Fill
 from relax.modalities.units import Masks
 from relax.references import Against
+from relax.references import similarity as similarity_
 from relax.references.similarity import Similarity
 
 
@@ -44,6 +47,34 @@ class Configuration:
     design: Design
     stopping: Stopping
     similarity: str | Similarity | None
+
+    def settings(self) -> dict[str, Any]:
+        """JSON-able description, the same for all inputs; ``masks`` and ``similarity`` of ``None`` are the method's."""
+        options = self.method.options()
+        plain = (type(None), str, int, float)
+        return {
+            "method": self.method.name,
+            "options": {name: value if isinstance(value, plain) else repr(value) for name, value in options.items()},
+            "modality": self.encoder.modality.name,
+            "masks": None if self.masks is None else [kind.settings() for kind in self.masks],
+            "fill": [fill.settings() for fill in self.fills],
+            "against": None if self.against.itself else self.against.settings(),
+            "similarity": None if self.similarity is None else similarity_.name_of(self.similarity),
+            "design": designs.name_of(self.design),
+            "stopping": self.stopping.settings() if self.method.takes_masks else None,
+        }
+
+    def check(self, against: Against) -> None:
+        """Warn about arguments that have no effect with a reference."""
+        if not self.method.compares and not against.itself:
+            warn(
+                f"method {self.method.name!r} does not look at what the input is compared with; against= has no effect"
+            )
+        if self.similarity is not None and against.similarity not in (None, self.similarity):
+            warn(
+                f"similarity={similarity_.name_of(self.similarity)!r} has no effect: {against.settings()['source']} "
+                "defines its own score"
+            )
 
 
 def method_of(method: Any, options: dict[str, Any], modality: Modality) -> Method:

@@ -82,5 +82,4 @@ class Opened:
             self._configuration.stopping,
             time.perf_counter() - self._start,
         )
-        score = float(self.problem.reference.score(self._representation))
-        return explanation_of(self.problem, self._prepared, maps, score, settings)
+        return explanation_of(self.problem, self._prepared, maps, self._representation, settings)

@@ -19,7 +19,7 @@ from relax.references.similarity import Similarity
 
 
 def explanation_of(
-    problem: Problem, prepared: Prepared, maps: Maps, score: float, settings: dict[str, Any]
+    problem: Problem, prepared: Prepared, maps: Maps, representation: Tensor, settings: dict[str, Any]
 ) -> Explanation:
     """Build an Explanation from maps.
 
@@ -27,7 +27,7 @@ def explanation_of(
         problem: the problem that the method solved.
         prepared: the input, on its original device.
         maps: the method's result.
-        score: score of the unmasked input.
+        representation: ``(1, D)``, the representation of the unmasked input.
         settings: provenance from :func:`settings_of`.
     """
     measure = problem.reference.measure
@@ -41,7 +41,7 @@ def explanation_of(
         n_blocks=maps.n_blocks,
         degrees_of_freedom=maps.degrees_of_freedom,
         reliability=maps.reliability,
-        score=score,
+        score=float(problem.reference.score(representation)),
         inputs={name: value.float().cpu().numpy().copy() for name, value in tensors.items()},
         presentation=problem.modality.kept(prepared.presentation),
         measures={**default_measures, **maps.measures},
@@ -50,6 +50,7 @@ def explanation_of(
         labels=problem.prepared.labels,
         spans=problem.prepared.spans,
         kind=type(problem.modality),
+        representation=representation[0].float().cpu().numpy(),
         settings=settings,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,10 @@ from relax.modalities.units import Masks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+MOST_STORED = 1024
+"""Most values of a map in a store of many maps, unless they have labels."""
 
 
 Run = Callable[..., Any]
@@ -261,6 +266,36 @@ class Modality(ABC):
             return self
         views: Modality = registry_of("modality")["views"](self.transform, patch=self.patch)
         return views.for_inputs(inputs)
+
+    def probe(self) -> Any:
+        """A fixed input by which encoders are told apart; ``None`` (default) if the modality has none."""
+        return None
+
+    def of_cell(self, value: Any, folder: Path) -> Any:
+        """Input in a cell of a table or data set; by default the value itself.
+
+        Args:
+            value: the value of the cell.
+            folder: folder of the table, which relative paths start from.
+
+        Raises:
+            InputError: the value is not an input of this modality.
+        """
+        return value
+
+    @staticmethod
+    def stored_shape(explanation: Shown) -> tuple[int, ...]:
+        """Shape in which a store of many maps keeps a map, about one value a unit; by default its own.
+
+        Maps are averaged down to this shape. Unlabelled maps of more than ``MOST_STORED`` values are kept at a fraction
+        of their sides.
+        """
+        shape = explanation.importance.shape
+        size = math.prod(shape)
+        if explanation.labels is not None or size <= MOST_STORED:
+            return shape
+        factor = (MOST_STORED / size) ** (1 / len(shape))
+        return tuple(max(1, int(side * factor)) for side in shape)
 
     @staticmethod
     def at_presentation(values: np.ndarray, source: Mapping[str, Any]) -> np.ndarray:

@@ -23,6 +23,7 @@ from relax._support.extras import require
 from relax.encoders import Encoder, Session, ensure
 from relax.errors import ArgumentError, InputError, RelaxWarning
 from relax.modalities.image.pictures import pictures_below
+from relax.modalities.image.storing import probe_picture
 from relax.references.vectors import as_vector
 from relax.retrieval.files import Read, read_chunks, stamp_of
 from relax.retrieval.results import Added, Neighbour
@@ -84,7 +85,7 @@ class Index:
             if folder.exists() and any(folder.iterdir()) and not (folder / f"{TABLE}.lance").exists():
                 raise ArgumentError(f"{folder}: not empty and no index; choose another folder")
             folder.mkdir(parents=True, exist_ok=True)
-            probe = encoder.encode(_probe_picture())[0]
+            probe = encoder.encode(probe_picture())[0]
             Store.create(folder, len(probe))
             about = {"schema": SCHEMA, "encoder": encoder.settings(), "probe": probe.tolist()}
             with atomic_write(folder / ABOUT) as file:  # written last: it marks the index as complete
@@ -111,7 +112,7 @@ class Index:
                 "another index"
             )
         probe = torch.tensor(self.about["probe"])
-        distance = 1 - float(torch.cosine_similarity(probe, encoder.encode(_probe_picture())[0], dim=0))
+        distance = 1 - float(torch.cosine_similarity(probe, encoder.encode(probe_picture())[0], dim=0))
         if not distance <= SAME:
             raise ArgumentError(
                 f"{self.folder}: encoder {encoder.name!r} no longer represents the probe picture as it did when the "
@@ -260,9 +261,3 @@ def _read_about(folder: Path) -> dict[str, Any]:
     if not {"encoder", "probe"} <= set(about):
         raise InputError(f"{folder / ABOUT}: is damaged; build the index again in another folder")
     return dict(about)
-
-
-def _probe_picture() -> np.ndarray:
-    """A fixed picture by which encoders are compared, ``(96, 128, 3)`` uint8."""
-    rows, columns = np.mgrid[0:96, 0:128]
-    return np.stack([rows * 2, columns * 2 - 1, (rows * columns) % 251], axis=-1).clip(0, 255).astype(np.uint8)

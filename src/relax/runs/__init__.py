@@ -1,1 +1,6 @@
-"""Batch runs: explain many inputs and write the results to a folder."""
+"""Many inputs: explained into a folder of pictures, or into a store that resumes."""
+
+from relax.runs.run import Progress, Ran, run
+from relax.runs.store import Store
+
+__all__ = ["Progress", "Ran", "Store", "run"]

@@ -27,6 +27,7 @@ from relax.modalities.image.pictures import (
     thumbnail,
     upright_rgb,
 )
+from relax.modalities.image.storing import from_cell, probe_picture, stored_shape
 from relax.modalities.image.transforms import Box, ImageTransform
 from relax.modalities.prepared import Prepared
 from relax.modalities.shown import Shown
@@ -101,6 +102,19 @@ class Image(Modality):
     def files_below(self, folder: Path) -> list[Path]:
         """Picture files in a folder and its subfolders, as absolute paths, sorted."""
         return pictures_below(folder)
+
+    def probe(self) -> np.ndarray | None:
+        """A fixed picture; ``None`` for encoders without a transform."""
+        return None if self.transform is None else probe_picture()
+
+    def of_cell(self, value: Any, folder: Path) -> Any:
+        """A path, relative to the table's folder, or an encoded picture: bytes, alone or under ``"bytes"``."""
+        return from_cell(value, folder)
+
+    @staticmethod
+    def stored_shape(explanation: Shown) -> tuple[int, ...]:
+        """14x14, or the patches of the masks."""
+        return stored_shape(explanation.importance.shape, explanation.settings["masks"])
 
     def cells(self, prepared: Prepared) -> Cells:
         """28x28 cells, or pixels; effects may be smooth in place, or in place and colour."""

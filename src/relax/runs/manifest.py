@@ -1,0 +1,149 @@
+"""The manifest of a store: what is done to every input, by which encoder, with which versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from relax._support.atomic import atomic_write
+from relax._support.provenance import versions
+from relax.encoders import Encoder
+from relax.errors import ArgumentError, InputError
+from relax.explainer import Explainer
+from relax.references import Context
+
+SCHEMA = 1
+"""Version of the store's format; other versions are refused."""
+
+FILE = "manifest.json"
+"""Name of the manifest."""
+
+SAME = 5e-3
+"""Largest distance between the probe's representations at which two encoders count as the same, relative to their
+length."""
+
+Manifest = dict[str, Any]
+"""Entries ``schema, settings, hash, encoder, probe, score, weights, source, versions``."""
+
+
+def manifest_of(explainer: Explainer, source: str) -> Manifest:
+    """Describe a run.
+
+    Args:
+        explainer: explains the inputs.
+        source: name of the source.
+    """
+    settings = explainer.settings()
+    return {
+        "schema": SCHEMA,
+        "settings": settings,
+        "hash": hashlib.sha256(json.dumps(settings, sort_keys=True, default=repr).encode()).hexdigest(),
+        "encoder": explainer.encoder.settings(),
+        **_fingerprint(explainer),
+        "source": source,
+        "versions": versions(),
+    }
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a store; ``None`` if there is none.
+
+    Raises:
+        InputError: it is damaged, or of another schema.
+    """
+    path = folder / FILE
+    try:
+        manifest = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: is damaged ({error}); restore it, or choose another --out") from error
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if schema != SCHEMA:
+        raise InputError(
+            f"{folder}: expected a store of schema {SCHEMA}, got schema {schema!r}; use the version of relax that "
+            "made it, or choose another --out"
+        )
+    missing = {"settings", "hash", "encoder", "probe", "weights", "source", "versions"} - set(manifest)
+    if missing:
+        raise InputError(f"{path}: is damaged (it lacks {', '.join(sorted(missing))}); choose another --out")
+    return dict(manifest)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write a manifest atomically."""
+    with atomic_write(folder / FILE) as file:
+        file.write(json.dumps(manifest, indent=1, default=repr).encode())
+
+
+def check_same(folder: Path, saved: Manifest, asked: Manifest) -> None:
+    """Check that a run may go on in a store.
+
+    Args:
+        folder: the store, for messages.
+        saved: its manifest.
+        asked: manifest of the run.
+
+    Raises:
+        ArgumentError: the settings, the encoder or the reference differ.
+    """
+    asked = json.loads(json.dumps(asked, default=repr))
+    for part in ("settings", "encoder"):
+        for name in sorted({*saved[part], *asked[part]}):
+            before, now = saved[part].get(name), asked[part].get(name)
+            if before != now:
+                what = name if part == "settings" else f"the encoder's {name}"
+                raise ArgumentError(
+                    f"{folder}: holds a run with {what} = {before!r}, not {now!r}; give the same settings to continue "
+                    "it, or choose another --out"
+                )
+    if not _alike(saved["probe"], asked["probe"]) or saved["weights"] != asked["weights"]:
+        raise ArgumentError(
+            f"{folder}: was made with another encoder of the name {saved['encoder'].get('name')!r} (other weights); "
+            "use the same one, or choose another --out"
+        )
+    if not _alike(saved.get("score"), asked["score"]):
+        raise ArgumentError(f"{folder}: was made against another reference; use the same one, or choose another --out")
+
+
+def _fingerprint(explainer: Explainer) -> dict[str, Any]:
+    """Representation of a fixed input and its score; a checksum of the weights for modalities without such an input."""
+    encoder = explainer.encoder
+    probe = encoder.modality.probe()
+    if probe is None:
+        return {"probe": None, "score": None, "weights": _checksum(encoder)}
+    representation = encoder.encode(probe)
+    return {"probe": representation[0].tolist(), "score": _score(explainer, probe), "weights": None}
+
+
+def _score(explainer: Explainer, probe: Any) -> list[float]:
+    """Score of a fixed input, by which references are told apart."""
+    configuration, prepared = explainer.prepared(probe)
+    with configuration.setup.session() as session:
+        own = session.encode(configuration.encoder.modality.collate([prepared.to(session.device)]))
+        similarity = configuration.similarity or configuration.against.similarity
+        context = Context(configuration.encoder, session, own[0], similarity or configuration.method.score_similarity)
+        return [float(configuration.against.reference(context).score(own))]
+
+
+def _checksum(encoder: Encoder) -> str:
+    """SHA-256 of a module's weights; of the name of any other model."""
+    digest = hashlib.sha256(str(encoder.name).encode())
+    if isinstance(encoder.model, nn.Module):
+        for name, tensor in encoder.model.state_dict().items():
+            digest.update(name.encode())
+            if isinstance(tensor, Tensor):
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _alike(saved: list[float] | None, asked: list[float] | None) -> bool:
+    if saved is None or asked is None or len(saved) != len(asked):
+        return saved is None and asked is None
+    before, now = (torch.tensor(values, dtype=torch.float64) for values in (saved, asked))
+    return bool((before - now).norm() <= SAME * max(float(before.norm()), 1e-12))

@@ -13,11 +13,12 @@ from typer.core import TyperGroup
 from relax._support.version import __version__
 from relax.cli.compare import compare
 from relax.cli.data import data
+from relax.cli.duplicates import duplicates
 from relax.cli.evaluate import evaluate
 from relax.cli.explain import demo, explain
 from relax.cli.index import index
 from relax.cli.listing import list_
-from relax.cli.match import duplicates, match
+from relax.cli.match import match
 from relax.cli.messages import Exit, emit, say
 from relax.cli.train import train
 from relax.errors import RelaxError, RelaxWarning

@@ -10,31 +10,44 @@ import typer
 
 from relax.cli.messages import Exit, counted, emit, say
 from relax.cli.options import DEVICE, PRECISION, QUIET, THREADS, set_threads
-from relax.errors import InputError
+from relax.cli.sources import DEFAULTS, fitting, kind_in
 
 
 def index(
-    folder: Annotated[Path, typer.Argument(help="Folder of pictures; subfolders are included.", show_default=False)],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of pictures or texts (subfolders are included), a text file, or a table of texts or paths.",
+            show_default=False,
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the index; created if needed.")] = Path("relax-index"),
-    encoder: Annotated[str, typer.Option(help="Name from `relax list encoders`.")] = "efficientnet-lite0",
+    column: Annotated[
+        str | None, typer.Option(help="Column of a table (Parquet, CSV, JSON lines) that holds the texts or paths.")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Name from `relax list encoders`; default: efficientnet-lite0, for texts text:minilm."),
+    ] = None,
     precision: PRECISION = "auto",
     device: DEVICE = "auto",
     threads: THREADS = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object on stdout.")] = False,
     quiet: QUIET = False,
 ) -> None:
-    """Embed a folder of pictures into an index on disk; continues an interrupted run and adds new pictures."""
+    """Embed pictures or texts into an index on disk; continues an interrupted run and adds new inputs."""
     from relax.encoders import load_encoder
-    from relax.modalities.image.pictures import pictures_below
+    from relax.modalities import MODALITIES
     from relax.retrieval.index import Index
+    from relax.runs.sources import source_of
 
     set_threads(threads)
-    if not pictures_below(folder):  # before the encoder is loaded and the index folder is created
-        raise InputError(f"{folder}: no pictures in this folder or its subfolders")
-    loaded = load_encoder(encoder, device=device)
+    kind = kind_in(source, column, encoder)
+    source_of(source, MODALITIES[kind](), column)  # fail before the encoder is loaded and the index folder is created
+    loaded = fitting(load_encoder(encoder or DEFAULTS[kind], device=device), kind)
     opened = Index.create(out, loaded)
-    with counted("pictures", quiet) as on_file:
-        added = opened.add(loaded, folder, on_file, precision=precision)
+    with counted("inputs", quiet) as on_file:
+        added = opened.add(loaded, source, on_file, column=column, precision=precision)
     for reason in added.failed.values():
         say(f"skipped: {reason}")
     if added.noted:

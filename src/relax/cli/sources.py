@@ -37,6 +37,43 @@ def kind_of(files: Sequence[Path], texts: Sequence[str], encoder: str | None) ->
     return "text" if any(file.suffix.lower() in SUFFIXES for file in files) else "image"
 
 
+def kind_in(source: Path, column: str | None, encoder: str | None) -> str:
+    """Kind of the inputs of a source: text for a folder of text files alone, and for a table without pictures' paths.
+
+    Args:
+        source: a folder, a file or a table.
+        column: column of a table.
+        encoder: name of the encoder; ``None`` for the default.
+    """
+    from relax.modalities import MODALITIES
+    from relax.modalities.text.modality import SUFFIXES
+    from relax.runs.sources import TABLES, source_of
+
+    if encoder is not None:
+        return "text" if encoder.startswith(TEXT_FAMILIES) else "image"
+    if source.is_dir():
+        return "image" if MODALITIES["image"]().files_below(source) or not _texts_below(source) else "text"
+    if source.suffix.lower() in TABLES and source.is_file():
+        first = source_of(source, MODALITIES["text"](), column)[0].value
+        is_path = isinstance(first, str) and is_file(str(source.parent / first))
+        return "text" if isinstance(first, str) and not is_path else "image"
+    return "text" if source.suffix.lower() in SUFFIXES else "image"
+
+
+def _texts_below(folder: Path) -> bool:
+    from relax.modalities import MODALITIES
+
+    return bool(MODALITIES["text"]().files_below(folder))
+
+
+def is_file(name: str) -> bool:
+    """Whether there is a file or folder of this name; a text may be too long to be one."""
+    try:
+        return bool(name.strip()) and Path(name).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def targets_for(kind: str, files: Sequence[Path], texts: Sequence[str], out: Path, recursive: bool) -> list[Target]:
     """The inputs and their result files, with folders expanded.
 

@@ -223,12 +223,24 @@ class Encoder:
             raise InputError("expected at least one input, got an empty list")
         parts: list[Tensor] = []
         for start in range(0, len(sources), CHUNK):
-            prepared = [self.prepare(source) for source in sources[start : start + CHUNK]]
-            order = sorted(range(len(prepared)), key=lambda n, prepared=prepared: self.modality.size(prepared[n]))  # type: ignore[misc]
-            batch = self.modality.collate([prepared[n] for n in order])
-            session.settle(lambda n, batch=batch: modalities.take(batch, slice(n)))  # type: ignore[misc]
-            parts.append(session.encode(batch).float()[torch.argsort(torch.tensor(order)).to(session.device)])
+            parts.append(self.represent(session, [self.prepare(source) for source in sources[start : start + CHUNK]]))
         return torch.cat(parts)
+
+    def represent(self, session: Session, prepared: Sequence[Prepared]) -> Tensor:
+        """Representations of preprocessed inputs, those of similar size in one batch.
+
+        Args:
+            session: a session of this encoder.
+            prepared: the inputs, at least one.
+
+        Returns:
+            ``(N, D)`` float32 on the session's device.
+        """
+        order = sorted(range(len(prepared)), key=lambda n: self.modality.size(prepared[n]))
+        batch = self.modality.collate([prepared[n] for n in order])
+        session.settle(lambda n: modalities.take(batch, slice(n)))
+        back = torch.argsort(torch.tensor(order)).to(session.device)
+        return session.encode(batch).float()[back]
 
     def encode_text(self, sentences: list[str]) -> Tensor:
         """Encode sentences with the text tower, into the representation space of the inputs.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,23 +18,19 @@ from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells
 from relax.modalities.fills import Fill
 from relax.modalities.prepared import Prepared
+from relax.modalities.presenting import Presenting
 from relax.modalities.regions import Regions
-from relax.modalities.shown import Shown
 from relax.modalities.units import Masks
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-MOST_STORED = 1024
-"""Most values of a map in a store of many maps, unless they have labels."""
+    pass
 
 
 Run = Callable[..., Any]
 """``run(prepared, masks=None, fill=None, watch=())`` returns one Explanation."""
 
 
-class Modality(ABC):
+class Modality(Presenting):
     """A kind of input, with the preprocessing of one encoder.
 
     To add one, implement :meth:`prepare` and :meth:`show`, register the class with
@@ -80,37 +74,6 @@ class Modality(ABC):
         Raises:
             InputError: the source cannot be read, or is not of this modality.
         """
-
-    @staticmethod
-    @abstractmethod
-    def show(explanation: Shown) -> Figure:
-        """Plot an explanation as a self-explanatory figure."""
-
-    @classmethod
-    def page(cls, explanation: Shown) -> str:
-        """Self-contained HTML of an explanation; by default its figure as an image."""
-        from relax.modalities.showing import as_html, title_of
-
-        return as_html(cls.show(explanation), title_of(explanation))
-
-    @staticmethod
-    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
-        """Plot two inputs explained against each other; not supported by default.
-
-        Args:
-            a: explanation of the first input against the second.
-            b: explanation of the second input against the first.
-            similarity: similarity of their representations.
-            interactions: interactions of their regions; ``None`` if they were not estimated.
-        """
-        raise ArgumentError(f"no figure of pairs for {a.settings['modality']} inputs; plot the explanations a and b")
-
-    @classmethod
-    def page_of_pair(cls, a: Shown, b: Shown, similarity: float, interactions: Any) -> str:
-        """Self-contained HTML of two inputs explained against each other; by default the figure as an image."""
-        from relax.modalities.showing import as_html, title_of
-
-        return as_html(cls.show_pair(a, b, similarity, interactions), title_of(a))
 
     def split(self, inputs: Any) -> list[Any] | None:
         """Split several inputs into a list; ``None`` for a single input. By default splits lists and tuples."""
@@ -271,6 +234,17 @@ class Modality(ABC):
         """A fixed input by which encoders are told apart; ``None`` (default) if the modality has none."""
         return None
 
+    def passages(self, source: Any) -> list[tuple[tuple[int, int] | None, Any]]:
+        """Parts of a long input that an index keeps one by one, each with its span; by default the whole input.
+
+        Args:
+            source: one input.
+
+        Raises:
+            InputError: the source cannot be read.
+        """
+        return [(None, source)]
+
     def of_cell(self, value: Any, folder: Path) -> Any:
         """Input in a cell of a table or data set; by default the value itself.
 
@@ -284,38 +258,9 @@ class Modality(ABC):
         return value
 
     @staticmethod
-    def stored_shape(explanation: Shown) -> tuple[int, ...]:
-        """Shape in which a store of many maps keeps a map, about one value a unit; by default its own.
-
-        Maps are averaged down to this shape. Unlabelled maps of more than ``MOST_STORED`` values are kept at a fraction
-        of their sides.
-        """
-        shape = explanation.importance.shape
-        size = math.prod(shape)
-        if explanation.labels is not None or size <= MOST_STORED:
-            return shape
-        factor = (MOST_STORED / size) ** (1 / len(shape))
-        return tuple(max(1, int(side * factor)) for side in shape)
-
-    @staticmethod
-    def at_presentation(values: np.ndarray, source: Mapping[str, Any]) -> np.ndarray:
-        """Resize a map to the presentation of the input; by default returns it unchanged, as float32.
-
-        Args:
-            values: the map.
-            source: provenance of the input.
-        """
-        return np.asarray(values, dtype=np.float32)
-
-    @staticmethod
     def described(prepared: Prepared) -> dict[str, Any]:
         """JSON-serialisable provenance of an input, with a checksum where possible."""
         return prepared.source
-
-    @staticmethod
-    def kept(presentation: Any) -> Any:
-        """Presentation to store with an explanation: an array, a string or ``None``; by default drops other objects."""
-        return presentation if isinstance(presentation, (str, np.ndarray)) else None
 
     def settings(self) -> dict[str, Any]:
         """JSON-serialisable description of the preprocessing."""

@@ -1,48 +1,101 @@
-"""Read the pictures of an indexed folder in chunks, and stamp files to detect changes."""
+"""Read the inputs of an indexed source in chunks, and stamp files to detect changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from relax.encoders import Encoder
 from relax.errors import InputError
+from relax.modalities import Prepared
+from relax.retrieval.entries import Entry
 
 Stamp = tuple[int, int]
 """Size in bytes and modification time in nanoseconds."""
 
-Read = dict[Path, tuple[Tensor, Stamp]]
-"""Each file's preprocessed input, and the file's stamp before it was read."""
+Key = tuple[str, int]
+"""Path of a file, and number of the row in a table (−1 for other files)."""
 
 
-def read_pictures(encoder: Encoder, chunk: list[Path]) -> tuple[Read, dict[str, str]]:
-    """Read and preprocess files.
+@dataclass(frozen=True, eq=False)
+class Found:
+    """An input of a source.
+
+    Attributes:
+        path: the file; the table for a row.
+        row: number of the row; −1 for other files.
+        value: the file, or the cell of the table.
+    """
+
+    path: Path
+    row: int
+    value: object
+
+    @property
+    def key(self) -> Key:
+        """Identity of the input in the index."""
+        return str(self.path), self.row
+
+    @property
+    def name(self) -> str:
+        """Path, with the row of a table."""
+        return str(self.path) if self.row < 0 else f"{self.path}#{self.row}"
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """An input, or a passage of one, that was read.
+
+    Attributes:
+        entry: what it is.
+        prepared: the preprocessed input.
+        stamp: stamp of the file before it was read.
+    """
+
+    entry: Entry
+    prepared: Prepared
+    stamp: Stamp
+
+
+Chunk = tuple[list[Read], dict[str, str]]
+"""What was read, and for each unreadable input the reason, by name."""
+
+
+def read_inputs(encoder: Encoder, chunk: Sequence[Found]) -> Chunk:
+    """Read and preprocess inputs; long texts become several passages.
 
     Args:
-        encoder: preprocesses the pictures.
-        chunk: the files.
-
-    Returns:
-        The preprocessed files, and for each unreadable file the reason, by path.
+        encoder: preprocesses the inputs.
+        chunk: the inputs.
     """
-    read: Read = {}
+    read: list[Read] = []
     failed: dict[str, str] = {}
-    for path in chunk:
+    for found in chunk:
         try:
-            str(path).encode()  # the store needs UTF-8 text
-            stamp = stamp_of(path)
-            read[path] = (encoder.prepare(path).tensor, stamp)
+            str(found.path).encode()  # the store needs UTF-8 text
+            stamp = stamp_of(found.path)
+            read += [Read(entry, prepared, stamp) for entry, prepared in _parts(encoder, found)]
         except InputError as error:
-            failed[str(path)] = str(error)
+            failed[found.name] = str(error)
         except UnicodeEncodeError:
-            failed[str(path)] = f"{path}: the file name is not UTF-8, which an index needs; rename the file"
+            failed[found.name] = f"{found.name}: the file name is not UTF-8, which an index needs; rename the file"
         except FileNotFoundError:
-            failed[str(path)] = f"{path}: the file no longer exists"
+            failed[found.name] = f"{found.name}: the file no longer exists"
     return read, failed
+
+
+def _parts(encoder: Encoder, found: Found) -> list[tuple[Entry, Prepared]]:
+    modality, parts = encoder.modality, []
+    value = found.value if found.row < 0 else modality.of_cell(found.value, found.path.parent)
+    for span, source in modality.passages(value):
+        start, stop = span or (-1, -1)
+        text = source if isinstance(source, str) else None
+        parts.append((Entry(str(found.path), found.row, start, stop, text), encoder.prepare(source)))
+    return parts
 
 
 def stamp_of(path: Path) -> Stamp:
@@ -51,25 +104,23 @@ def stamp_of(path: Path) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
-def read_chunks(
-    encoder: Encoder, chunks: list[list[Path]], device: torch.device
-) -> Iterator[tuple[Read, dict[str, str]]]:
-    """Apply :func:`read_pictures` to each chunk.
+def read_chunks(encoder: Encoder, chunks: list[list[Found]], device: torch.device) -> Iterator[Chunk]:
+    """Apply :func:`read_inputs` to each chunk.
 
     On an accelerator, a thread reads the next chunk while the current one is encoded. On a CPU that thread would take
     a core from the encoder, whose threads synchronise after every layer, so reading and encoding take turns.
 
     Args:
-        encoder: preprocesses the pictures.
-        chunks: the files.
+        encoder: preprocesses the inputs.
+        chunks: the inputs.
         device: where the encoder runs.
     """
     if device.type == "cpu":
-        yield from (read_pictures(encoder, chunk) for chunk in chunks)
+        yield from (read_inputs(encoder, chunk) for chunk in chunks)
         return
     with ThreadPoolExecutor(1) as reader:
-        pending = [reader.submit(read_pictures, encoder, chunk) for chunk in chunks[:1]]
+        pending = [reader.submit(read_inputs, encoder, chunk) for chunk in chunks[:1]]
         for number in range(len(chunks)):
             result = pending.pop().result()
-            pending += [reader.submit(read_pictures, encoder, chunk) for chunk in chunks[number + 1 : number + 2]]
+            pending += [reader.submit(read_inputs, encoder, chunk) for chunk in chunks[number + 1 : number + 2]]
             yield result

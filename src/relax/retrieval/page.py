@@ -20,7 +20,7 @@ SIDE = 220
 """Longest side of a thumbnail in pixels."""
 
 
-def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], query: str | None = None) -> None:
+def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], query: str | Path | None = None) -> None:
     """Write a page of matches with their similarities and explanations.
 
     Args:
@@ -28,7 +28,7 @@ def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], q
         title: heading of the page.
         about: one sentence on what the page shows.
         rows: matches, as from :mod:`relax.retrieval.rows`.
-        query: path of the query picture; ``None`` for a page of pairs.
+        query: path of the query, or its text; ``None`` for a page of pairs.
 
     Raises:
         ArgumentError: the page cannot be written.
@@ -45,19 +45,21 @@ def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], q
 
     items = []
     for row in rows:
-        paths = [row["match"]] if query is not None else [row["query"], row["match"]]
-        picture = row["files"][0] if row["files"] else None
-        items.append(
-            {
-                "pictures": [(_text(path), None if picture else thumbnail(path)) for path in paths],
-                "similarity": row["similarity"],
-                "match": _embedded(Path(picture).read_bytes()) if picture else None,
-            }
-        )
+        item: dict[str, Any] = {"similarity": row["similarity"], "match": None, "texts": [], "pictures": []}
+        if "text" in row:
+            item |= {"texts": _texts(row), "fragment": row.get("fragment"), "rather": row.get("rather")}
+        else:
+            paths = [row["match"]] if query is not None else [row["query"], row["match"]]
+            picture = row["files"][0] if row["files"] else None
+            item["pictures"] = [(_text(path), None if picture else thumbnail(path)) for path in paths]
+            item["match"] = _embedded(Path(picture).read_bytes()) if picture else None
+        items.append(item)
+    of_texts = isinstance(query, str) or any(item["texts"] for item in items)
     page = environment.get_template("matches.html.j2").render(
         title=title,
         about=about,
-        query=None if query is None else (_text(query), _thumbnail(query)),
+        query=None if query is None or of_texts else (_text(str(query)), _thumbnail(query)),
+        query_text=_text(str(query)) if of_texts and query is not None else None,
         items=items,
         version=__version__,
     )
@@ -68,12 +70,18 @@ def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], q
         raise ArgumentError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
+def _texts(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """Names and passages of a row: both of a pair, or the one that was found."""
+    found = [(_text(row["match"]), row["text"])]
+    return [(_text(row["query"]), row["query_text"]), *found] if "query_text" in row else found
+
+
 def _text(path: str) -> str:
     """A file name as text, with undecodable bytes escaped."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
-def _thumbnail(path: str) -> str | None:
+def _thumbnail(path: str | Path) -> str | None:
     """A thumbnail as a ``data:`` URL; ``None`` if the file can no longer be read."""
     try:
         with warnings.catch_warnings():

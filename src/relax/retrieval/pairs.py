@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relax._support.atomic import atomic_write
 from relax._support.figures import save_figure
 from relax.encoders import Encoder, ensure
 from relax.errors import ArgumentError
@@ -14,6 +15,7 @@ from relax.estimation.strata import Tried
 from relax.explainer import Explainer
 from relax.explanation import Explanation
 from relax.modalities import Prepared
+from relax.modalities.showing import called, page_of
 from relax.references import Pair
 from relax.retrieval.interactions import Interactions, Side
 
@@ -56,6 +58,16 @@ class Match:
         return self.a.modality.page_of_pair(self.a, self.b, self.similarity, self.interactions)
 
     _repr_html_ = html
+
+    def page(self, path: str | PathLike[str]) -> None:
+        """Write a self-contained HTML page atomically.
+
+        Args:
+            path: destination; an existing file is replaced.
+        """
+        names = " and ".join(called(e.settings["input"]) for e in (self.a, self.b))
+        with atomic_write(path) as file:
+            file.write(page_of(names, [self.html()]).encode("utf-8", "replace"))
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write both explanations, ``a.npz`` and ``b.npz``, to a folder.

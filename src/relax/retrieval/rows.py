@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from relax.errors import ArgumentError, EncoderError, InputError
+from relax.modalities.text.modality import SUFFIXES
+from relax.references import Corpus
 from relax.retrieval.differing import difference
+from relax.retrieval.entries import Entry
 from relax.retrieval.pairs import Match, Matcher, Read
 from relax.retrieval.results import Neighbour
+from relax.runs.naming import slug
 
 Row = dict[str, Any]
 """``query, match, similarity, files``; an explained match also has ``n_masks``, and ``regions`` or ``found``."""
@@ -27,9 +31,16 @@ class MatchFiles:
 
     Attributes:
         picture: both inputs and their maps.
+        texts: whether the inputs are texts, which have a page, too.
     """
 
     picture: Path
+    texts: bool = False
+
+    @property
+    def page(self) -> Path:
+        """Path of the HTML page of a match of texts."""
+        return self.picture.with_suffix(".html")
 
     @property
     def archives(self) -> tuple[Path, Path]:
@@ -38,14 +49,26 @@ class MatchFiles:
         return self.picture.with_name(f"{stem}-a.npz"), self.picture.with_name(f"{stem}-b.npz")
 
     @property
-    def all(self) -> tuple[Path, Path, Path]:
-        """The picture and both archives."""
-        return (self.picture, *self.archives)
+    def all(self) -> tuple[Path, ...]:
+        """The picture, the page of texts, and both archives."""
+        return (self.picture, *((self.page,) if self.texts else ()), *self.archives)
 
 
-def pair_files(query: Path, target: Path, out: Path) -> MatchFiles:
-    """Where the results of two named inputs go."""
-    return MatchFiles(out / f"{query.stem}-{target.stem}.png")
+def pair_files(query: Any, target: Any, out: Path) -> MatchFiles:
+    """Where the results of two inputs go: named after the files, or the first words of texts.
+
+    Args:
+        query: path of a file, or a text.
+        target: path of a file, or a text.
+        out: folder for the files.
+    """
+    texts = isinstance(query, str) or Path(query).suffix.lower() in SUFFIXES
+    return MatchFiles(out / f"{stem_of(query)}-{stem_of(target)}.png", texts)
+
+
+def stem_of(source: Any) -> str:
+    """Name of a file without suffix, or the first words of a text."""
+    return slug(source) if isinstance(source, str) else Path(source).stem
 
 
 def numbered_results(out: Path, prefix: str, limit: int) -> Iterator[Path]:
@@ -56,78 +79,104 @@ def numbered_results(out: Path, prefix: str, limit: int) -> Iterator[Path]:
         prefix: start of the file names, before the number: ``QUERY-match`` or ``duplicate``.
         limit: number of matches that are about to be written.
     """
-    name = re.compile(rf"{re.escape(prefix)}-([0-9]+)(\.png|\.npz|-[ab]\.npz)", re.DOTALL)
+    name = re.compile(rf"{re.escape(prefix)}-([0-9]+)(\.png|\.html|\.npz|-[ab]\.npz)", re.DOTALL)
     for file in sorted(out.iterdir()):
         found = name.fullmatch(file.name)
         if found is not None and int(found[1]) <= limit:
             yield file
 
 
-def pair_row(matcher: Matcher, query: Path, target: Path, out: Path) -> Row:
-    """Explain two named inputs.
+def pair_row(matcher: Matcher, query: Any, target: Any, out: Path) -> Row:
+    """Explain two inputs.
 
     Args:
         matcher: explains the pair.
-        query: one input.
-        target: the other input.
+        query: path of a file, or a text.
+        target: path of a file, or a text.
         out: folder for the files.
 
     Raises:
         InputError: one of the inputs cannot be read.
         ArgumentError: the files cannot be written.
     """
-    row = _write_match(matcher(str(query), str(target)), pair_files(query, target, out))
+    row = _write_match(matcher(query, target), pair_files(query, target, out))
     return {"query": str(query), "match": str(target), **row}
 
 
 def neighbour_rows(
-    query: Path, neighbours: list[Neighbour], out: Path, matcher: Matcher | None, on_message: OnMessage
+    query: Any, neighbours: list[Neighbour], out: Path, matcher: Matcher | None, on_message: OnMessage
 ) -> Iterator[Row]:
     """Rows of a query's neighbours, best first, explained if there is a matcher; the query is encoded once.
 
     The similarity is the one the index ranks by; that of the explanation may differ in the third digit. A neighbour
-    whose file no longer exists is not explained.
+    whose file no longer exists is not explained. For a text, the words of the query that put a passage before the next
+    one are explained as well.
 
     Args:
-        query: the query picture.
+        query: path of a file, or a text.
         neighbours: what the search found.
         out: folder for the files.
         matcher: explains each neighbour; ``None`` to explain nothing.
         on_message: told why a neighbour is not explained.
     """
     encoded_query = None
-    for rank, neighbour in enumerate(neighbours, start=1):
-        row: Row = {"similarity": round(neighbour.similarity, 6), "files": []}
+    for rank, (neighbour, following) in enumerate(zip(neighbours, [*neighbours[1:], None], strict=True), start=1):
+        entry = neighbour.entry
+        row: Row = {"similarity": round(neighbour.similarity, 6), **_passage(entry), "files": []}
         if matcher is not None:
-            encoded_query = encoded_query or matcher.read(str(query))
-            picture = out / f"{query.stem}-match-{rank}.png"
-            explain = partial(_explain_pair, matcher, encoded_query, neighbour.path, picture)
-            row = _explained_or_plain(explain, row, on_message)
-        yield {"query": str(query), "rank": rank, "match": neighbour.path, **row}
+            encoded_query = encoded_query or matcher.read(query)
+            files = MatchFiles(out / f"{stem_of(query)}-match-{rank}.png", entry.text is not None)
+            row = _explained_or_plain(partial(_explain_pair, matcher, encoded_query, entry, files), row, on_message)
+            if entry.text is not None and following is not None and "fragment" in row:
+                row["rather"] = _rather(matcher, query, entry, following.entry)
+        yield {"query": str(query), "rank": rank, "match": entry.path, **row}
 
 
 def duplicate_rows(
-    pairs: list[tuple[str, str, float]], out: Path, encoder: Any, on_message: OnMessage, **arguments: Any
+    pairs: list[tuple[Entry, Entry, float]], out: Path, encoder: Any, on_message: OnMessage, **arguments: Any
 ) -> Iterator[Row]:
-    """Rows of near-duplicates; with an encoder, each pair's difference is explained.
+    """Rows of near-duplicates; with an encoder, each pair's difference is explained, for texts the pair.
 
     Args:
-        pairs: path, other path, cosine.
+        pairs: entry, other entry, cosine.
         out: folder for the files.
         encoder: explains the pairs; ``None`` to explain nothing.
         on_message: told why a pair is not explained.
-        arguments: further arguments of :func:`relax.difference`.
+        arguments: further arguments of :func:`relax.difference` and :class:`Matcher`.
     """
+    texts = bool(pairs) and pairs[0][0].text is not None
+    matcher = Matcher(encoder, regions=True, **arguments) if encoder is not None and texts else None
     for number, (a, b, cosine) in enumerate(pairs, start=1):
-        row: Row = {"similarity": round(cosine, 6), "files": []}
-        if encoder is not None:
-            explain = partial(_explain_difference, encoder, a, b, out / f"duplicate-{number}.png", arguments)
+        row: Row = {"similarity": round(cosine, 6), **_passage(b), "files": []}
+        picture = out / f"duplicate-{number}.png"
+        if matcher is not None:
+            explain = partial(_explain_pair, matcher, matcher.read(a.source), b, MatchFiles(picture, True))
             row = _explained_or_plain(explain, row, on_message)
-        yield {"query": a, "rank": number, "match": b, **row}
+        elif encoder is not None:
+            explain = partial(_explain_difference, encoder, a.path, b.path, picture, arguments)
+            row = _explained_or_plain(explain, row, on_message)
+        query = {} if a.text is None else {"query_text": a.text}
+        yield {"query": a.name, "rank": number, "match": b.name, **query, **row}
 
 
-def _explain_pair(matcher: Matcher, query: Read, path: str, picture: Path) -> Row:
-    return _write_match(matcher(query, path), MatchFiles(picture))
+def public(row: Row) -> Row:
+    """A row without the parts that only the page shows."""
+    return {name: value for name, value in row.items() if name not in ("fragment", "rather")}
+
+
+def _passage(entry: Entry) -> Row:
+    """Row and span of a passage in its file, and the passage itself; nothing for pictures."""
+    row: Row = {} if entry.row < 0 else {"row": entry.row}
+    return row if entry.text is None else {**row, "start": entry.start, "stop": entry.stop, "text": entry.text}
+
+
+def _explain_pair(matcher: Matcher, query: Read, entry: Entry, files: MatchFiles) -> Row:
+    return _write_match(matcher(query, entry.source), files)
+
+
+def _rather(matcher: Matcher, query: Any, entry: Entry, following: Entry) -> str:
+    """HTML of the query against one passage rather than the next."""
+    return str(matcher.explainer(query, Corpus([entry.source], foil=[following.source])).html())
 
 
 def _explain_difference(encoder: Any, a: str, b: str, picture: Path, arguments: dict[str, Any]) -> Row:
@@ -154,12 +203,17 @@ def _explained_or_plain(explain: Callable[[], Row], plain: Row, on_message: OnMe
 def _write_match(match: Match, files: MatchFiles) -> Row:
     """Write the picture and archives of a match and return its row."""
     archive_a, archive_b = files.archives
-    _write(lambda: match.plot(files.picture), lambda: match.a.save(archive_a), lambda: match.b.save(archive_b))
+    steps: list[Callable[[], Any]] = [lambda: match.plot(files.picture)]
+    if files.texts:
+        steps.append(lambda: match.page(files.page))
+    _write(*steps, lambda: match.a.save(archive_a), lambda: match.b.save(archive_b))
     row: Row = {
         "similarity": round(match.similarity, 6),
         "n_masks": match.a.n_masks,
         "files": [str(file) for file in files.all],
     }
+    if files.texts:
+        row["fragment"] = match.html()
     if match.interactions is not None:
         row["regions"] = match.interactions.answers(match.a.effect)
     return row

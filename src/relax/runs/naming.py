@@ -104,13 +104,18 @@ def text_targets(texts: Sequence[str], out: Path, endings: tuple[str, ...] = END
     """
     names: list[str] = []
     for text in texts:
-        name = re.sub(r"[^\w]+", "-", text.casefold()).strip("-")[:SLUG].strip("-") or "text"
-        candidate, number = name, 1
+        name, number = slug(text), 1
+        candidate = name
         while candidate in names:
             number += 1
             candidate = f"{name}-{number}"
         names.append(candidate)
     return [Target(text, out / name, endings) for text, name in zip(texts, names, strict=True)]
+
+
+def slug(text: str) -> str:
+    """File name of a text: its first words."""
+    return re.sub(r"[^\w]+", "-", text.casefold()).strip("-")[:SLUG].strip("-") or "text"
 
 
 def writable_folder(folder: Path) -> Path:

@@ -24,6 +24,7 @@ from relax.modalities.shown import Shown
 from relax.modalities.text.batching import ATTENTION, IDS, TYPES, padded, row_of, trimmed
 from relax.modalities.text.layout import Layout, owners
 from relax.modalities.text.masks import SentenceMasks, TextMasks, WordMasks, layout_of
+from relax.modalities.text.passages import passages_of
 from relax.modalities.text.segmentation import Span, sentences, words
 from relax.modalities.text.tokenizer import TextTokenizer
 from relax.modalities.units import Masks
@@ -155,6 +156,22 @@ class Text(Modality):
     def files_below(self, folder: Path) -> list[Path]:
         """Text files in a folder and its subfolders, sorted."""
         return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+
+    def passages(self, source: Any) -> list[tuple[Span | None, Any]]:
+        """Passages of whole sentences; a short text is one."""
+        text, provenance = _read(source)
+        if not text.strip():
+            raise InputError(f"{provenance['source']}: expected a text, got an empty one")
+        return [((start, stop), text[start:stop]) for start, stop in passages_of(text)]
+
+    def of_cell(self, value: Any, folder: Path) -> str:
+        """The text in a cell of a table."""
+        if not isinstance(value, str) or not value.strip():
+            raise InputError(f"expected a text in this cell, got {'an empty one' if value == '' else repr(value)[:40]}")
+        return value
+
+    def probe(self) -> str:
+        return "The quick brown fox jumps over the lazy dog, 42 times a day."
 
     def collate(self, inputs: Sequence[Prepared]) -> Batch:
         """A list of strings, or tokens padded to the longest text."""

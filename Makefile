@@ -22,7 +22,7 @@ $(VENV)/.made: pyproject.toml
 demo: env  ## explain a photograph; the pictures are in relax-out/
 	$(BIN)/relax demo
 
-test: env  ## the tests (fetches 192 MB of pictures into the user's cache first, where it can)
+test: env  ## the tests (fetches 192 MB of pictures, for some tests, into the user's cache first, where it can)
 	-$(BIN)/relax data
 	$(BIN)/python -m pytest
 

@@ -271,7 +271,7 @@ class Explainer:
                 fills_of(fill, resolved, modality),
                 references.ensure(self.against, encoder),
                 self.design,
-                stopping_of(*self._amount, resolved, modality.limit),
+                stopping_of(*self._amount, resolved, modality.enumerated),
                 self.similarity,
             )
         return self._configurations[key]

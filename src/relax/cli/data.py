@@ -12,7 +12,7 @@ from relax.cli.messages import say
 def data(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="stamps, fashion-mnist; all if none is named.", show_default=False),
+        typer.Argument(help="stamps, fashion-mnist, python-docs, wordnet; all if none is named.", show_default=False),
     ] = None,
 ) -> None:
     """Download evaluation data sets to the user's cache ($RELAX_DATA); they keep their own licences."""

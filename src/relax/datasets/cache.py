@@ -59,7 +59,26 @@ FASHION_MNIST = Package(
     "31 MB, MIT",
     "torchvision.datasets.FashionMNIST(DIR, download=True) has the same files under DIR/FashionMNIST/raw",
 )
-PACKAGES = {package.name: package for package in (STAMPS, FASHION_MNIST)}
+PYTHON_DOCS = Package(
+    "python-docs",
+    "python3.11-doc",
+    "usr/share/doc/python3.11/html/_sources",
+    "**/*.txt",
+    400,
+    "13 MB, PSF licence",
+    "docs.python.org/3/download has the texts as an archive",
+)
+WORDNET = Package(
+    "wordnet",
+    "wordnet-base",
+    "usr/share/wordnet",
+    "data.*",
+    4,
+    "6 MB, WordNet licence",
+    "wordnet.princeton.edu has the files as an archive",
+)
+PACKAGES = {package.name: package for package in (STAMPS, FASHION_MNIST, PYTHON_DOCS, WORDNET)}
+"""Data by name, in the order in which they are fetched."""
 
 
 def cache_folder() -> Path:

@@ -37,6 +37,10 @@ class Stopping(Protocol):
         """Number of masks asked for, or the limit of an adaptive run."""
 
     @property
+    def enumerated(self) -> int:
+        """Number of masks up to which all are tried; 0 for never."""
+
+    @property
     def largest_block(self) -> float:
         """Maximum number of masks in a block that leaves enough blocks to judge by."""
 
@@ -61,12 +65,14 @@ class FixedNumber:
 
     Args:
         n_masks: minimum number of masks, positive.
+        enumerated: number of masks up to which all are tried; 0 for never.
 
     Raises:
         ArgumentError: ``n_masks`` is not a positive integer.
     """
 
     n_masks: int
+    enumerated: int = 0
 
     most = math.inf
     largest_block = math.inf
@@ -100,6 +106,7 @@ class UntilReliable:
         target: reliability to reach, in (0, 1): estimated correlation with the converged map.
         max_masks: maximum number of masks, positive.
         min_blocks: minimum number of blocks; fewer do not give a usable standard error.
+        enumerated: number of masks up to which all are tried; 0 for never.
 
     Raises:
         ArgumentError: ``target`` or ``max_masks`` is out of range.
@@ -108,6 +115,7 @@ class UntilReliable:
     target: float = 0.98
     max_masks: int = 3000
     min_blocks: int = 4
+    enumerated: int = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.target, bool) or not isinstance(self.target, Real) or not 0.0 < self.target < 1.0:

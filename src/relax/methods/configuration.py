@@ -146,7 +146,11 @@ def fills_of(fill: Any, method: Method, modality: Modality) -> tuple[Fill, ...]:
 
 
 def stopping_of(
-    n_masks: int | None, max_masks: int | None, reliability: float | None, method: type[Method] | Method, limit: int = 0
+    n_masks: int | None,
+    max_masks: int | None,
+    reliability: float | None,
+    method: type[Method] | Method,
+    enumerated: int = 0,
 ) -> Stopping:
     """Stopping rule for a fixed number of masks, or for an adaptive run if ``n_masks`` is ``None``.
 
@@ -155,12 +159,15 @@ def stopping_of(
         max_masks: limit of an adaptive run; ``None`` for the method's own.
         reliability: target of an adaptive run; ``None`` for the method's own.
         method: the method.
-        limit: default limit of the modality, where it exceeds the method's.
+        enumerated: number of masks up to which the modality tries all; 0 for never.
 
     Raises:
         ArgumentError: a number of masks or the reliability is out of range.
     """
     if n_masks is None:
-        limit = max(method.limit, limit) if max_masks is None else integer("max_masks", max_masks)
-        return UntilReliable(method.target if reliability is None else reliability, limit)
-    return FixedNumber(integer("n_masks", n_masks))
+        limit = method.limit if max_masks is None else integer("max_masks", max_masks)
+        enumerated = enumerated if max_masks is None else min(enumerated, limit)
+        target = method.target if reliability is None else reliability
+        return UntilReliable(target, limit, enumerated=enumerated)
+    number = integer("n_masks", n_masks)
+    return FixedNumber(number, number if enumerated else 0)

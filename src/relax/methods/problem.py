@@ -88,11 +88,11 @@ class Problem:
     def enumerated(self) -> Problem:
         """The problem with all masks, each once, if the run may take that many; else unchanged."""
         asked_for = isinstance(self.design, Exhaustive)
-        if not asked_for and not (self.modality.enumerates and isinstance(self.design, FoldOver)):
+        if not asked_for and not (self.stopping.enumerated and isinstance(self.design, FoldOver)):
             return self
         units = self.perturbed.units
         alone = len(self.kinds) == len(self.fills) == 1
-        few = units.n_units <= MOST_UNITS and 1 << units.n_units <= self.stopping.wanted
+        few = units.n_units <= MOST_UNITS and 1 << units.n_units <= self.stopping.enumerated
         if not asked_for and not (alone and few and enumerable(units, self.kind.keep)):
             return self
         return replace(self, design=designs.ensure("exhaustive"), stopping=FixedNumber(1 << units.n_units))

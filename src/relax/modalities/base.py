@@ -46,8 +46,8 @@ class Modality(Presenting):
         default_masks: name of the default masks.
         default_fill: name of the default fill; a method's own default takes precedence.
         several_fills: names of the default fills of methods that take several.
-        limit: default maximum number of masks of an adaptive run, where it exceeds the method's.
-        enumerates: whether all masks are tried, once each, if there are no more than the run may take.
+        enumerated: number of masks up to which an adaptive run tries all, once each; 0 for never. A run of at least as
+            many masks as there are tries all, too.
         one_map: whether an explanation is one map; several views have one each.
     """
 
@@ -56,8 +56,7 @@ class Modality(Presenting):
     default_masks: ClassVar[str] = "grid"
     default_fill: ClassVar[str] = "mean"
     several_fills: ClassVar[tuple[str, ...]] = ("mean",)
-    limit: ClassVar[int] = 0
-    enumerates: ClassVar[bool] = False
+    enumerated: ClassVar[int] = 0
     one_map: ClassVar[bool] = True
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:

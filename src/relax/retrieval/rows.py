@@ -194,7 +194,7 @@ def _explain_difference(encoder: Any, a: str, b: str, picture: Path, arguments: 
 def _explained_or_plain(explain: Callable[[], Row], plain: Row, on_message: OnMessage) -> Row:
     """The explained row with the plain row's similarity, or the plain row if it cannot be explained."""
     try:
-        return {**explain(), "similarity": plain["similarity"]}
+        return {**plain, **explain(), "similarity": plain["similarity"]}
     except (InputError, EncoderError) as error:
         on_message(f"not explained: {error}")
         return plain

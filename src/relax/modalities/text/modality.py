@@ -65,8 +65,7 @@ class Text(Modality):
     default_masks = "words"
     default_fill = "dropped"
     several_fills = ("dropped",)
-    limit = 1024
-    enumerates = True
+    enumerated = 1024
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
         if transform is not None and not isinstance(transform, TextTokenizer):

@@ -31,7 +31,8 @@ class Encoder:
     """A model with its preprocessing and pooling.
 
     Args:
-        model: an ``nn.Module``, or any callable from a batch to representations. It runs in eval mode without
+        model: an ``nn.Module``, any callable from a batch to representations, or what else the modality can call, such
+            as a transformer of scikit-learn for tables. It runs in eval mode without
             gradients; its mode, device and precision are restored afterwards.
         transform: the preprocessing. For images, a callable from an upright RGB PIL image to a ``(C, H, W)`` tensor,
             such as a torchvision transform. Without one the encoder takes model-ready tensors only.
@@ -73,13 +74,21 @@ class Encoder:
         views: Sequence[str] | int | None = None,
         origin: dict[str, Any] | None = None,
     ) -> None:
-        if not callable(model):
-            raise ArgumentError(f"expected an nn.Module or a callable as encoder, got {type(model).__name__}")
         known = callable(transform) or isinstance(transform, Mapping) or hasattr(transform, "encode")
         if transform is not None and not known:
             raise ArgumentError(
                 f"expected `transform` to be a callable, a mapping or a tokenizer, got {type(transform).__name__}"
             )
+        self.model = model
+        self.modality: Modality
+        if views is None:
+            self.modality = modalities.ensure(modality or _default_modality(model, transform), transform, patch)
+        else:
+            views_modality: Any = modalities.MODALITIES["views"]
+            self.modality = views_modality(transform, patch=patch, keys=_keys(views))
+        model = self.modality.adapted(model)
+        if not callable(model):
+            raise ArgumentError(f"expected an nn.Module or a callable as encoder, got {type(model).__name__}")
         self.model = model
         self.name: str = name or str(getattr(model, "__name__", type(model).__name__))
         self.pooling = Pooling(pool, has_class_token(model))
@@ -90,12 +99,6 @@ class Encoder:
         self.searches: dict[tuple[Any, ...], BatchSizer] = {}
         self.precisions: dict[str, str] = {}
         self._variants: dict[Any, Encoder] = {}
-        self.modality: Modality
-        if views is None:
-            self.modality = modalities.ensure(modality or _default_modality(model, transform), transform, patch)
-        else:
-            views_modality: Any = modalities.MODALITIES["views"]
-            self.modality = views_modality(transform, patch=patch, keys=_keys(views))
 
     @property
     def transform(self) -> Any:

@@ -128,6 +128,10 @@ class Modality(Presenting):
         """``(N, T)`` mask of the positions of a batch that are not padding; ``None`` (default) without padding."""
         return None
 
+    def adapted(self, model: Any) -> Any:
+        """The model as a callable from a batch to representations; by default itself."""
+        return model
+
     def call(self, model: Callable[..., Any], batch: Batch) -> Any:
         """Call the model on a batch; by default passes named tensors as keyword arguments."""
         return model(**batch) if isinstance(batch, Mapping) else model(batch)

@@ -45,6 +45,8 @@ from .modalities.masks import MultiScaleMasks as MultiScaleMasks
 from .modalities.masks import PatchMasks as PatchMasks
 from .modalities.masks import SuperpixelMasks as SuperpixelMasks
 from .modalities.masks import Units as Units
+from .modalities.table.masks import FeatureMasks as FeatureMasks
+from .modalities.table.modality import Table as Table
 from .references import Against as Against
 from .references import Class as Class
 from .references import Cluster as Cluster

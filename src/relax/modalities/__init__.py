@@ -16,6 +16,7 @@ MODALITIES: Registry[type[Modality]] = Registry(
         "image": "relax.modalities.image.modality:Image",
         "text": "relax.modalities.text.modality:Text",
         "vector": "relax.modalities.vector.modality:Vector",
+        "table": "relax.modalities.table.modality:Table",
         "array": "relax.modalities.array.modality:Array",
         "views": "relax.multiview.modality:Views",
     },

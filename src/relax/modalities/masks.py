@@ -27,6 +27,7 @@ MASKS: Registry[type[Masks]] = Registry(
         "sentences": "relax.modalities.text.masks:SentenceMasks",
         "paragraphs": "relax.modalities.text.masks:ParagraphMasks",
         "pattern": "relax.modalities.text.masks:PatternMasks",
+        "features": "relax.modalities.table.masks:FeatureMasks",
         "views": "relax.multiview.masks:ViewMasks",
     },
     group="relax.masks",

@@ -1,0 +1,1 @@
+"""The table modality: rows, masks on columns, fills, figures."""

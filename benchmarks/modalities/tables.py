@@ -35,7 +35,7 @@ FILLS = ("mean", "median", "draw")
 def penguins() -> tuple[pd.DataFrame, Any]:
     """Rows with categories and missing values; a pipeline of scikit-learn ending in a PCA."""
     table = load_penguins().drop(columns="year")
-    table = table.astype({name: "category" for name in ("species", "island", "sex")})
+    table = table.astype(dict.fromkeys(("species", "island", "sex"), "category"))
     numbers, categories = table.select_dtypes("number").columns, table.select_dtypes("category").columns
     columns = make_column_transformer(
         (make_pipeline(SimpleImputer(), StandardScaler()), list(numbers)),

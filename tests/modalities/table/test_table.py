@@ -49,7 +49,7 @@ class Recorder:
     def __call__(self, frame):
         self.frames.append(frame)
         texts = [" ".join(map(str, row)) for row in frame.itertuples(index=False)]
-        return np.array([[len(text), text.count("y") + 1.0] for text in texts])
+        return np.array([[float(sum(map(ord, text[part::3]))) for part in range(3)] for text in texts])
 
 
 def brute_force(encode, row, filled, own):
@@ -91,7 +91,7 @@ def test_all_masks_equal_brute_force(numbers, method, statistic):
 
 
 @pytest.mark.parametrize("fill", ["mean", "median", "draw"])
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", [0, 1, 3])
 def test_types_categories_and_missing_values_survive(mixed, fill, number):
     recorder = Recorder()
     encoder = relax.Encoder(recorder, modality=relax.Table(reference_data=mixed))

@@ -34,7 +34,14 @@ def plot_table(explanation: Shown) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     colors = np.where(effect[order] >= 0, "#b2182b", "#2166ac").tolist()
-    axes.barh(rows, effect[order], color=colors, xerr=lines, ecolor="0.2", capsize=2)
+    axes.barh(
+        rows,
+        effect[order],
+        color=colors,
+        xerr=lines if lines is not None and lines.any() else None,
+        ecolor="0.2",
+        capsize=2,
+    )
     axes.set_yticks(rows, [_label(explanation, number) for number in order], fontsize=9)
     axes.invert_yaxis()
     axes.axvline(0, color="0.2", linewidth=0.8)

@@ -45,6 +45,10 @@ from .modalities.masks import MultiScaleMasks as MultiScaleMasks
 from .modalities.masks import PatchMasks as PatchMasks
 from .modalities.masks import SuperpixelMasks as SuperpixelMasks
 from .modalities.masks import Units as Units
+from .modalities.series.masks import BandMasks as BandMasks
+from .modalities.series.masks import ChannelMasks as ChannelMasks
+from .modalities.series.masks import SegmentMasks as SegmentMasks
+from .modalities.series.modality import Series as Series
 from .modalities.table.masks import FeatureMasks as FeatureMasks
 from .modalities.table.modality import Table as Table
 from .references import Against as Against

@@ -78,6 +78,11 @@ for _name, _summary, _load in (
         "relax.encoders.zoo.text:text_encoder",
     ),
     (
+        "series:NAME",
+        "encoders of series; NAME is fracast, a forecaster (pip install --no-deps fracast)",
+        "relax.encoders.zoo.series:series_encoder",
+    ),
+    (
         "sentence-transformers:NAME",
         "a sentence-transformers model, or its folder, with its pooling and prompt (extra: text)",
         "relax.encoders.zoo.text:sentence_transformer",

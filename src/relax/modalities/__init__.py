@@ -17,6 +17,7 @@ MODALITIES: Registry[type[Modality]] = Registry(
         "text": "relax.modalities.text.modality:Text",
         "vector": "relax.modalities.vector.modality:Vector",
         "table": "relax.modalities.table.modality:Table",
+        "series": "relax.modalities.series.modality:Series",
         "array": "relax.modalities.array.modality:Array",
         "views": "relax.multiview.modality:Views",
     },

@@ -1,0 +1,1 @@
+"""The series modality: reading, masks in time and frequency, fills, figures."""

@@ -1,0 +1,107 @@
+"""Figures of explained series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from relax.modalities.showing import title_of
+from relax.modalities.shown import Shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_CHANNELS = 8
+"""Maximum number of channels that are drawn."""
+
+
+def plot_series(explanation: Shown) -> Figure:
+    """Plot the series, or its spectrum for bands of frequency, and the effect of each unit with its standard error.
+
+    Red units raise the score, blue ones lower it.
+
+    Args:
+        explanation: explanation of a series.
+    """
+    (series,) = explanation.inputs.values()
+    masks = explanation.settings["masks"]
+    kind = (masks[0] if isinstance(masks, list) else masks)["name"]
+    series = series.reshape(-1, series.shape[-1])
+    shown = series[:MOST_CHANNELS]
+    tall = kind == "channels"
+    figure = Figure(figsize=(9.5, 5.2 if not tall else 1.6 + 0.8 * len(shown)), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    if tall:
+        left, right = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
+        _channels(left, right, shown, explanation)
+    else:
+        above, below = figure.subplots(2, 1, sharex=True)
+        if kind == "bands":
+            _spectrum(above, shown)
+        else:
+            above.plot(shown.T, linewidth=1)
+            above.set_ylabel("value")
+        bars(below, explanation, explanation.effect)
+        shade(above, explanation)
+        below.set_xlabel("frequency (cycles a series)" if kind == "bands" else "sample")
+    more = len(series) - len(shown)
+    figure.suptitle(title_of(explanation) + (f"   ·   {more} more channels" if more else ""), fontsize=10)
+    return figure
+
+
+def bars(axes: Axes, explanation: Shown, effect: np.ndarray, scale: float = 1.0) -> None:
+    """A bar for each unit, as wide as its span, with its standard error.
+
+    Args:
+        axes: where to draw.
+        explanation: the explanation.
+        effect: one value a unit.
+        scale: unit of the axis, in samples.
+    """
+    spans = np.array(explanation.spans, dtype=float) * scale
+    error = explanation.standard_error
+    lines = None if error is None or not np.isfinite(error).all() or not error.any() else error
+    middles, widths = spans.mean(1), spans[:, 1] - spans[:, 0]
+    colors = np.where(effect >= 0, "#b2182b", "#2166ac").tolist()
+    axes.bar(middles, effect, widths, color=colors, edgecolor="white", yerr=lines, ecolor="0.2", capsize=2)
+    axes.axhline(0, color="0.2", linewidth=0.8)
+    axes.set_ylabel(f"change of the\n{explanation.measures['importance']}", fontsize=8)
+    exact = error is not None and not error.any()
+    note = "exact: all masks were tried" if exact else "lines: standard error" if lines is not None else ""
+    axes.set_title(f"effect of each unit ({note})" if note else "effect of each unit", fontsize=9)
+
+
+def shade(axes: Axes, explanation: Shown, scale: float = 1.0) -> None:
+    """Shade the background of a plot by the effects, on a scale that is white at no effect."""
+    effect = np.nan_to_num(explanation.effect)
+    peak = float(np.abs(effect).max()) or 1.0
+    for (start, stop), value in zip(explanation.spans or (), effect, strict=True):
+        color = colormaps["RdBu_r"](0.5 + 0.5 * float(value) / peak)
+        axes.axvspan(start * scale, stop * scale, color=color, alpha=0.45, linewidth=0)
+
+
+def _spectrum(axes: Axes, series: np.ndarray) -> None:
+    """Amplitude of each frequency."""
+    axes.plot(np.abs(np.fft.rfft(series - series.mean(1, keepdims=True))).T, linewidth=1)
+    axes.set_ylabel("amplitude")
+
+
+def _channels(left: Axes, right: Axes, series: np.ndarray, explanation: Shown) -> None:
+    """Each channel in its row, and its effect beside it."""
+    effect, rows = explanation.effect[: len(series)], np.arange(len(series))
+    spread: Any = np.ptp(series, axis=1).max() or 1.0
+    for row, channel in zip(rows, series, strict=True):
+        left.plot(row - 0.8 * (channel - channel.mean()) / spread, linewidth=0.8, color="0.2")
+    left.set_yticks(rows, list((explanation.labels or ())[: len(series)]), fontsize=8)
+    left.set_xlabel("sample")
+    error = explanation.standard_error
+    lines = None if error is None or not np.isfinite(error).all() or not error.any() else error[: len(series)]
+    colors = np.where(effect >= 0, "#b2182b", "#2166ac").tolist()
+    right.barh(rows, effect, color=colors, xerr=lines, ecolor="0.2", capsize=2)
+    right.axvline(0, color="0.2", linewidth=0.8)
+    right.invert_yaxis()
+    right.set_xlabel(f"change of the {explanation.measures['importance']}", fontsize=8)

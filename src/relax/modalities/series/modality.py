@@ -20,6 +20,7 @@ from relax.modalities.series.fills import OtherSeries
 from relax.modalities.series.layout import Elements, Layout, finest, layout_of, real
 from relax.modalities.series.masks import SeriesMasks
 from relax.modalities.shown import Shown
+from relax.modalities.units import Masks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -49,6 +49,10 @@ from .modalities.series.masks import BandMasks as BandMasks
 from .modalities.series.masks import ChannelMasks as ChannelMasks
 from .modalities.series.masks import SegmentMasks as SegmentMasks
 from .modalities.series.modality import Series as Series
+from .modalities.sound.masks import FrequencyBandMasks as FrequencyBandMasks
+from .modalities.sound.masks import TimeFrequencyMasks as TimeFrequencyMasks
+from .modalities.sound.modality import Sound as Sound
+from .modalities.sound.reading import Recording as Recording
 from .modalities.table.masks import FeatureMasks as FeatureMasks
 from .modalities.table.modality import Table as Table
 from .references import Against as Against

@@ -83,6 +83,11 @@ for _name, _summary, _load in (
         "relax.encoders.zoo.series:series_encoder",
     ),
     (
+        "sound:NAME",
+        "encoders of recordings; NAME is resemblyzer, of speakers (pip install --no-deps resemblyzer; extra: sound)",
+        "relax.encoders.zoo.sound:sound_encoder",
+    ),
+    (
         "sentence-transformers:NAME",
         "a sentence-transformers model, or its folder, with its pooling and prompt (extra: text)",
         "relax.encoders.zoo.text:sentence_transformer",

@@ -18,6 +18,7 @@ MODALITIES: Registry[type[Modality]] = Registry(
         "vector": "relax.modalities.vector.modality:Vector",
         "table": "relax.modalities.table.modality:Table",
         "series": "relax.modalities.series.modality:Series",
+        "sound": "relax.modalities.sound.modality:Sound",
         "array": "relax.modalities.array.modality:Array",
         "views": "relax.multiview.modality:Views",
     },

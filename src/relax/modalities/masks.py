@@ -31,6 +31,8 @@ MASKS: Registry[type[Masks]] = Registry(
         "segments": "relax.modalities.series.masks:SegmentMasks",
         "channels": "relax.modalities.series.masks:ChannelMasks",
         "bands": "relax.modalities.series.masks:BandMasks",
+        "frequency-bands": "relax.modalities.sound.masks:FrequencyBandMasks",
+        "time-frequency": "relax.modalities.sound.masks:TimeFrequencyMasks",
         "views": "relax.multiview.masks:ViewMasks",
     },
     group="relax.masks",

@@ -23,6 +23,7 @@ from torch import Tensor
 from relax.errors import ArgumentError
 from relax.modalities.fills import Fill, like
 from relax.modalities.prepared import Prepared
+from relax.modalities.series import spectrum
 from relax.modalities.series.layout import Elements, layout_of
 from relax.modalities.units import Block, Units
 
@@ -37,7 +38,7 @@ class SeriesFill(Fill):
         name: name for users.
     """
 
-    modalities = ("series",)
+    modalities: ClassVar[tuple[str, ...] | None] = ("series",)
     name: ClassVar[str]
 
     @abstractmethod
@@ -80,6 +81,8 @@ class SeriesFill(Fill):
             ours, theirs = torch.fft.rfft(series), torch.fft.rfft(background)
             mixed: Tensor = torch.fft.irfft(theirs + (ours - theirs) * masks[:, None], n=series.shape[-1])
             return mixed
+        if elements.domain in ("band", "patch"):
+            return spectrum.blended(series, background, masks)
         weights = masks[:, :, None] if elements.domain == "channel" else masks[:, None]
         return background + (series - background) * weights
 
@@ -173,6 +176,7 @@ class OtherSeries(SeriesFill):
 
     input: Any = None
 
+    modalities = ("series", "sound")
     name = "series-other"
 
     @property

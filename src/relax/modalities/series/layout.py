@@ -23,7 +23,8 @@ class Elements:
     """The elements of a map.
 
     Attributes:
-        domain: ``"time"``, ``"channel"``, ``"frequency"`` or ``"patch"``, in which units are removed.
+        domain: where units are removed: ``"time"``, ``"channel"``, ``"frequency"`` (of the whole series), ``"band"`` or
+            ``"patch"`` (of a spectrogram).
         rows: spans of samples, channels or bins; of bins for patches.
         columns: spans of frames of time for patches; empty for other domains.
         labels: name of each row.

@@ -1,0 +1,1 @@
+"""The sound modality: reading, masks in time and frequency, fills, figures, pages."""

@@ -60,7 +60,7 @@ def plot_sound(explanation: Shown) -> Figure:
     for axes in (spectrogram, map_):
         axes.set_ylabel("frequency (Hz)")
     map_.set_xlabel(f"time (s){_error(explanation)}")
-    figure.suptitle(title_of(explanation), fontsize=10)
+    figure.suptitle(title_of(explanation), fontsize=9, wrap=True)
     return figure
 
 

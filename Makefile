@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench encoders match methods study multiview quality reliability clean
+.PHONY: help env demo test lint bench encoders match methods study multiview modalities quality reliability clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ multiview: env  ## docs/multiview.md: clustering of objects with several views, 
 study: env  ## docs/study.md: the paper's questions on real data; resumes if it was cut off
 	$(BIN)/relax data
 	$(BIN)/python -m benchmarks.study
+
+modalities: env  ## figures and pictures of docs/tables.md, docs/series.md and docs/sound.md
+	$(BIN)/python -m pip install --quiet --no-deps aeon resemblyzer
+	$(BIN)/relax data stamps
+	$(BIN)/python -m benchmarks.modalities
 
 quality: env  ## docs/quality.md: how good the default explanation is; resumes if it was cut off
 	$(BIN)/relax data

@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 def explain(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Pictures or text files (.txt, .md, .rst), or folders of them.", show_default=False),
+        typer.Argument(
+            help="Pictures, text files (.txt, .md, .rst) or recordings (.wav, .flac, .ogg), or folders.",
+            show_default=False,
+        ),
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="A text to explain; repeatable.")] = None,
     view: Annotated[
@@ -43,7 +46,9 @@ def explain(
     ] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Name from `relax list encoders`; default: efficientnet-lite0, for texts text:minilm."),
+        typer.Option(
+            help="Name from `relax list encoders`; default: efficientnet-lite0, text:minilm or sound:resemblyzer."
+        ),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Local weights file for the encoder.")] = None,
     pretrained: Annotated[bool, typer.Option(help="Load the encoder's trained weights.")] = True,
@@ -110,7 +115,7 @@ def explain(
     as_json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Explain pictures or texts: NAME.png and NAME.npz for each go to the output folder, and NAME.html for texts."""
+    """Explain pictures, texts or recordings: NAME.png and NAME.npz go to the output folder, pictures apart NAME.html."""
     if bool(files or text) == bool(view):
         raise ArgumentError("expected files, --text, or one --view NAME=FILE per view of an object")
     if view and (against or foil or against_text or foil_text):

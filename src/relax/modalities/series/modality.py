@@ -14,8 +14,9 @@ from relax.errors import ArgumentError, EncoderError, InputError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells, gaussian, positions_of
-from relax.modalities.fills import Fill
+from relax.modalities.fills import Background, Fill
 from relax.modalities.prepared import Prepared
+from relax.modalities.regions import Regions
 from relax.modalities.series.fills import OtherSeries
 from relax.modalities.series.layout import Elements, Layout, finest, layout_of, real
 from relax.modalities.series.masks import SeriesMasks
@@ -114,7 +115,11 @@ class Series(Modality):
     def fill(self, fill: Any) -> Fill:
         """Resolve a fill; see :mod:`relax.modalities.series.fills`. An array or tensor is another series."""
         if fill is None or isinstance(fill, (str, Fill)):
-            return super().fill(self.short_names.get(fill, fill) if isinstance(fill, str) else fill)
+            resolved = super().fill(self.short_names.get(fill, fill) if isinstance(fill, str) else fill)
+            if isinstance(resolved, Background):
+                name = resolved.settings().get("name")
+                raise ArgumentError(f"fill {name!r} does not know {self.name} inputs; use fill={self.default_fill!r}")
+            return resolved
         return self.other(fill)
 
     def other(self, source: Any) -> Fill:
@@ -143,6 +148,22 @@ class Series(Modality):
                 "inputs of different lengths need an encoder that returns (N, D); pool its outputs over time"
             )
         return torch.cat(tensors)
+
+    def to_map(self, attribution: Tensor) -> Tensor:
+        """Not supported: an attribution of samples says nothing of channels and frequencies.
+
+        Raises:
+            ArgumentError: always.
+        """
+        raise ArgumentError(
+            f"this method gives a value for each sample, not for units of a {self.name} input; use a method that masks, "
+            "or modality='array'"
+        )
+
+    def regions(self, prepared: Prepared, cells: int) -> Regions:
+        """The elements of the map: units by name, or patches by their places."""
+        shape = self.map_shape(prepared)
+        return Regions(shape, prepared.labels if len(shape) == 1 else None)
 
     def map_shape(self, prepared: Prepared) -> tuple[int, ...]:
         elements = layout_of(prepared).elements

@@ -14,7 +14,7 @@ from relax.errors import ArgumentError, InputError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells
-from relax.modalities.fills import Fill
+from relax.modalities.fills import Background, Fill
 from relax.modalities.prepared import Prepared
 from relax.modalities.shown import Shown
 from relax.modalities.table.fills import ROW
@@ -119,7 +119,10 @@ class Table(Modality):
         name = FILLS.get(fill, fill) if isinstance(fill, str) else fill
         if name is not None and not isinstance(name, (str, Fill)):
             raise ArgumentError(f"expected `fill` to be one of {', '.join(FILLS)}, got a {type(fill).__name__}")
-        return super().fill(name)
+        resolved = super().fill(name)
+        if isinstance(resolved, Background):
+            raise ArgumentError(f"fill {fill!r} does not know rows of tables; use one of {', '.join(FILLS)}")
+        return resolved
 
     def cells(self, prepared: Prepared) -> Cells:
         """One cell for each column or group, with independent effects."""

@@ -38,6 +38,7 @@ class Method(ABC):
         compares: whether maps depend on the reference.
         takes_masks: whether ``n_masks=`` of :func:`relax.explain` sets the amount of work.
         takes_several: whether the method takes several kinds of masks and several fills.
+        enumerates: whether to try all masks, once each, of an input with few units; not if masks are resampled.
         observable: whether every block keeps each part in half of its masks, so that ``watch`` callbacks can reuse the
             forwards.
         modalities: names of supported modalities; ``None`` for all with units.
@@ -57,6 +58,7 @@ class Method(ABC):
     compares: ClassVar[bool] = True
     takes_masks: ClassVar[bool] = False
     takes_several: ClassVar[bool] = False
+    enumerates: ClassVar[bool] = True
     observable: ClassVar[bool] = False
     modalities: ClassVar[tuple[str, ...] | None] = None
     fills: ClassVar[tuple[str, ...] | None] = None

@@ -65,7 +65,7 @@ class Opened:
         )
         problem = replace(problem, prepared=encoder.modality.divided(problem.prepared, method.kinds(problem)))
         if method.takes_masks:
-            problem = problem.enumerated()
+            problem = problem.enumerated(method.enumerates)
         session.settle(lambda n: method.probe(problem, n))
         self._representation = session.encode(problem.whole())
         self._similarity = configuration.similarity or against.similarity or method.score_similarity

@@ -85,9 +85,20 @@ class Problem:
         fill = stratum.fill.bind(self.prepared, self.modality, self.seed)
         return Perturbed(self.prepared, stratum, self.design, fill)
 
-    def enumerated(self) -> Problem:
-        """The problem with all masks, each once, if the run may take that many; else unchanged."""
+    def enumerated(self, enumerates: bool = True) -> Problem:
+        """The problem with all masks, each once, if the run may take that many; else unchanged.
+
+        Args:
+            enumerates: whether the method can do with each mask once.
+
+        Raises:
+            ArgumentError: all masks were asked for, and it cannot.
+        """
         asked_for = isinstance(self.design, Exhaustive)
+        if not enumerates:
+            if asked_for:
+                raise ArgumentError("this method resamples masks and cannot try each once; use design='independent'")
+            return self
         if not asked_for and not (self.stopping.enumerated and isinstance(self.design, FoldOver)):
             return self
         units = self.perturbed.units

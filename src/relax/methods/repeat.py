@@ -47,6 +47,7 @@ class Repeat(Method):
     cost = "one run of the base if shared, else K runs"
     source = "Wickstrøm et al., AAAI 2025, arXiv 2412.08513"
     takes_masks = True
+    enumerates = False
 
     def check(self) -> None:
         if self.repeats < 2:

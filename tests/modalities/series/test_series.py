@@ -201,3 +201,21 @@ def test_fracast_from_its_package():
     torch.testing.assert_close(h[0], h[2], atol=1e-4, rtol=1e-4)
     with pytest.raises(relax.InputError, match="at most 2048 samples"):
         encoder.encode(torch.sin(torch.arange(3000.0)))
+
+
+def test_methods_and_fills_of_other_inputs_are_refused(series):
+    network = torch.nn.Sequential(torch.nn.Conv1d(2, 4, 3), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten())
+    encoder = relax.Encoder(network, modality="series")
+    with pytest.raises(relax.ArgumentError, match="value for each sample"):
+        relax.explain(encoder, series, method="saliency")
+    with pytest.raises(relax.ArgumentError, match="does not know series inputs"):
+        relax.explain(encoder, series, fill=fills.create("mean"))
+
+
+def test_occlusion_is_the_drop_without_a_segment(series):
+    encoder = relax.Encoder(linear, modality="series")
+    e = relax.explain(encoder, series, method="occlusion", masks=relax.SegmentMasks(segments=4), fill="zero")
+    whole = linear(series[None])[0]
+    without = masked(series, relax.SegmentMasks(segments=4), "zero", 1 - np.eye(4))
+    scores = torch.cosine_similarity(linear(without), whole[None])
+    np.testing.assert_allclose(e.importance, 1 - scores.numpy(), atol=1e-5)

@@ -236,3 +236,22 @@ def test_a_bad_row_leaves_the_others(numbers):
     sources = [numbers.iloc[0], {"a": 1.0}, numbers.iloc[1]]
     results = list(relax.Explainer(encoder).stream(sources, errors="return"))
     assert [type(result).__name__ for result in results] == ["Explanation", "Failed", "Explanation"]
+
+
+@pytest.mark.parametrize("method", ["repeat", "repeat-weighted"])
+def test_methods_that_resample_masks_do_not_try_each_once(numbers, method):
+    encoder = relax.Encoder(linear, modality=relax.Table(reference_data=numbers))
+    e = relax.explain(encoder, numbers.iloc[0], method=method, n_masks=128)
+    assert e.importance.shape == (3,)
+    assert e.settings["design"] == "foldover"
+    with pytest.raises(relax.ArgumentError, match="resamples masks"):
+        relax.explain(encoder, numbers.iloc[0], method=method, design="exhaustive")
+
+
+def test_methods_and_fills_of_other_inputs_are_refused(numbers):
+    encoder = relax.Encoder(linear, modality=relax.Table(reference_data=numbers))
+    with pytest.raises(relax.ArgumentError, match="one floating-point tensor"):
+        relax.explain(encoder, numbers.iloc[0], method="saliency")
+    for fill in ("zero", relax.fills.create("mean")):
+        with pytest.raises(relax.ArgumentError, match="does not know rows of tables"):
+            relax.explain(encoder, numbers.iloc[0], fill=fill)

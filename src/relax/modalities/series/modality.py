@@ -156,8 +156,8 @@ class Series(Modality):
             ArgumentError: always.
         """
         raise ArgumentError(
-            f"this method gives a value for each sample, not for units of a {self.name} input; use a method that masks, "
-            "or modality='array'"
+            f"this method gives a value for each sample, not for units of a {self.name} input; use a method that "
+            "masks, or modality='array'"
         )
 
     def regions(self, prepared: Prepared, cells: int) -> Regions:

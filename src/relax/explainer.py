@@ -63,12 +63,16 @@ class Explainer:
         batch_size: rows per forward; ``"auto"`` measures on a CPU, and halves on a GPU that runs out of memory.
         precision: ``"auto"`` (bfloat16 where fast and close to float32), ``"float32"``, ``"bfloat16"``, ``"float16"``.
         device: where to run; ``"auto"`` uses the encoder's device.
+        engine: what runs the forward passes on a CPU: ``"torch"``, ``"onnxruntime"``, ``"openvino"`` (extra: cpu), or
+            ``"auto"`` for the fastest installed one in runs long enough for an export. Checked against PyTorch, which
+            takes over where the model cannot be exported, disagrees, or the method looks inside it.
         progress: whether to show a progress bar on stderr.
         views: how to mask an object of several views: ``"joint"``, or ``"one-at-a-time"`` with the others unmasked.
         options: options of a method given by name, such as ``threshold=`` of ``"u-relax"``.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
+        MissingExtraError: the engine is not installed.
 
     Example:
         >>> import torch, relax
@@ -96,6 +100,7 @@ class Explainer:
         batch_size: int | str = "auto",
         precision: str = "auto",
         device: str | torch.device = "auto",
+        engine: str = "auto",
         progress: bool = False,
         views: str = "joint",
         **options: Any,
@@ -114,7 +119,7 @@ class Explainer:
             similarity_.ensure(similarity)
         self.design = designs.ensure(design)
         self.progress = progress
-        self._execution = (device, precision, batch_size)
+        self._execution = (device, precision, batch_size, engine)
         self._setup = self.encoder.setup(*self._execution)
         self._requested = (method, masks, fill, options)
         self._configurations: dict[Any, Configuration] = {}

@@ -192,6 +192,7 @@ class Explanation:
             "similarity": settings["similarity"],
             "design": settings["design"],
             "precision": settings["precision"],
+            "engine": settings.get("engine", "torch"),  # files of earlier versions do not say
             **settings["options"],
         }
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relax.cli.messages import Exit, counted, emit, say
-from relax.cli.options import DEVICE, PRECISION, QUIET, THREADS, set_threads
+from relax.cli.options import DEVICE, ENGINE, PRECISION, QUIET, THREADS, set_threads
 from relax.errors import InputError
 
 
@@ -18,6 +18,7 @@ def index(
     out: Annotated[Path, typer.Option(help="Folder of the index; created if needed.")] = Path("relax-index"),
     encoder: Annotated[str, typer.Option(help="Name from `relax list encoders`.")] = "efficientnet-lite0",
     precision: PRECISION = "auto",
+    engine: ENGINE = "auto",
     device: DEVICE = "auto",
     threads: THREADS = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object on stdout.")] = False,
@@ -34,7 +35,7 @@ def index(
     loaded = load_encoder(encoder, device=device)
     opened = Index.create(out, loaded)
     with counted("pictures", quiet) as on_file:
-        added = opened.add(loaded, folder, on_file, precision=precision)
+        added = opened.add(loaded, folder, on_file, precision=precision, engine=engine)
     for reason in added.failed.values():
         say(f"skipped: {reason}")
     if added.noted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -12,6 +13,9 @@ from torch import Tensor
 
 from relax._support.warning import warn
 from relax.encoders.batching import BatchSizer
+from relax.encoders.engines.base import TORCH, EngineFailure, Runner, attempt, check_engine
+from relax.encoders.engines.choice import PROBES, Engines, Task, Work
+from relax.encoders.engines.graph import ROWS, has_hooks
 from relax.encoders.failures import describe_batch, failure_of
 from relax.encoders.models import in_eval_mode, lock_of, placed_on
 from relax.encoders.pooling import Pooling
@@ -19,9 +23,6 @@ from relax.encoders.precision import PRECISIONS, TOLERANCE, error_to_spread, fas
 from relax.errors import EncoderError, InputError, RelaxError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take, to_device
-
-PROBES = 8
-"""Number of inputs encoded in both precisions before low precision is used."""
 
 
 class EncoderLike(Protocol):
@@ -34,6 +35,7 @@ class EncoderLike(Protocol):
     batch_sizes: dict[tuple[Any, ...], int]
     searches: dict[tuple[Any, ...], BatchSizer]
     precisions: dict[str, str]
+    engines: Engines
 
     @property
     def device(self) -> torch.device:
@@ -52,18 +54,25 @@ class Setup:
         device: device to run it on.
         precision: ``"auto"`` until :meth:`Session.settle` has chosen one.
         batch_size: rows per forward pass, or ``"auto"``.
+        engine: ``"torch"``, another engine, or ``"auto"``; :meth:`Session.settle` chooses for each session.
 
     Raises:
-        ArgumentError: ``batch_size`` is invalid.
+        ArgumentError: ``batch_size`` or ``engine`` is invalid.
+        MissingExtraError: the engine is not installed.
         EncoderError: the device is the meta device.
     """
 
-    def __init__(self, encoder: EncoderLike, device: torch.device, precision: str, batch_size: int | str) -> None:
+    def __init__(
+        self, encoder: EncoderLike, device: torch.device, precision: str, batch_size: int | str, engine: str = TORCH
+    ) -> None:
         self.encoder = encoder
         self.device = device
+        self.asked = precision
         # a model that is not float32 runs in its own dtype
         self.precision = "float32" if encoder.dtype != torch.float32 and precision == "auto" else precision
         self.batch_size = batch_size
+        self.engine = check_engine(engine)
+        self.noted = False
         self.sizers: dict[tuple[Any, ...], BatchSizer] = {}
         self.settling = threading.Lock()
         self.one_by_one = False
@@ -71,6 +80,23 @@ class Setup:
         BatchSizer(batch_size, device)  # validates the size up front
         if device.type == "meta":
             raise EncoderError(f"encoder {encoder.name!r} is on the meta device and has no weights; load them first")
+
+    def note(self, reason: str) -> None:
+        """Say once why the engine asked for, or worth its while, is not used."""
+        if not self.noted:
+            self.noted = True
+            engine = "another engine" if self.engine == "auto" else self.engine
+            warn(f"encoder {self.encoder.name!r} does not run in {engine} but in PyTorch: {reason}")
+
+    def inside(self) -> str | None:
+        """Why only PyTorch can run this encoder; ``None`` if others may, too."""
+        if self.device.type != "cpu":
+            return f"the device is {self.device}"
+        if self.encoder.dtype != torch.float32:
+            return "its weights are not float32"
+        if self.one_by_one or self.needs_gradients:
+            return "it takes one input at a time, or differentiates inside"
+        return None
 
     @contextmanager
     def placed(self) -> Iterator[None]:
@@ -105,7 +131,7 @@ class Session:
     Attributes:
         forwards: rows encoded so far, not counting probes.
         backwards: the number of these rows that require gradients.
-        probes: rows encoded to choose the precision.
+        probes: rows encoded to choose the precision and the engine.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -116,37 +142,69 @@ class Session:
         self.backwards = 0
         self.probes = 0
         self._sizer: BatchSizer | None = None
+        self._runner: Runner | None = None
+        self._shape: tuple[int, ...] = ()
+        self._decided = False
         self._finite = torch.zeros((), dtype=torch.int64, device=setup.device)
 
     @property
     def precision(self) -> str:
         """The precision in use; ``"auto"`` until :meth:`settle` has been called."""
-        return self.setup.precision
+        return self.setup.precision if self._runner is None else self._runner.precision
+
+    @property
+    def engine(self) -> str:
+        """The engine in use."""
+        return TORCH if self._runner is None else self._runner.name
 
     @property
     def batch_size(self) -> int:
         """The batch size in use; 1 before the first batch."""
         return self._sizer.size if self._sizer else 1
 
-    def settle(self, probe: Callable[[int], Batch]) -> None:
-        """Choose the precision: use a lower one if its representations agree with those of float32.
+    def settle(self, probe: Callable[[int], Batch], work: Work | None = None) -> None:
+        """Choose precision and engine: use faster ones whose representations agree with PyTorch's in float32.
 
         Args:
-            probe: maps a number to a batch of at most that many rows, taken from the inputs; called only if the
-                precision is ``"auto"`` and the device has a faster one than float32.
+            probe: maps a number to a batch of at most that many rows, taken from the inputs; called only if there is
+                something to choose.
+            work: what is going to be encoded, which settles the engine of the session; ``None`` if that is not known.
         """
         with self.setup.settling:
-            if self.setup.precision != "auto":
-                return
-            agreed = self.encoder.precisions.get(str(self.device))
-            fast = agreed or fast_precision(self.device)
-            if agreed is None and fast != "float32":
-                rows = probe(PROBES)
-                exact, low = (self._encoded(copied(rows), precision) for precision in ("float32", fast))
-                self.probes += 2 * n_rows(rows)
-                if error_to_spread(exact, low) > TOLERANCE:
-                    fast = "float32"
-            self.setup.precision = self.encoder.precisions[str(self.device)] = fast
+            self._settle_precision(probe)
+        if self.setup.engine == TORCH or self._decided:
+            return
+        self._runner = self.encoder.engines.choose(self._task(probe, work or Work(0)))
+        self._decided = work is not None or self._runner is not None
+        if self._runner is not None:
+            self._shape = tuple(probe(1).shape[1:])  # type: ignore[union-attr]
+
+    def _settle_precision(self, probe: Callable[[int], Batch]) -> None:
+        if self.setup.precision != "auto":
+            return
+        agreed = self.encoder.precisions.get(str(self.device))
+        fast = agreed or fast_precision(self.device)
+        if agreed is None and fast != "float32":
+            rows = probe(PROBES)
+            exact, low = (self._encoded(copied(rows), precision) for precision in ("float32", fast))
+            self.probes += 2 * n_rows(rows)
+            if error_to_spread(exact, low) > TOLERANCE:
+                fast = "float32"
+        self.setup.precision = self.encoder.precisions[str(self.device)] = fast
+
+    def _task(self, probe: Callable[[int], Batch], work: Work) -> Task:
+        setup, encoder = self.setup, self.encoder
+
+        def encode(batch: Tensor, precision: str) -> Tensor:
+            self.probes += len(batch)
+            return self._encoded(batch, precision)
+
+        def represent(batch: Tensor) -> Tensor:
+            return encoder.pooling(encoder.modality.call(encoder.model, batch), ROWS).float()
+
+        work = Work(work.rows, work.inside or setup.inside())
+        asked, precision = setup.asked, setup.precision
+        return Task(encoder.model, represent, encode, probe, setup.engine, asked, precision, work, setup.note)
 
     def encode(self, batch: Batch) -> Tensor:
         """Encode ``N`` rows to ``(N, D)`` float32, in batches of the best size."""
@@ -164,14 +222,17 @@ class Session:
             The results of all rows, concatenated.
         """
         batch_sizes = self.encoder.batch_sizes
-        size_key = (tuple(key), str(self.device), self.precision)
+        size_key = (tuple(key), str(self.device), self.precision, self.engine)
         auto = self.setup.batch_size == "auto"
         sizers = self.encoder.searches if auto else self.setup.sizers  # a search goes on in the next session
         if size_key not in sizers:
             size = batch_sizes.get(size_key, "auto") if auto else self.setup.batch_size
             sizers[size_key] = BatchSizer(size, self.device)
         self._sizer = sizers[size_key]
+        start = time.perf_counter()
         result = self._sizer.run(n, step)
+        if self._runner is None:
+            self.encoder.engines.spend(tuple(key), n, time.perf_counter() - start)
         if auto and self._sizer.settled:
             batch_sizes[size_key] = self._sizer.size
         return result
@@ -185,7 +246,9 @@ class Session:
             InputError: the model fails because of its input.
             EncoderError: the model fails for another reason, or does not return one representation per row.
         """
-        representations = self._encoded(batch, self.precision)
+        representations = self._in_engine(batch)
+        if representations is None:
+            representations = self._encoded(batch, self.setup.precision)
         n, tensor = n_rows(batch), first_tensor(batch)
         self.forwards += n
         self.backwards += n if tensor is not None and tensor.requires_grad else 0
@@ -211,6 +274,20 @@ class Session:
                 f"inputs in {self.precision}; check its weights and its preprocessing"
                 + ("" if self.precision == "float32" else ", or try precision='float32'")
             )
+
+    def _in_engine(self, batch: Batch) -> Tensor | None:
+        """Encode all rows in the engine; ``None`` where only PyTorch can, or if the engine fails."""
+        runner, model = self._runner, self.encoder.model
+        if runner is None or not isinstance(batch, Tensor) or tuple(batch.shape[1:]) != self._shape:
+            return None
+        if torch.is_grad_enabled() or batch.requires_grad or has_hooks(model):  # type: ignore[arg-type]
+            return None
+        try:
+            return attempt(runner, batch.to(torch.float32))
+        except EngineFailure as failure:
+            self.setup.note(f"{runner.name} failed: {failure}")
+            self._runner = None
+            return None
 
     def _encoded(self, batch: Batch, precision: str) -> Tensor:
         """Encode all rows at once, or one by one if the encoder does not support batches."""

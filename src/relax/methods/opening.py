@@ -13,6 +13,7 @@ from relax.explanation import Explanation
 from relax.methods import Problem
 from relax.methods.configuration import Configuration
 from relax.methods.provenance import explanation_of, settings_of
+from relax.methods.work import work_of
 from relax.modalities import Prepared
 from relax.references import Against, Context
 from relax.references.base import Unset
@@ -63,7 +64,7 @@ class Opened:
             signed=against.signed,
             watch=tuple(watch),
         )
-        session.settle(lambda n: method.probe(problem, n))
+        session.settle(lambda n: method.probe(problem, n), work_of(method, problem))
         self._representation = session.encode(problem.whole())
         self._similarity = configuration.similarity or against.similarity or method.score_similarity
         context = Context(encoder, session, self._representation[0], self._similarity)

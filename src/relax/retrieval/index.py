@@ -134,7 +134,7 @@ class Index:
             encoder: the encoder that the index was made with.
             source: the folder.
             on_file: called with the number of files done and the total.
-            session: arguments of :meth:`Encoder.session`: ``device``, ``precision``, ``batch_size``.
+            session: arguments of :meth:`Encoder.session`: ``device``, ``precision``, ``batch_size``, ``engine``.
 
         Raises:
             ArgumentError: another process is writing to the index, or the encoder is not the index's.

@@ -63,16 +63,14 @@ class Explainer:
         batch_size: rows per forward; ``"auto"`` measures on a CPU, and halves on a GPU that runs out of memory.
         precision: ``"auto"`` (bfloat16 where fast and close to float32), ``"float32"``, ``"bfloat16"``, ``"float16"``.
         device: where to run; ``"auto"`` uses the encoder's device.
-        engine: what runs the forward passes on a CPU: ``"torch"``, ``"onnxruntime"``, ``"openvino"`` (extra: cpu), or
-            ``"auto"`` for the fastest installed one in runs long enough for an export. Checked against PyTorch, which
-            takes over where the model cannot be exported, disagrees, or the method looks inside it.
+        engine: what encodes on a CPU: ``"torch"``, ``"onnxruntime"``, ``"openvino"`` (extra: cpu), or ``"auto"`` for
+            the fastest installed, checked against PyTorch, in runs long enough for an export; see docs/speed.md.
         progress: whether to show a progress bar on stderr.
         views: how to mask an object of several views: ``"joint"``, or ``"one-at-a-time"`` with the others unmasked.
         options: options of a method given by name, such as ``threshold=`` of ``"u-relax"``.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
-        MissingExtraError: the engine is not installed.
 
     Example:
         >>> import torch, relax

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from relax import modalities
 from relax.encoders.batching import BatchSizer
+from relax.encoders.devices import as_device
 from relax.encoders.engines import Engines
 from relax.encoders.models import in_eval_mode
 from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session, Setup
-from relax.errors import ArgumentError, EncoderError, InputError, first_line
+from relax.errors import ArgumentError, EncoderError, InputError
 from relax.modalities import Modality, Prepared
 
 CHUNK = 64
@@ -294,17 +295,3 @@ def _keys(views: Sequence[str] | int) -> tuple[Key, ...]:
     if not keys or len(set(keys)) < len(keys):
         raise ArgumentError(f"expected `views` to be distinct names or a positive number, got {views!r}")
     return keys
-
-
-def as_device(device: str | torch.device) -> torch.device:
-    """Resolve a device and check that it is available.
-
-    Raises:
-        ArgumentError: the device does not exist or cannot allocate a tensor.
-    """
-    if not isinstance(device, (str, torch.device)):
-        raise ArgumentError(f"expected `device` to be a name such as 'cpu' or 'cuda:0', got {device!r}")
-    try:
-        return torch.empty(0, device=torch.device(device)).device
-    except (RuntimeError, AssertionError) as error:
-        raise ArgumentError(f"device {str(device)!r} cannot be used here: {first_line(error)}") from error

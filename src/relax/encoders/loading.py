@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from relax._support.registry import Registry, resolved
-from relax.encoders.base import Encoder, as_device
+from relax.encoders.base import Encoder
+from relax.encoders.devices import as_device
 from relax.errors import ArgumentError
 
 

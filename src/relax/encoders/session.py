@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,36 +14,14 @@ from torch import Tensor
 from relax._support.warning import warn
 from relax.encoders.batching import BatchSizer
 from relax.encoders.engines.base import TORCH, EngineFailure, Runner, attempt, check_engine
-from relax.encoders.engines.choice import PROBES, Engines, Task, Work
+from relax.encoders.engines.choice import PROBES, Task, Work
 from relax.encoders.engines.graph import ROWS, has_hooks
-from relax.encoders.failures import describe_batch, failure_of
+from relax.encoders.forward import Forward
+from relax.encoders.like import EncoderLike
 from relax.encoders.models import in_eval_mode, lock_of, placed_on
-from relax.encoders.pooling import Pooling
-from relax.encoders.precision import PRECISIONS, TOLERANCE, error_to_spread, fast_precision
-from relax.errors import EncoderError, InputError, RelaxError
-from relax.modalities.base import Modality
-from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take, to_device
-
-
-class EncoderLike(Protocol):
-    """The part of an encoder that a session uses."""
-
-    name: str
-    model: Callable[..., Any]
-    modality: Modality
-    pooling: Pooling
-    batch_sizes: dict[tuple[Any, ...], int]
-    searches: dict[tuple[Any, ...], BatchSizer]
-    precisions: dict[str, str]
-    engines: Engines
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the model."""
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Dtype of the model."""
+from relax.encoders.precision import TOLERANCE, error_to_spread, fast_precision
+from relax.errors import EncoderError
+from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take
 
 
 class Setup:
@@ -142,6 +120,7 @@ class Session:
         self.backwards = 0
         self.probes = 0
         self._sizer: BatchSizer | None = None
+        self._torch = Forward(setup)
         self._runner: Runner | None = None
         self._shape: tuple[int, ...] = ()
         self._decided = False
@@ -162,42 +141,59 @@ class Session:
         """The batch size in use; 1 before the first batch."""
         return self._sizer.size if self._sizer else 1
 
-    def settle(self, probe: Callable[[int], Batch], work: Work | None = None) -> None:
+    def settle(self, probe: Callable[[int], Batch]) -> None:
         """Choose precision and engine: use faster ones whose representations agree with PyTorch's in float32.
 
         Args:
             probe: maps a number to a batch of at most that many rows, taken from the inputs; called only if there is
                 something to choose.
-            work: what is going to be encoded, which settles the engine of the session; ``None`` if that is not known.
         """
-        with self.setup.settling:
-            self._settle_precision(probe)
-        if self.setup.engine == TORCH or self._decided:
+        self.settle_precision(probe)
+        if self._runner is None and not self._decided:
+            self._settle_engine(probe, Work(0))
+
+    def decide(self, probe: Callable[[int], Batch], work: Work) -> bool:
+        """Choose the engine for the rest of the session, whose work is known.
+
+        Args:
+            probe: as for :meth:`settle`.
+            work: what is going to be encoded.
+
+        Returns:
+            Whether it is another one than before.
+        """
+        before, self._decided = self._runner, True
+        self._settle_engine(probe, work)
+        return self._runner is not before
+
+    def _settle_engine(self, probe: Callable[[int], Batch], work: Work) -> None:
+        if self.setup.engine == TORCH:
             return
-        self._runner = self.encoder.engines.choose(self._task(probe, work or Work(0)))
-        self._decided = work is not None or self._runner is not None
+        self._runner = self.encoder.engines.choose(self._task(probe, work))
         if self._runner is not None:
             self._shape = tuple(probe(1).shape[1:])  # type: ignore[union-attr]
 
-    def _settle_precision(self, probe: Callable[[int], Batch]) -> None:
-        if self.setup.precision != "auto":
-            return
-        agreed = self.encoder.precisions.get(str(self.device))
-        fast = agreed or fast_precision(self.device)
-        if agreed is None and fast != "float32":
-            rows = probe(PROBES)
-            exact, low = (self._encoded(copied(rows), precision) for precision in ("float32", fast))
-            self.probes += 2 * n_rows(rows)
-            if error_to_spread(exact, low) > TOLERANCE:
-                fast = "float32"
-        self.setup.precision = self.encoder.precisions[str(self.device)] = fast
+    def settle_precision(self, probe: Callable[[int], Batch]) -> None:
+        """Choose the precision, as :meth:`settle` does, and leave the engine for later."""
+        with self.setup.settling:
+            if self.setup.precision != "auto":
+                return
+            agreed = self.encoder.precisions.get(str(self.device))
+            fast = agreed or fast_precision(self.device)
+            if agreed is None and fast != "float32":
+                rows = probe(PROBES)
+                exact, low = (self._torch(copied(rows), precision) for precision in ("float32", fast))
+                self.probes += 2 * n_rows(rows)
+                if error_to_spread(exact, low) > TOLERANCE:
+                    fast = "float32"
+            self.setup.precision = self.encoder.precisions[str(self.device)] = fast
 
     def _task(self, probe: Callable[[int], Batch], work: Work) -> Task:
         setup, encoder = self.setup, self.encoder
 
         def encode(batch: Tensor, precision: str) -> Tensor:
             self.probes += len(batch)
-            return self._encoded(batch, precision)
+            return self._torch(batch, precision)
 
         def represent(batch: Tensor) -> Tensor:
             return encoder.pooling(encoder.modality.call(encoder.model, batch), ROWS).float()
@@ -248,7 +244,7 @@ class Session:
         """
         representations = self._in_engine(batch)
         if representations is None:
-            representations = self._encoded(batch, self.setup.precision)
+            representations = self._torch(batch, self.setup.precision)
         n, tensor = n_rows(batch), first_tensor(batch)
         self.forwards += n
         self.backwards += n if tensor is not None and tensor.requires_grad else 0
@@ -288,60 +284,3 @@ class Session:
             self.setup.note(f"{runner.name} failed: {failure}")
             self._runner = None
             return None
-
-    def _encoded(self, batch: Batch, precision: str) -> Tensor:
-        """Encode all rows at once, or one by one if the encoder does not support batches."""
-        if self.setup.one_by_one:
-            return self._rows(batch, precision)
-        try:
-            return self._forward(batch, precision)
-        except (InputError, EncoderError):
-            if n_rows(batch) < 2:
-                raise
-            try:
-                representations = self._rows(batch, precision)
-            except (InputError, EncoderError):
-                representations = None
-            if representations is None or len(representations) != n_rows(batch):
-                raise
-        self.setup.one_by_one = True
-        warn(f"encoder {self.encoder.name!r} takes one input at a time, not a batch; calling it once per input")
-        return representations
-
-    def _rows(self, batch: Batch, precision: str) -> Tensor:
-        """Encode the rows one by one."""
-        rows = range(n_rows(batch))
-        return torch.cat([self._forward(take(batch, slice(k, k + 1)), precision) for k in rows])
-
-    def _forward(self, batch: Batch, precision: str) -> Tensor:
-        batch = to_device(batch, self.device, self.encoder.dtype)
-        if isinstance(batch, Tensor):
-            if batch.ndim == 4:
-                batch = batch.contiguous(memory_format=torch.channels_last)
-            if batch.requires_grad:
-                batch = batch.clone()  # not a leaf, so that the encoder may modify it in place
-        with self._autocast(precision), lock_of(self.encoder.model):
-            output = self._call_model(batch)
-        representations = self.encoder.pooling(output, n_rows(batch)).to(self.device, torch.float32)
-        return representations if torch.is_grad_enabled() else representations.detach()
-
-    def _call_model(self, batch: Batch) -> Any:
-        """Output of the model; its exceptions become one-line errors."""
-        try:
-            if not self.setup.needs_gradients:
-                return self.encoder.modality.call(self.encoder.model, batch)
-            with torch.enable_grad():
-                return self.encoder.modality.call(self.encoder.model, batch)
-        except (torch.OutOfMemoryError, RelaxError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            if "does not require grad" in str(error) and not (self.setup.needs_gradients or torch.is_grad_enabled()):
-                self.setup.needs_gradients = True  # the model differentiates inside its forward
-                return self._call_model(batch)
-            raise failure_of(self.encoder.name, describe_batch(batch), error) from error
-
-    def _autocast(self, precision: str) -> AbstractContextManager[None]:
-        dtype = PRECISIONS["float32" if precision == "auto" else precision]
-        if dtype is None:
-            return torch.autocast(self.device.type, enabled=False)
-        return torch.autocast(self.device.type, dtype=dtype)

@@ -198,9 +198,9 @@ def _pays_back(task: Task, usage: Usage, changed: bool) -> bool:
         cost = EXPORT_SECONDS + megabytes(task.model) / EXPORT_MEGABYTES + 3 * PROBES * seconds
         return ahead * (1 - 1 / GAIN) > cost
 
-    if usage.rows >= PROBES:
+    if usage.rows and (usage.rows >= PROBES or not enough(usage.seconds / usage.rows)):
         return enough(usage.seconds / usage.rows)
-    rows: Any = task.probe(WARM_UP)
+    rows: Any = task.probe(WARM_UP)  # the first rows of a process are slow
     return all(enough(_seconds(lambda: task.encode(rows.clone(), task.precision)) / len(rows)) for _ in range(2))
 
 

@@ -56,11 +56,12 @@ def exported(model: nn.Module, represent: Callable[[Tensor], Tensor], rows: Tens
     Raises:
         Exception: anything that the model or the exporter raises.
     """
-    file: Any = io.BytesIO()
+    file = io.BytesIO()
+    export: Any = torch.onnx.export  # its annotations leave out what is not a path
     names = ("rows", "representations")
     with warnings.catch_warnings(), lock_of(model), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's advice to its own users
-        torch.onnx.export(
+        export(
             Represented(model, represent),
             (rows.clone(),),
             file,

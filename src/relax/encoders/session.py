@@ -124,6 +124,7 @@ class Session:
         self._runner: Runner | None = None
         self._shape: tuple[int, ...] = ()
         self._decided = False
+        self._waiting: tuple[Callable[[int], Batch], Work] | None = None
         self._finite = torch.zeros((), dtype=torch.int64, device=setup.device)
 
     @property
@@ -155,6 +156,8 @@ class Session:
     def decide(self, probe: Callable[[int], Batch], work: Work) -> bool:
         """Choose the engine for the rest of the session, whose work is known.
 
+        An engine that was not asked for by name waits until PyTorch's rate is known from actual work.
+
         Args:
             probe: as for :meth:`settle`.
             work: what is going to be encoded.
@@ -164,6 +167,8 @@ class Session:
         """
         before, self._decided = self._runner, True
         self._settle_engine(probe, work)
+        if self._runner is None and self.setup.engine == "auto" and work.inside is None:
+            self._waiting = (probe, work)
         return self._runner is not before
 
     def _settle_engine(self, probe: Callable[[int], Batch], work: Work) -> None:
@@ -217,6 +222,10 @@ class Session:
         Returns:
             The results of all rows, concatenated.
         """
+        if self._waiting is not None:
+            probe, work = self._waiting
+            self._settle_engine(probe, Work(work.rows - self.forwards))
+            self._waiting = (probe, work) if self._runner is None else None
         batch_sizes = self.encoder.batch_sizes
         size_key = (tuple(key), str(self.device), self.precision, self.engine)
         auto = self.setup.batch_size == "auto"
@@ -225,10 +234,7 @@ class Session:
             size = batch_sizes.get(size_key, "auto") if auto else self.setup.batch_size
             sizers[size_key] = BatchSizer(size, self.device)
         self._sizer = sizers[size_key]
-        start = time.perf_counter()
         result = self._sizer.run(n, step)
-        if self._runner is None:
-            self.encoder.engines.spend(tuple(key), n, time.perf_counter() - start)
         if auto and self._sizer.settled:
             batch_sizes[size_key] = self._sizer.size
         return result
@@ -244,11 +250,18 @@ class Session:
         """
         representations = self._in_engine(batch)
         if representations is None:
-            representations = self._torch(batch, self.setup.precision)
+            representations = self._in_torch(batch)
         n, tensor = n_rows(batch), first_tensor(batch)
         self.forwards += n
         self.backwards += n if tensor is not None and tensor.requires_grad else 0
         self._finite += torch.isfinite(representations).all(1).sum()
+        return representations
+
+    def _in_torch(self, batch: Batch) -> Tensor:
+        start = time.perf_counter()
+        representations = self._torch(batch, self.setup.precision)
+        if isinstance(batch, Tensor) and not torch.is_grad_enabled():
+            self.encoder.engines.spend(tuple(batch.shape[1:]), len(batch), time.perf_counter() - start)
         return representations
 
     @contextmanager

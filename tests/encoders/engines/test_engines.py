@@ -99,6 +99,7 @@ def test_what_pays_back():
         return choice._pays_back(task, choice.Usage(100, 100 * seconds_a_row, since), changed=False)
 
     assert enough(512, 0.02)
+    assert not choice._pays_back(None, choice.Usage(choice.PROBES - 1, 1.0), changed=False)  # the rate is not known yet
     assert not enough(64, 0.02)
     assert not enough(512, 0.0001)
     assert enough(64, 0.02, since=10.0)

@@ -191,17 +191,13 @@ def tolerance(precision: str) -> float:
 
 
 def _pays_back(task: Task, usage: Usage, changed: bool) -> bool:
-    """Whether the run is long enough for an export, judged by its length and the time spent on earlier ones."""
-
-    def enough(seconds: float) -> bool:
-        ahead = task.work.rows * seconds + (0.0 if changed else usage.since)
-        cost = EXPORT_SECONDS + megabytes(task.model) / EXPORT_MEGABYTES + 3 * PROBES * seconds
-        return ahead * (1 - 1 / GAIN) > cost
-
-    if usage.rows and (usage.rows >= PROBES or not enough(usage.seconds / usage.rows)):
-        return enough(usage.seconds / usage.rows)
-    rows: Any = task.probe(WARM_UP)  # the first rows of a process are slow
-    return all(enough(_seconds(lambda: task.encode(rows.clone(), task.precision)) / len(rows)) for _ in range(2))
+    """Whether an export saves more than it costs, judged by the rows to come and the time spent on earlier ones."""
+    if usage.rows < PROBES:
+        return False
+    seconds = usage.seconds / usage.rows
+    total = max(task.work.rows, 0) * seconds + (0.0 if changed else usage.since)
+    cost = EXPORT_SECONDS + megabytes(task.model) / EXPORT_MEGABYTES + 3 * PROBES * seconds
+    return total * (1 - 1 / GAIN) > cost
 
 
 def _measured(task: Task, candidates: list[tuple[str, str]], origin: Fingerprint) -> Kept:

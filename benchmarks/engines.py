@@ -34,9 +34,9 @@ CHECKED = 64
 Encode = Callable[[Tensor], Tensor]
 
 
-def masked_inputs(encoder: relax.Encoder, n: int) -> Tensor:
+def masked_inputs(encoder: relax.Encoder, n: int, photograph: Any = None) -> Tensor:
     """``(n, 3, 224, 224)``: a photograph under masks of the default kind, the mean colour as fill."""
-    prepared = encoder.prepare(data.chelsea())
+    prepared = encoder.prepare(data.chelsea() if photograph is None else photograph)
     units = encoder.modality.masks(None).over(prepared)
     bits = torch.rand(n, units.n_units, generator=torch.Generator().manual_seed(0)) < 0.5
     fill = encoder.modality.fill("mean").bind(prepared, encoder.modality, 0)

@@ -1,7 +1,7 @@
-"""Rates of the bare encoder in PyTorch, ONNX Runtime and OpenVINO, and how far their representations are from PyTorch's.
+"""Rates of bare encoders in PyTorch, ONNX Runtime and OpenVINO, and the differences of their representations.
 
-Everything runs in one process on the same masked inputs, in turns, since the machine's own speed drifts. Each engine has
-the batch size that is best for it.
+Everything runs in one process on the same masked inputs, in turns, since the machine's own speed drifts. Each engine
+has the batch size that is best for it. ``python -m benchmarks.engines`` prints tables for one and two threads.
 """
 
 from __future__ import annotations

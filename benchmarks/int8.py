@@ -1,8 +1,8 @@
 """What int8 for the masked versions costs a map: ``python -m benchmarks.int8``.
 
-The encoder's graph is quantised by ONNX Runtime (QDQ, weights by channel, ranges of activations from masked versions of
-other photographs). The unmasked input is encoded in float32, masked ones in int8. A map in int8 is compared with the one
-in float32 from the same masks, and that with one from other masks, which is the error that masks leave anyway.
+The encoder's graph is quantised by ONNX Runtime (QDQ, weights by channel, ranges of activations from masked versions
+of other photographs). The unmasked input is encoded in float32, masked ones in int8. A map in int8 is compared with the
+one in float32 from the same masks, and that with one from other masks, which is the error that masks leave anyway.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def test_auto_leaves_short_runs_alone_and_exports_for_long_ones(tiny, image, onn
 def test_what_pays_back():
     def enough(rows: int, seconds_a_row: float, since: float = 0.0) -> bool:
         task = choice.Task(*[None] * 7, choice.Work(rows), None)
-        object.__setattr__(task, "model", nn.Linear(1, 1))
+        object.__setattr__(task, "model", nn.Conv2d(2, 2, 1, groups=2))
         return choice._pays_back(task, choice.Usage(100, 100 * seconds_a_row, since), changed=False)
 
     assert enough(512, 0.02)

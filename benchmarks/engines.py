@@ -17,7 +17,7 @@ from skimage import data
 from torch import Tensor
 
 import relax
-from benchmarks.timing import BATCHES, rate
+from benchmarks.timing import BATCHES, rate, timed
 from relax.encoders.engines.base import PRECISIONS_OF, installed
 from relax.encoders.engines.graph import ROWS, exported
 from relax.encoders.engines.runners import runner
@@ -102,12 +102,33 @@ def engines(threads: int, turns: int = TURNS, names: tuple[str, ...] = ENCODERS)
     return found
 
 
+def whole(name: str, turns: int) -> dict[str, tuple[float, str]]:
+    """Seconds of explanations of 512 masks by encoders just loaded, export included, as medians, and their engines."""
+    found: dict[str, list[tuple[float, str]]] = {"torch": [], "auto": [], "auto, second input": []}
+    for _ in range(turns):
+        for engine in ("torch", "auto"):
+            encoder = relax.load_encoder(name, device="cpu")
+            options = {"n_masks": 512, "precision": "float32", "engine": engine}
+            e, seconds = timed(relax.explain, encoder, data.chelsea(), **options)
+            found[engine].append((seconds, e.settings["engine"]))
+        e, seconds = timed(relax.explain, encoder, data.coffee(), **options)
+        found["auto, second input"].append((seconds, e.settings["engine"]))
+    return {way: (float(np.median([s for s, _ in runs])), runs[-1][1]) for way, runs in found.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--encoders", nargs="+", default=ENCODERS)
+    parser.add_argument("--whole", action="store_true", help="time whole explanations instead")
     options = parser.parse_args()
+    if options.whole:
+        relax.keep_memory()
+        torch.set_num_threads(options.threads[0])
+        for name in options.encoders:
+            print(name, whole(name, options.turns))
+        return
     for threads in options.threads:
         torch.set_num_threads(threads)
         print(f"\n{threads} threads, medians of {options.turns} turns of {SECONDS} s\n")

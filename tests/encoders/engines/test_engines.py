@@ -332,3 +332,14 @@ def test_representations_by_an_engine(engine, tiny, image):
     batch = torch.stack([image.roll(k, 2) for k in range(5)])
     encoder = relax.Encoder(tiny)
     np.testing.assert_allclose(encoder.encode(batch, engine=engine), encoder.encode(batch), atol=1e-5)
+
+
+def test_weights_that_change_by_little_are_exported_again(tiny, image, onnxruntime, monkeypatch):
+    exports, encoder = counted(monkeypatch), relax.Encoder(tiny)
+    for _ in range(2):
+        relax.explain(encoder, image, n_masks=256, method="relax", engine="onnxruntime")
+    assert len(exports) == 1
+    with torch.no_grad():
+        tiny.net[0].weight.mul_(1 + 1e-6)  # too little for the check on two inputs
+    relax.explain(encoder, image, n_masks=256, method="relax", engine="onnxruntime")
+    assert len(exports) == 2

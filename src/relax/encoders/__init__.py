@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from relax.encoders.base import Encoder, Key
+from relax.encoders.arguments import Key
+from relax.encoders.base import Encoder
 from relax.encoders.engines import Work
 from relax.encoders.loading import ENCODERS, Family, ensure, load_encoder, named
 from relax.encoders.precision import check_precision

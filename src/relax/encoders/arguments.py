@@ -22,6 +22,11 @@ def default_modality(model: Any, transform: Any) -> str:
 
 
 def keys_of(views: Sequence[str] | int) -> tuple[Key, ...]:
+    """Names of the views of a multi-view model: as given, or their numbers.
+
+    Raises:
+        ArgumentError: the names are not distinct, or there are none.
+    """
     keys: tuple[Key, ...] = ()
     if not isinstance(views, bool):
         keys = tuple(range(views)) if isinstance(views, int) else tuple(views)

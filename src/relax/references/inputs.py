@@ -99,8 +99,11 @@ class Corpus(Against):
 
 def _check_inputs(inputs: Any, what: str) -> Any:
     """Convert a folder to a path, and refuse empty lists."""
-    if isinstance(inputs, (str, PathLike)) and Path(inputs).is_dir():
-        return Path(inputs)
+    try:
+        if isinstance(inputs, (str, PathLike)) and Path(inputs).is_dir():
+            return Path(inputs)
+    except (OSError, ValueError):  # a text is too long for a path, or has a null character
+        return inputs
     if isinstance(inputs, (list, tuple)) and not inputs:
         raise InputError(f"expected at least one input in the {what}, got none")
     return inputs

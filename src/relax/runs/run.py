@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from os import PathLike
@@ -17,6 +17,7 @@ from relax._support.arguments import positive
 from relax._support.extras import require
 from relax.errors import ArgumentError
 from relax.explainer import Explainer
+from relax.runs.cluster import Cluster
 from relax.runs.manifest import manifest_of
 from relax.runs.naming import writable_folder
 from relax.runs.plan import Plan, planned
@@ -165,10 +166,9 @@ def run(
         known, damaged = store.known()
         plan = planned(opened, every, known, explainer.encoder.modality, retry_failed)
         _check_changed(store, opened, plan)
-        started = _started(replace(recipe, folder=opened.folder), explainer, workers, executor)
-        failed = _work(
-            store, known, started(opened[position] for position in plan.pending), len(plan.pending), on_input
-        )
+        items = (opened[position] for position in plan.pending)
+        with _started(replace(recipe, folder=opened.folder), explainer, workers, executor) as explain:
+            failed = _work(store, known, explain(items), len(plan.pending), on_input)
         ran = Ran(
             store.folder,
             done=len(plan.pending) - failed,
@@ -184,13 +184,16 @@ def run(
     return ran
 
 
-def _started(recipe: Recipe, explainer: Explainer, workers: int, executor: str) -> Explains:
-    """The function that explains items."""
+@contextmanager
+def _started(recipe: Recipe, explainer: Explainer, workers: int, executor: str) -> Iterator[Explains]:
+    """Start the workers; yields the function that explains items."""
     if executor == "ray":
-        from relax.runs.cluster import Cluster
-
-        return Cluster(recipe, max(workers, 1)).rows
-    return Pool(recipe, workers).rows if workers else Worker(explainer, recipe.folder).rows
+        yield Cluster(recipe, max(workers, 1)).rows
+    elif workers:
+        with Pool(recipe, workers) as pool:
+            yield pool.rows
+    else:
+        yield Worker(explainer, recipe.folder).rows
 
 
 def _work(

@@ -124,7 +124,7 @@ def explain(
         max_masks=max_masks,
         reliability=reliability,
         seed=seed,
-        masks=_masks(loaded, kind, cells, keep),
+        masks=masks_of(loaded, kind, cells, keep),
         fill=fill,
         similarity=similarity,
         design=design,
@@ -147,7 +147,7 @@ def demo(out: OUT = Path("relax-out")) -> None:
     explain(images=[photograph], out=out, overwrite=True)
 
 
-def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | None) -> Any:
+def masks_of(encoder: Encoder, kind: str | None, cells: str | None, keep: float | None) -> Any:
     """Masks from the command-line options; patch masks take the encoder's patch size."""
     if kind is None:
         if cells is not None or keep is not None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from relax.errors import ArgumentError, EncoderError, RelaxError
+from relax.errors import ArgumentError, EncoderError, RelaxError, RelaxWarning
 from relax.runs.sources import Item
 from relax.runs.worker import AT_ONCE, Recipe, Row, Worker
 
@@ -186,6 +187,7 @@ def _work(connection: Connection, recipe: Recipe, careful: bool, threads: int) -
     from relax._support.memory import keep_memory
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    warnings.simplefilter("ignore", RelaxWarning)  # notes on single inputs, out of order
     keep_memory()
     torch.set_num_threads(threads)
     try:

@@ -49,7 +49,7 @@ BLOCKS, A_BLOCK = 12, 6
 BARE = 8.0
 """Seconds of the bare encoder between two lives."""
 
-SMALL = 60
+SMALL = 120
 """Pictures of the run with a small encoder."""
 
 
@@ -261,14 +261,17 @@ def kills(n: int = 50) -> dict[str, Any]:
             Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(home / "in" / f"{k:02d}.png")
         (home / "in" / "poisoned.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
         common = [sys.executable, "-m", "benchmarks.runs_small", str(home / "in")]
-        landed = 0
+        landed = written = 0
+        start = _first_shard([*common, str(home / "killed")], home / "killed" / "rows")
         for _ in range(n):
+            before = len(list((home / "killed" / "rows").glob("*")))
             process = subprocess.Popen([*common, str(home / "killed")], stderr=subprocess.DEVNULL)
-            time.sleep(float(rng.uniform(2.0, 4.5)))
+            time.sleep(start * float(rng.uniform(0.7, 1.5)))
             if process.poll() is None:
                 os.kill(process.pid, signal.SIGKILL)
                 landed += 1
             process.wait()
+            written += len(list((home / "killed" / "rows").glob("*"))) > before
         for name in ("killed", "alone"):
             subprocess.run([*common, str(home / name)], check=True, stderr=subprocess.DEVNULL)
         killed, alone = (_by_key(home / name) for name in ("killed", "alone"))
@@ -281,6 +284,17 @@ def kills(n: int = 50) -> dict[str, Any]:
             "extra": len(killed) - len(alone),
             "leftovers": left,
         }
+
+
+def _first_shard(command: list[str], rows: Path) -> float:
+    """Seconds until a run has written its first shard, when it is killed."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while not list(rows.glob("*.parquet")) and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    return time.perf_counter() - began
 
 
 def _by_key(folder: Path) -> dict[str, Any]:

@@ -186,6 +186,7 @@ def test_truncated_and_missing_shards_are_made_again(tmp_path, pictures, monkeyp
     two.unlink()
     with pytest.raises(relax.InputError, match=f"1 shards are missing, such as {two.name}"):
         ran.store.table()
+    monkeypatch.setattr(running, "SHARD", 256)  # other shards than before
     again = run(pictures, tmp_path / "out")
     assert again.done + again.failed == 4
     assert len(again.damaged) == 1

@@ -89,6 +89,12 @@ class Corpus(Against):
         corpus, foil = self._encoded[context.encoder]
         return differing(corpus.to(context.own), foil.to(context.own), context.similarity)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_encoded": None}  # another process encodes them again
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _encoded=WeakKeyDictionary())
+
     def settings(self) -> dict[str, Any]:
         n, n_foil = self._sizes
         counted = self._encoded or not isinstance(self.inputs, Path)

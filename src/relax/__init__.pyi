@@ -55,6 +55,11 @@ from .modalities.sound.modality import Sound as Sound
 from .modalities.sound.reading import Recording as Recording
 from .modalities.table.masks import FeatureMasks as FeatureMasks
 from .modalities.table.modality import Table as Table
+from .modalities.text.masks import ParagraphMasks as ParagraphMasks
+from .modalities.text.masks import PatternMasks as PatternMasks
+from .modalities.text.masks import SentenceMasks as SentenceMasks
+from .modalities.text.masks import TokenMasks as TokenMasks
+from .modalities.text.masks import WordMasks as WordMasks
 from .references import Against as Against
 from .references import Class as Class
 from .references import Cluster as Cluster

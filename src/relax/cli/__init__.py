@@ -20,6 +20,7 @@ from relax.cli.index import index
 from relax.cli.listing import list_
 from relax.cli.match import match
 from relax.cli.messages import Exit, emit, say
+from relax.cli.run import run
 from relax.cli.train import train
 from relax.errors import RelaxError, RelaxWarning
 
@@ -82,6 +83,7 @@ app.command()(compare)
 app.command()(match)
 app.command()(index)
 app.command()(duplicates)
+app.command()(run)
 app.command()(evaluate)
 app.command()(data)
 app.command()(train)

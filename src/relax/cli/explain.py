@@ -11,6 +11,7 @@ import typer
 from relax.cli.messages import Exit, emit, printable, say
 from relax.cli.options import (
     DEVICE,
+    ENGINE,
     JSON,
     OUT,
     OVERWRITE,
@@ -106,6 +107,7 @@ def explain(
     ] = None,
     batch_size: Annotated[str, typer.Option(help="Rows per forward pass, or 'auto'.")] = "auto",
     precision: PRECISION = "auto",
+    engine: ENGINE = "auto",
     device: DEVICE = "auto",
     threads: THREADS = None,
     out: OUT = Path("relax-out"),
@@ -144,12 +146,13 @@ def explain(
         max_masks=max_masks,
         reliability=reliability,
         seed=seed,
-        masks=_masks(loaded, kind, cells, keep, pattern),
+        masks=masks_of(loaded, kind, cells, keep, pattern),
         fill=fill,
         similarity=similarity,
         design=design,
         batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
         precision=precision,
+        engine=engine,
         progress=not quiet,
         **method_options,
     )
@@ -167,7 +170,9 @@ def demo(out: OUT = Path("relax-out")) -> None:
     explain(files=[photograph], out=out, overwrite=True)
 
 
-def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | None, pattern: str | None) -> Any:
+def masks_of(
+    encoder: Encoder, kind: str | None, cells: str | None, keep: float | None, pattern: str | None = None
+) -> Any:
     """Masks from the command-line options; patch masks take the encoder's patch size."""
     options: dict[str, Any] = {"keep": keep, "pattern": pattern}
     options = {name: value for name, value in options.items() if value is not None}
@@ -180,7 +185,7 @@ def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | 
     from relax.modalities import masks as masks_
 
     if "," in kind:
-        return [_masks(encoder, one, cells, keep, pattern) for one in names_of("--kind", kind)]
+        return [masks_of(encoder, one, cells, keep, pattern) for one in names_of("--kind", kind)]
     if cells is not None:
         options["cells"] = cells_of(cells)
     if kind == "patches":

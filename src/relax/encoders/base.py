@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,29 +11,27 @@ import torch
 from torch import Tensor, nn
 
 from relax import modalities
+from relax.encoders.arguments import callable_of, modality_of
 from relax.encoders.batching import BatchSizer
 from relax.encoders.devices import as_device
+from relax.encoders.engines import Engines
 from relax.encoders.models import in_eval_mode
 from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session, Setup
-from relax.errors import ArgumentError, EncoderError, InputError
+from relax.errors import EncoderError, InputError
 from relax.modalities import Modality, Prepared
 
 CHUNK = 64
 """Number of inputs read at a time before they are encoded."""
-
-Key = str | int
-"""Name or index of a view."""
 
 
 class Encoder:
     """A model with its preprocessing and pooling.
 
     Args:
-        model: an ``nn.Module``, any callable from a batch to representations, or what else the modality can call, such
-            as a transformer of scikit-learn for tables. It runs in eval mode without
-            gradients; its mode, device and precision are restored afterwards.
+        model: an ``nn.Module``, any callable from a batch to representations, or, for tables, a transformer of
+            scikit-learn. It runs in eval mode without gradients; its mode, device and precision are restored afterwards.
         transform: the preprocessing. For images, a callable from an upright RGB PIL image to a ``(C, H, W)`` tensor,
             such as a torchvision transform. Without one the encoder takes model-ready tensors only.
         modality: kind of input: a name from ``relax list modalities``, or a Modality.
@@ -42,14 +40,15 @@ class Encoder:
             a callable; see :mod:`relax.encoders.pooling`.
         patch: patch side of a vision transformer in pixels.
         text: text tower: maps a list of ``N`` sentences to ``(N, D)`` in the representation space of the inputs.
-        views: for multi-view models, the names of the views (the model receives a mapping of batches) or their number
-            (it receives a tuple). ``transform`` may then be a mapping with the same keys.
+        views: names of the views of a multi-view model (it receives a mapping of batches) or their number (a tuple).
+            ``transform`` may then be a mapping with the same keys.
         origin: JSON-able description of where the encoder comes from.
 
     Attributes:
         modality: the kind of input, with the encoder's preprocessing.
         pooling: the rule that turns outputs into representations.
-        batch_sizes: fastest batch sizes found so far, by input shape, device and precision.
+        batch_sizes: fastest batch sizes found so far, by input shape, device, precision and engine.
+        engines: exported graphs of the model in other engines.
 
     Raises:
         ArgumentError: the model is not callable, or an argument has the wrong type.
@@ -74,22 +73,8 @@ class Encoder:
         views: Sequence[str] | int | None = None,
         origin: dict[str, Any] | None = None,
     ) -> None:
-        known = callable(transform) or isinstance(transform, Mapping) or hasattr(transform, "encode")
-        if transform is not None and not known:
-            raise ArgumentError(
-                f"expected `transform` to be a callable, a mapping or a tokenizer, got {type(transform).__name__}"
-            )
-        self.model = model
-        self.modality: Modality
-        if views is None:
-            self.modality = modalities.ensure(modality or _default_modality(model, transform), transform, patch)
-        else:
-            views_modality: Any = modalities.MODALITIES["views"]
-            self.modality = views_modality(transform, patch=patch, keys=_keys(views))
-        model = self.modality.adapted(model)
-        if not callable(model):
-            raise ArgumentError(f"expected an nn.Module or a callable as encoder, got {type(model).__name__}")
-        self.model = model
+        self.modality = modality_of(model, transform, modality, patch, views)
+        self.model = model = callable_of(self.modality.adapted(model))
         self.name: str = name or str(getattr(model, "__name__", type(model).__name__))
         self.pooling = Pooling(pool, has_class_token(model))
         self.patch = patch
@@ -98,6 +83,7 @@ class Encoder:
         self.batch_sizes: dict[tuple[Any, ...], int] = {}
         self.searches: dict[tuple[Any, ...], BatchSizer] = {}
         self.precisions: dict[str, str] = {}
+        self.engines = Engines()
         self._variants: dict[Any, Encoder] = {}
 
     @property
@@ -160,7 +146,11 @@ class Encoder:
         return torch.float32
 
     def setup(
-        self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto"
+        self,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        batch_size: int | str = "auto",
+        engine: str = "auto",
     ) -> Setup:
         """Settings for running the encoder, shared by all sessions opened from them.
 
@@ -168,27 +158,39 @@ class Encoder:
             device: ``"auto"`` for the model's own device.
             precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``.
             batch_size: inputs per forward pass, or ``"auto"``.
+            engine: ``"torch"``, ``"onnxruntime"``, ``"openvino"`` or ``"auto"``; see :class:`relax.Explainer`.
 
         Raises:
             ArgumentError: an argument is invalid, or the device is not available.
+            MissingExtraError: the engine is not installed.
             EncoderError: the model is on the meta device.
         """
         target = self.device if str(device) == "auto" else as_device(device)
-        return Setup(self, target, check_precision(precision), batch_size)
+        return Setup(self, target, check_precision(precision), batch_size, engine)
 
     @contextmanager
     def session(
-        self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto"
+        self,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        batch_size: int | str = "auto",
+        engine: str = "auto",
     ) -> Iterator[Session]:
         """Open a session for many batches; the model's mode and device are restored at the end.
 
         Takes the arguments of :meth:`setup`.
         """
-        with self.setup(device, precision, batch_size).session() as session:
+        with self.setup(device, precision, batch_size, engine).session() as session:
             yield session
 
     def encode(
-        self, inputs: Any, *, device: str = "auto", precision: str = "float32", batch_size: int | str = "auto"
+        self,
+        inputs: Any,
+        *,
+        device: str = "auto",
+        precision: str = "float32",
+        batch_size: int | str = "auto",
+        engine: str = "torch",
     ) -> Tensor:
         """Encode one or several inputs.
 
@@ -197,6 +199,7 @@ class Encoder:
             device: ``"auto"`` for the model's own device.
             precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``.
             batch_size: inputs per forward pass, or ``"auto"``.
+            engine: ``"torch"``, ``"onnxruntime"``, ``"openvino"`` or ``"auto"``.
 
         Returns:
             ``(N, D)`` float32 on the CPU.
@@ -206,7 +209,7 @@ class Encoder:
             EncoderError: the model fails, or does not return one representation per input.
         """
         sources = self.split(inputs)
-        with self.session(device, precision, batch_size) as session:
+        with self.session(device, precision, batch_size, engine) as session:
             return self.encode_in(session, [inputs] if sources is None else sources).cpu()
 
     def encode_in(self, session: Session, sources: Sequence[Any]) -> Tensor:
@@ -289,22 +292,8 @@ class Encoder:
             settings["pool"] = self.pooling.rule
         return settings
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "searches": {}}  # another process searches its own batch sizes
+
     def __repr__(self) -> str:
         return f"Encoder({self.name!r})"
-
-
-def _default_modality(model: Any, transform: Any) -> str:
-    """``"array"`` for modules that convolve in one or three dimensions and not in two, ``"image"`` for all others."""
-    if transform is not None or not isinstance(model, nn.Module):
-        return "image"
-    kinds = {type(module) for module in model.modules()}
-    return "array" if kinds & {nn.Conv1d, nn.Conv3d} and nn.Conv2d not in kinds else "image"
-
-
-def _keys(views: Sequence[str] | int) -> tuple[Key, ...]:
-    keys: tuple[Key, ...] = ()
-    if not isinstance(views, bool):
-        keys = tuple(range(views)) if isinstance(views, int) else tuple(views)
-    if not keys or len(set(keys)) < len(keys):
-        raise ArgumentError(f"expected `views` to be distinct names or a positive number, got {views!r}")
-    return keys

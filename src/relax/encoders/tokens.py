@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from relax.errors import ArgumentError
-from relax.modalities.fills import Background, Blend, Fill, Runs
+from relax.modalities.fills import Background, Blend, Fill
 from relax.modalities.image.patches import PatchMasks
 from relax.modalities.image.separable import SeparableUnits
+from relax.modalities.interfaces import Runs
 from relax.modalities.prepared import Prepared
 from relax.modalities.units import Block, Units
 
@@ -87,6 +88,7 @@ class Drop(Background):
     """
 
     modalities = ("image",)
+    needs = "fill='drop' removes tokens inside it"
 
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
         return torch.zeros_like(tensor)

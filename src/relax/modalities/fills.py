@@ -7,10 +7,9 @@ encoder. Most fills are a :class:`Background` of the input's shape, blended in b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from PIL import ImageColor
@@ -19,29 +18,9 @@ from torch import Tensor
 from relax._support.registry import Registry
 from relax.errors import ArgumentError, UnknownNameError
 from relax.modalities.batches import Batch, shapes
+from relax.modalities.interfaces import Prepares, Runs
 from relax.modalities.prepared import Prepared
 from relax.modalities.units import Block, Masks, Units
-
-
-class Prepares(Protocol):
-    """Interface of a modality or encoder that preprocesses inputs."""
-
-    @property
-    def transform(self) -> Any:
-        """Preprocessing from a presentation to a tensor; ``None`` without one."""
-
-    def prepare(self, source: Any) -> Prepared:
-        """Read and preprocess one input."""
-
-
-class Runs(Protocol):
-    """Interface of a session, which encodes batches."""
-
-    def run(self, n: int, key: tuple[Any, ...], step: Callable[[slice], Tensor]) -> Tensor:
-        """Run ``step`` over ``n`` rows in batches; ``key`` identifies the best batch size."""
-
-    def __call__(self, batch: Batch) -> Tensor:
-        """Encode a batch in one forward, ``(N, D)``."""
 
 
 class Fill(ABC):
@@ -49,9 +28,11 @@ class Fill(ABC):
 
     Attributes:
         modalities: names of supported modalities; ``None`` for all.
+        needs: why only PyTorch can encode with this fill; ``None`` if any engine can.
     """
 
     modalities: ClassVar[tuple[str, ...] | None] = None
+    needs: ClassVar[str | None] = None
 
     def bind(self, prepared: Prepared, by: Prepares | None = None, seed: int = 0) -> Fill:
         """Prepare the fill for one input.

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from relax.errors import ArgumentError
 from relax.modalities.batches import Batch
-from relax.modalities.fills import Fill, Runs
+from relax.modalities.fills import Fill
+from relax.modalities.interfaces import Runs
 from relax.modalities.prepared import Prepared
 from relax.modalities.text.batching import Row, padded, row_of
 from relax.modalities.text.layout import Layout

@@ -30,8 +30,8 @@ class Encoder:
     """A model with its preprocessing and pooling.
 
     Args:
-        model: an ``nn.Module``, any callable from a batch to representations, or, for tables, a transformer of
-            scikit-learn. It runs in eval mode without gradients; its mode, device and precision are restored afterwards.
+        model: an ``nn.Module``, any callable from a batch to representations, or a transformer of scikit-learn. It runs
+            in eval mode without gradients; its mode, device and precision are restored afterwards.
         transform: the preprocessing. For images, a callable from an upright RGB PIL image to a ``(C, H, W)`` tensor,
             such as a torchvision transform. Without one the encoder takes model-ready tensors only.
         modality: kind of input: a name from ``relax list modalities``, or a Modality.

@@ -219,3 +219,12 @@ def test_occlusion_is_the_drop_without_a_segment(series):
     without = masked(series, relax.SegmentMasks(segments=4), "zero", 1 - np.eye(4))
     scores = torch.cosine_similarity(linear(without), whole[None])
     np.testing.assert_allclose(e.importance, 1 - scores.numpy(), atol=1e-5)
+
+
+def test_a_coarse_segment_is_the_one_around_the_middle_of_an_element(series):
+    modality = relax.Series()
+    coarse, fine = relax.SegmentMasks(segments=3), relax.SegmentMasks(segments=5)
+    prepared = modality.divided(modality.prepare(series), (coarse, fine))
+    # elements 0-5, 6-11, 12-18, 19-24, 25-31; segments 0-9, 10-20, 21-31
+    assert coarse.over(prepared).labels.tolist() == [0, 0, 1, 2, 2]
+    assert fine.over(prepared).labels.tolist() == [0, 1, 2, 3, 4]

@@ -73,7 +73,10 @@ class SpeakerEncoder(nn.Module):
         self.lstm = nn.LSTM(MELS, 256, 3, batch_first=True)
         self.linear = nn.Linear(256, 256)
         self.register_buffer("filters", mel_filters(), persistent=False)
-        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        places = torch.arange(WINDOW, dtype=torch.float64)[:, None]
+        angles = 2 * torch.pi / WINDOW * places * torch.arange(WINDOW // 2 + 1)
+        waves = torch.cat([angles.cos(), angles.sin()], 1) * torch.hann_window(WINDOW, dtype=torch.float64)[:, None]
+        self.register_buffer("waves", waves.float(), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
         """``(N, samples)`` at 16 kHz to ``(N, 256)`` of length 1."""
@@ -85,13 +88,17 @@ class SpeakerEncoder(nn.Module):
             parts = torch.stack([mels[:, start : start + FRAMES] for start in starts], 1)
             hidden = self.lstm(parts.flatten(0, 1))[1][0][-1]
             embedded = nn.functional.normalize(torch.relu(self.linear(hidden)), dim=1)
-            return nn.functional.normalize(embedded.reshape(len(samples), len(starts), -1).mean(1), dim=1)
+            return nn.functional.normalize(embedded.reshape(-1, len(starts), 256).mean(1), dim=1)
 
     def mels(self, samples: Tensor) -> Tensor:
-        """``(N, samples)`` to ``(N, frames, 40)`` power in bands of mel, not in logarithms."""
-        window = self.get_buffer("window")
-        spectrum = torch.stft(samples, WINDOW, HOP, window=window, pad_mode="constant", return_complex=True)
-        return (self.get_buffer("filters") @ spectrum.abs().square()).transpose(1, 2)
+        """``(N, samples)`` to ``(N, frames, 40)`` power in bands of mel, not in logarithms.
+
+        The Fourier transform is a convolution with real waves: other engines know no complex numbers.
+        """
+        waves = self.get_buffer("waves").T[:, None]
+        parts = nn.functional.conv1d(samples[:, None], waves, stride=HOP, padding=WINDOW // 2).square()
+        cosine, sine = parts.chunk(2, 1)
+        return (self.get_buffer("filters") @ (cosine + sine)).transpose(1, 2)
 
 
 def parts_of(length: int) -> list[int]:

@@ -48,6 +48,7 @@ def kills(n: int = 50) -> dict[str, Any]:
         left = [path.name for path in (home / "killed").rglob("*.tmp")]
         return {
             "killed": landed,
+            "of_these_after_a_new_shard": written,
             "rows": len(alone),
             "same": same,
             "extra": len(killed) - len(alone),

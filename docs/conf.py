@@ -32,7 +32,6 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_extensions", "tutorials/GALLERY_HEADER.*", "**.ipynb", "**.py.md5", "**.codeobj.json"]
 suppress_warnings = [
-    "toc.empty_glob",  # pages that are not written yet have their places
     "config.cache",  # the scraper below is a function
 ]
 
@@ -43,7 +42,6 @@ myst_links_external_new_tab = False
 autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "inherited-members": False}
 napoleon_use_ivar = True
 napoleon_custom_sections = [("Sources", "notes_style")]
 add_module_names = False
@@ -67,6 +65,27 @@ html_theme_options = {
     "footer_end": [],
     "show_prev_next": True,
 }
+
+
+def with_pages_that_exist(app: Any, name: str, source: list[str]) -> None:
+    """Drop the patterns of tables of contents that match no page: pages that are not written yet have their places."""
+    folder = (HERE / name).parent
+    lines = source[0].splitlines(keepends=True)
+    listed = {(HERE / name).stem, *(line.split("<")[-1].strip().rstrip(">") for line in lines)}
+    toctree = False
+    kept = []
+    for line in lines:
+        toctree = (toctree or "{toctree}" in line) and line.strip() != "```"
+        pattern = line.strip()
+        if not toctree or not pattern.endswith("*") or {page.stem for page in folder.glob(f"{pattern}.md")} - listed:
+            kept.append(line)
+    source[0] = "".join(kept)
+
+
+def setup(app: Any) -> None:
+    """Connect the hook."""
+    app.connect("source-read", with_pages_that_exist)
+
 
 _seen: WeakSet[Figure] = WeakSet()
 

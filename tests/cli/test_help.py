@@ -24,7 +24,7 @@ def test_every_option_stands_in_exactly_one_group(name):
     text = help_of(name)
     for parameter in GROUP.commands[name].params:
         if parameter.param_type_name == "option":
-            assert len(re.findall(rf"^  (?:-\w, )?{re.escape(parameter.opts[0])}\b", text, re.MULTILINE)) == 1
+            assert len(re.findall(rf"^  (?:-\w, )?{re.escape(parameter.opts[0])}(?![\w-])", text, re.MULTILINE)) == 1
     headings = [line[:-1] for line in text.splitlines() if re.fullmatch(r"[A-Z][a-z ]+:", line)]
     order = [heading for heading in headings if heading in (*GROUPS, OTHER)]
     assert order == [group for group in (*GROUPS, OTHER) if group in order]

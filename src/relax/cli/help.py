@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from typer.core import TyperCommand
@@ -47,8 +48,8 @@ TYPES: dict[str, str] = {
 """What stands behind an option in the help."""
 
 ARGUMENTS: dict[str, str] = {
-    "files": "[FILE]...",
-    "names": "[NAME]...",
+    "files": "FILE",
+    "names": "NAME",
     "image": "FILE",
     "source": "SOURCE",
     "query": "QUERY",
@@ -101,7 +102,7 @@ class Command(TyperCommand):
             if record is None:
                 continue
             if parameter.param_type_name == "argument":
-                arguments.append(record)
+                arguments.append((re.sub(r" <.*>$", "", record[0]), record[1]))  # without the type's Python name
                 continue
             group, place = _place(str(parameter.name))
             records[group].append((place, record))

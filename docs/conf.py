@@ -17,7 +17,7 @@ from relax import __version__  # noqa: E402
 
 project = "RELAX"
 author = "The RELAX founders"
-copyright = "The RELAX founders, Apache-2.0"  # noqa: A001
+copyright = "The RELAX founders, Apache-2.0"
 release = version = __version__
 
 extensions = [
@@ -52,6 +52,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "RELAX"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_sidebars = {"index": [], "start": []}
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}

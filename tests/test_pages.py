@@ -1,7 +1,7 @@
-"""The code on the pages runs: python blocks one after the other in one namespace a page, and lines that call ``relax``.
+"""The code on the pages runs: python blocks, one after the other in one namespace, and lines that call ``relax``.
 
-A block is not run if the line before it says why: ``<!-- not run: REASON -->``. The small encoder of the package stands in
-for EfficientNet-Lite0, so that a page takes seconds; the tutorials run when the site is built.
+A block is not run if the line before it says why: ``<!-- not run: REASON -->``. A small encoder of the package stands
+in for EfficientNet-Lite0, so that a page takes seconds; the tutorials run when the site is built.
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ class Code:
 
 def blocks_of(page: str) -> list[Code]:
     text = (ROOT / page).read_text()
-    return [
-        Code(found[2], found[3], text[: found.start(3)].count("\n"), found[1]) for found in BLOCK.finditer(text)
-    ]
+    return [Code(found[2], found[3], text[: found.start(3)].count("\n"), found[1]) for found in BLOCK.finditer(text)]
 
 
 def picture(seed: int) -> Image.Image:
@@ -121,5 +119,5 @@ def test_every_public_name_is_in_the_reference():
 
 def test_a_block_that_fails_is_seen(tmp_path):
     code = Code("bash", "relax explain missing.jpg\n", 1, None)
-    with pytest.raises(AssertionError, match="missing.jpg"):
+    with pytest.raises(AssertionError, match=r"missing\.jpg"):
         run_commands(code, "a page")

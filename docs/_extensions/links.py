@@ -43,7 +43,7 @@ def _read(path: Path) -> _Page:
 def problems(site: Path) -> list[str]:
     """One line for every link that leads nowhere, and for every file that is loaded from elsewhere."""
     found = []
-    for path in sorted(site.rglob("*.html")):
+    for path in sorted(set(site.rglob("*.html")) - set(site.glob("_static/**/*"))):
         page = _read(path)
         for link in dict.fromkeys([*page.links, *page.loaded]):
             parts = urlsplit(link)

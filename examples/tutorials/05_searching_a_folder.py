@@ -2,8 +2,8 @@
 Searching a folder
 ==================
 
-Embed a folder once, ask for neighbours, and have them explained. An index that is killed while it grows goes on where it
-was; files that have changed are embedded again.
+Embed a folder once, ask for neighbours, and have them explained. An index that is killed while it grows goes on where
+it was; files that have changed are embedded again.
 """
 
 import tempfile

@@ -21,6 +21,8 @@ for unit in order[:4]:
     low, high = (bound[unit] for bound in explanation.confidence_interval())
     print(f"{explanation.labels[unit]:<8} {explanation.importance[unit]:.4f} [{low:.4f}, {high:.4f}]")
 
+figure = explanation.plot()
+
 # %%
 # Against another text
 # --------------------

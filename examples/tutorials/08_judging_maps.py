@@ -39,7 +39,8 @@ gain = result.summary[result.summary["metric"] == "relevance-gain"]
 print(gain[["method", "mean", "low", "high", "n"]].round(3).to_string(index=False))
 
 # %%
-# Four pictures give wide intervals. The page `How good are the explanations? <../quality.html>`_ has more, and says what was not reached.
+# Few pictures give wide intervals; a picture on which a metric is not defined does not count. The page
+# `How good are the explanations? <../quality.html>`_ has more, and says what was not reached.
 #
 # Is it the masks' noise?
 # -----------------------

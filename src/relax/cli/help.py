@@ -9,7 +9,18 @@ from typer.core import TyperCommand
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Most used": ("text", "encoder", "encoders", "methods", "method", "masks", "against", "dataset", "k", "out"),
-    "What to explain": ("view", "column", "weights", "pretrained", "crop", "recursive", "every", "n", "ood", "threshold"),
+    "What to explain": (
+        "view",
+        "column",
+        "weights",
+        "pretrained",
+        "crop",
+        "recursive",
+        "every",
+        "n",
+        "ood",
+        "threshold",
+    ),
     "Against what": ("foil", "against_text", "foil_text", "similarity", "explain", "regions"),
     "How well": (
         "max_masks",

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test docs lint bench encoders match methods study multiview quality reliability clean
+.PHONY: help env demo test docs lint bench encoders match methods study multiview quality text reliability clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ study: env  ## docs/study.md: the paper's questions on real data; resumes if it 
 quality: env  ## docs/quality.md: how good the default explanation is; resumes if it was cut off
 	$(BIN)/relax data
 	$(BIN)/python -m benchmarks.quality
+
+text: env  ## docs/text.md: explanations of texts judged by planted sentences; resumes if it was cut off
+	$(BIN)/relax data python-docs wordnet
+	$(BIN)/python -m benchmarks.text
 
 reliability: env  ## docs/reliability.md: what must never break, tried often; about ten minutes
 	$(BIN)/python -m benchmarks.reliability

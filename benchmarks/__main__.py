@@ -29,6 +29,8 @@ from skimage import data
 from torch import Tensor, nn
 
 import relax
+from benchmarks.engines import engines
+from benchmarks.start import start
 from benchmarks.timing import best_rate, peak_memory, rate, repeated, timed
 from relax.encoders.zoo.embedded import Features
 from relax.modalities.masks import GridMasks
@@ -43,6 +45,9 @@ LIST_WARM_UP = 8
 """Inputs of it that are explained before, until the batch size is settled."""
 
 PARTS = ("speed", "accuracy", "memory", "commands")
+OTHERS = ("engines", "start")
+"""Parts of docs/speed.md, done only if they are asked for."""
+
 HERE = Path(__file__).parent
 
 
@@ -107,11 +112,13 @@ def speed() -> dict[str, Any]:
     x = encoder.prepare(data.chelsea()).tensor
     precision = relax.explain(encoder, x, masks=MASKS, n_masks=512).settings["precision"]  # settles the batch size
     _, batch = best_rate(encoder.model, x, precision)
-    turns = []
+    turns, faster = [], []
     for seed in range(TURNS):
         bare = rate(encoder.model, repeated(x, batch), precision=precision)
-        e, seconds = timed(relax.explain, encoder, x, masks=MASKS, n_masks=512, seed=seed)
+        e, seconds = timed(relax.explain, encoder, x, masks=MASKS, n_masks=512, seed=seed, engine="torch")
         turns.append((bare, e.n_masks / seconds))
+        fast, seconds = timed(relax.explain, encoder, x, masks=MASKS, n_masks=512, seed=seed)
+        faster.append((bare, fast.n_masks / seconds))
     packaged, _ = best_rate(network, x)
     return {
         "bare encoder": float(np.median([bare for bare, _ in turns])),
@@ -122,6 +129,8 @@ def speed() -> dict[str, Any]:
         "precision of encoder and explain": precision,
         "relax.explain over bare": median_share(turns),
         "range over turns": range_of_shares(turns),
+        f"with engine='auto' ({fast.settings['engine']}) over bare": median_share(faster),
+        "its range over turns": range_of_shares(faster),
     }
 
 
@@ -250,7 +259,7 @@ def main() -> None:
     parser.add_argument("--peers", type=int, default=3, help="runs of relax-xai")
     parser.add_argument("--seeds", type=int, default=6, help="runs of relax a number of masks")
     parser.add_argument("--converged", type=int, default=16384, help="masks of the converged map")
-    parser.add_argument("--only", choices=PARTS, help="one part, written to results-PART.json")
+    parser.add_argument("--only", choices=(*PARTS, *OTHERS), help="one part, written to results-PART.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore", relax.RelaxWarning)
@@ -270,6 +279,10 @@ def main() -> None:
             results.update(accuracy(options.peers, options.seeds, options.converged))
         elif part == "memory":
             results["peak memory in MiB"] = {f"{n} masks": memory(n) for n in (1000, 20000)}
+        elif part == "engines":
+            results["pictures a second of bare encoders"] = engines(options.threads)
+        elif part == "start":
+            results["seconds since the start of a process"] = start(["--threads", str(options.threads)])
         else:
             results["seconds of a command (medians)"] = commands(options.threads)
     name = f"results-{options.only}.json" if options.only else "results.json"

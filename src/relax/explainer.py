@@ -64,6 +64,7 @@ class Explainer:
         batch_size: rows per forward; ``"auto"`` measures on a CPU, and halves on a GPU that runs out of memory.
         precision: ``"auto"`` (bfloat16 where fast and close to float32), ``"float32"``, ``"bfloat16"``, ``"float16"``.
         device: where to run; ``"auto"`` uses the encoder's device.
+        engine: what encodes on a CPU: ``"auto"``, ``"torch"``, ``"onnxruntime"`` or ``"openvino"``; see docs/speed.md.
         progress: whether to show a progress bar on stderr.
         views: how to mask an object of several views: ``"joint"``, or ``"one-at-a-time"`` with the others unmasked.
         options: options of a method given by name, such as ``threshold=`` of ``"u-relax"``.
@@ -76,8 +77,6 @@ class Explainer:
         >>> explainer = relax.Explainer(torch.nn.Conv2d(3, 8, 3), n_masks=512)
         >>> explainer(torch.rand(3, 28, 28)).importance.shape
         (28, 28)
-        >>> [e.n_masks for e in explainer.stream(torch.rand(2, 3, 28, 28))]
-        [512, 512]
     """
 
     def __init__(
@@ -97,6 +96,7 @@ class Explainer:
         batch_size: int | str = "auto",
         precision: str = "auto",
         device: str | torch.device = "auto",
+        engine: str = "auto",
         progress: bool = False,
         views: str = "joint",
         **options: Any,
@@ -115,7 +115,7 @@ class Explainer:
             similarity_.ensure(similarity)
         self.design = designs.ensure(design)
         self.progress = progress
-        self._execution = (device, precision, batch_size)
+        self._execution = (device, precision, batch_size, engine)
         self._setup = self.encoder.setup(*self._execution)
         self._requested = (method, masks, fill, options)
         self._configurations: dict[Any, Configuration] = {}

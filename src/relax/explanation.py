@@ -9,7 +9,6 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from relax._support.archives import read_archive
 from relax._support.atomic import atomic_write
@@ -145,6 +144,8 @@ class Explanation:
         """
         if not 0.0 < level < 1.0:
             raise ArgumentError(f"expected `level` between 0 and 1 (both excluded), got {level!r}")
+        from scipy.stats import t as student_t  # takes half a second, and most runs end without
+
         half = student_t.ppf((1 + level) / 2, max(self.degrees_of_freedom, 1)) * self._map("standard_error")
         return self.importance - half, self.importance + half
 
@@ -195,6 +196,7 @@ class Explanation:
             "similarity": settings["similarity"],
             "design": settings["design"],
             "precision": settings["precision"],
+            "engine": settings.get("engine", "torch"),  # files of earlier versions do not say
             **settings["options"],
         }
 

@@ -69,6 +69,7 @@ def test_pictures_are_explained_and_bad_ones_skipped(photo, tmp_path):
         (["photo.jpg", "--method", "reluxe"], "unknown method 'reluxe'"),
         (["photo.jpg", "--kind", "hexagons"], "unknown kind of masks 'hexagons'"),
         (["photo.jpg", "--masks", "0"], "positive integer, got 0"),
+        (["photo.jpg", "--engine", "tensorrt"], "one of auto, torch, onnxruntime, openvino, got 'tensorrt'"),
         (["photo.jpg", "--kind", "grid", "--cells", "7x7x7"], "N or ROWSxCOLUMNS"),
         (["photo.jpg", "--cells", "7"], "name it by --kind"),
         (["photo.jpg", "--out", "photo.jpg/x"], "cannot create this folder"),
@@ -81,6 +82,15 @@ def test_bad_input_is_one_line_and_exit_code_2(photo, arguments, words):
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
     assert not list(photo.parent.glob("**/*.npz"))
+
+
+def test_the_engine_that_was_named_is_used_and_recorded(photo, tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    out = tmp_path / "out"
+    done = run("explain", photo, "--masks", "64", "--engine", "onnxruntime", "--threads", "1", "--out", out, "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert relax.Explanation.load(out / "photo.npz").arguments()["engine"] == "onnxruntime"
 
 
 def test_an_input_is_never_overwritten(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import relax
-from relax.estimation.designs import DESIGNS
+from relax.estimation.designs import DESIGNS, scrambled_net
 from relax.modalities.masks import GridMasks
 
 FOLDOVER, INDEPENDENT = DESIGNS["foldover"], DESIGNS["independent"]
@@ -73,3 +73,12 @@ def test_a_block_depends_on_seed_and_number_only(design):
     assert torch.equal(first.placements, again.placements)
     assert not torch.equal(first.bits, DESIGNS[design].block(4, units, 0.5, 11).bits)
     assert not torch.equal(first.bits, DESIGNS[design].block(3, units, 0.5, 12).bits)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_the_net_of_four_placements_is_that_of_scipy(dimensions):
+    from scipy.stats.qmc import Sobol
+
+    for seed in range(50):
+        expected = Sobol(dimensions, rng=np.random.default_rng(seed)).random(4)
+        np.testing.assert_array_equal(scrambled_net(dimensions, np.random.default_rng(seed)), expected)

@@ -11,6 +11,7 @@ import typer
 from relax.cli.messages import Exit, emit, printable, say
 from relax.cli.options import (
     DEVICE,
+    ENGINE,
     JSON,
     OUT,
     OVERWRITE,
@@ -101,6 +102,7 @@ def explain(
     ] = None,
     batch_size: Annotated[str, typer.Option(help="Rows per forward pass, or 'auto'.")] = "auto",
     precision: PRECISION = "auto",
+    engine: ENGINE = "auto",
     device: DEVICE = "auto",
     threads: THREADS = None,
     out: OUT = Path("relax-out"),
@@ -145,6 +147,7 @@ def explain(
         design=design,
         batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
         precision=precision,
+        engine=engine,
         progress=not quiet,
         **method_options,
     )

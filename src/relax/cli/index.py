@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relax.cli.messages import Exit, counted, emit, say
-from relax.cli.options import DEVICE, PRECISION, QUIET, THREADS, set_threads
+from relax.cli.options import DEVICE, ENGINE, PRECISION, QUIET, THREADS, set_threads
 from relax.cli.sources import DEFAULTS, fitting, kind_in
 
 
@@ -30,6 +30,7 @@ def index(
         typer.Option(help="Name from `relax list encoders`; default: efficientnet-lite0, for texts text:minilm."),
     ] = None,
     precision: PRECISION = "auto",
+    engine: ENGINE = "auto",
     device: DEVICE = "auto",
     threads: THREADS = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object on stdout.")] = False,
@@ -47,7 +48,7 @@ def index(
     loaded = fitting(load_encoder(encoder or DEFAULTS[kind], device=device), kind)
     opened = Index.create(out, loaded)
     with counted("inputs", quiet) as on_file:
-        added = opened.add(loaded, source, on_file, column=column, precision=precision)
+        added = opened.add(loaded, source, on_file, column=column, precision=precision, engine=engine)
     for reason in added.failed.values():
         say(f"skipped: {reason}")
     if added.noted:

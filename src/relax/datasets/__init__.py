@@ -11,6 +11,7 @@ from relax.datasets.cache import PACKAGES, fetch
 from relax.datasets.coco import Coco
 from relax.datasets.fashion import FashionScenes, fashion_mnist
 from relax.datasets.files import Folder
+from relax.datasets.planted import Planted, TextSample
 from relax.datasets.stamps import Stamps
 from relax.datasets.voc import Voc
 from relax.errors import ArgumentError
@@ -52,6 +53,13 @@ DATASETS.add(
         lambda rest, seed: FashionScenes(rest or "test", seed),
     ),
 )
+DATASETS.add(
+    "planted",
+    Source(
+        "texts with a planted sentence that answers a query (relax data python-docs wordnet)",
+        lambda rest, seed: Planted(seed),
+    ),
+)
 DATASETS.add("voc:ROOT", Source("VOC segmentation: ROOT/VOCdevkit/VOC<year> (extra: torchvision)", lambda r, _: Voc(r)))
 DATASETS.add(
     "coco:ROOT", Source("COCO instances: ROOT/annotations, ROOT/<split> (extra: evaluate)", lambda r, _: Coco(r))
@@ -87,8 +95,10 @@ __all__ = [
     "FashionScenes",
     "Folder",
     "Object",
+    "Planted",
     "Sample",
     "Stamps",
+    "TextSample",
     "Voc",
     "chosen",
     "fashion_mnist",

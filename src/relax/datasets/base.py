@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from relax.errors import ArgumentError, InputError
+from relax.modalities import Prepared
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,30 @@ class Sample:
     objects: tuple[Object, ...] = field(default=())
 
     @property
+    def source(self) -> Image.Image:
+        """The picture, as the input of an encoder."""
+        return self.picture
+
+    @property
+    def against(self) -> Any:
+        """What the input is compared with; ``None`` for itself."""
+        return None
+
+    def seen(self, prepared: Prepared) -> np.ndarray | None:
+        """The mask at the encoder's input resolution, ``(H, W)`` bool; ``None`` without one.
+
+        Args:
+            prepared: the picture as the encoder sees it.
+        """
+        mask = self.mask
+        if mask is None or prepared.geometry is None:
+            return None
+        height, width = prepared.tensor.shape[-2:]
+        picture = Image.fromarray(mask.astype(np.uint8) * 255)
+        box = _clipped(prepared.geometry, picture.size)
+        return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box=box)) >= 128
+
+    @property
     def mask(self) -> np.ndarray | None:
         """Union of the object masks, ``(h, w)`` bool; ``None`` without objects."""
         return np.logical_or.reduce([item.mask for item in self.objects]) if self.objects else None
@@ -60,6 +85,11 @@ class Sample:
     def category(self) -> str:
         """Category of the largest object; an empty string without objects."""
         return max(self.objects, key=lambda item: int(item.mask.sum())).category if self.objects else ""
+
+
+def _clipped(box: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """A box (left, top, right, bottom) clipped to a picture's (width, height)."""
+    return (max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1])))
 
 
 class Dataset(Protocol):
@@ -73,8 +103,8 @@ class Dataset(Protocol):
     def id(self, index: int) -> str:
         """Name of a sample, without reading its image."""
 
-    def __getitem__(self, index: int) -> Sample:
-        """Read a sample.
+    def __getitem__(self, index: int) -> Any:
+        """Read a sample: a :class:`Sample`, or another object with its ``id, source, against, mask, category, seen``.
 
         Raises:
             InputError: its files are missing or damaged.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from relax.encoders.base import Encoder, Key
+from relax.encoders.arguments import Key
+from relax.encoders.base import Encoder
+from relax.encoders.engines import Work
 from relax.encoders.loading import ENCODERS, Family, ensure, load_encoder, named
 from relax.encoders.precision import check_precision
 from relax.encoders.session import Session, Setup
@@ -18,6 +20,7 @@ __all__ = [
     "Prepared",
     "Session",
     "Setup",
+    "Work",
     "check_precision",
     "ensure",
     "load_encoder",

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from relax import modalities
+from relax.encoders.arguments import default_modality, keys_of
 from relax.encoders.batching import BatchSizer
 from relax.encoders.devices import as_device
+from relax.encoders.engines import Engines
 from relax.encoders.models import in_eval_mode
 from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
@@ -22,9 +24,6 @@ from relax.modalities import Modality, Prepared
 
 CHUNK = 64
 """Number of inputs read at a time before they are encoded."""
-
-Key = str | int
-"""Name or index of a view."""
 
 
 class Encoder:
@@ -48,7 +47,8 @@ class Encoder:
     Attributes:
         modality: the kind of input, with the encoder's preprocessing.
         pooling: the rule that turns outputs into representations.
-        batch_sizes: fastest batch sizes found so far, by input shape, device and precision.
+        batch_sizes: fastest batch sizes found so far, by input shape, device, precision and engine.
+        engines: exported graphs of the model in other engines.
 
     Raises:
         ArgumentError: the model is not callable, or an argument has the wrong type.
@@ -89,13 +89,14 @@ class Encoder:
         self.batch_sizes: dict[tuple[Any, ...], int] = {}
         self.searches: dict[tuple[Any, ...], BatchSizer] = {}
         self.precisions: dict[str, str] = {}
+        self.engines = Engines()
         self._variants: dict[Any, Encoder] = {}
         self.modality: Modality
         if views is None:
-            self.modality = modalities.ensure(modality or _default_modality(model, transform), transform, patch)
+            self.modality = modalities.ensure(modality or default_modality(model, transform), transform, patch)
         else:
             views_modality: Any = modalities.MODALITIES["views"]
-            self.modality = views_modality(transform, patch=patch, keys=_keys(views))
+            self.modality = views_modality(transform, patch=patch, keys=keys_of(views))
 
     @property
     def transform(self) -> Any:
@@ -157,7 +158,11 @@ class Encoder:
         return torch.float32
 
     def setup(
-        self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto"
+        self,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        batch_size: int | str = "auto",
+        engine: str = "auto",
     ) -> Setup:
         """Settings for running the encoder, shared by all sessions opened from them.
 
@@ -165,27 +170,39 @@ class Encoder:
             device: ``"auto"`` for the model's own device.
             precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``.
             batch_size: inputs per forward pass, or ``"auto"``.
+            engine: ``"torch"``, ``"onnxruntime"``, ``"openvino"`` or ``"auto"``; see :class:`relax.Explainer`.
 
         Raises:
             ArgumentError: an argument is invalid, or the device is not available.
+            MissingExtraError: the engine is not installed.
             EncoderError: the model is on the meta device.
         """
         target = self.device if str(device) == "auto" else as_device(device)
-        return Setup(self, target, check_precision(precision), batch_size)
+        return Setup(self, target, check_precision(precision), batch_size, engine)
 
     @contextmanager
     def session(
-        self, device: str | torch.device = "auto", precision: str = "auto", batch_size: int | str = "auto"
+        self,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        batch_size: int | str = "auto",
+        engine: str = "auto",
     ) -> Iterator[Session]:
         """Open a session for many batches; the model's mode and device are restored at the end.
 
         Takes the arguments of :meth:`setup`.
         """
-        with self.setup(device, precision, batch_size).session() as session:
+        with self.setup(device, precision, batch_size, engine).session() as session:
             yield session
 
     def encode(
-        self, inputs: Any, *, device: str = "auto", precision: str = "float32", batch_size: int | str = "auto"
+        self,
+        inputs: Any,
+        *,
+        device: str = "auto",
+        precision: str = "float32",
+        batch_size: int | str = "auto",
+        engine: str = "torch",
     ) -> Tensor:
         """Encode one or several inputs.
 
@@ -194,6 +211,7 @@ class Encoder:
             device: ``"auto"`` for the model's own device.
             precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``.
             batch_size: inputs per forward pass, or ``"auto"``.
+            engine: ``"torch"``, ``"onnxruntime"``, ``"openvino"`` or ``"auto"``.
 
         Returns:
             ``(N, D)`` float32 on the CPU.
@@ -203,7 +221,7 @@ class Encoder:
             EncoderError: the model fails, or does not return one representation per input.
         """
         sources = self.split(inputs)
-        with self.session(device, precision, batch_size) as session:
+        with self.session(device, precision, batch_size, engine) as session:
             return self.encode_in(session, [inputs] if sources is None else sources).cpu()
 
     def encode_in(self, session: Session, sources: Sequence[Any]) -> Tensor:
@@ -288,20 +306,3 @@ class Encoder:
 
     def __repr__(self) -> str:
         return f"Encoder({self.name!r})"
-
-
-def _default_modality(model: Any, transform: Any) -> str:
-    """``"array"`` for modules that convolve in one or three dimensions and not in two, ``"image"`` for all others."""
-    if transform is not None or not isinstance(model, nn.Module):
-        return "image"
-    kinds = {type(module) for module in model.modules()}
-    return "array" if kinds & {nn.Conv1d, nn.Conv3d} and nn.Conv2d not in kinds else "image"
-
-
-def _keys(views: Sequence[str] | int) -> tuple[Key, ...]:
-    keys: tuple[Key, ...] = ()
-    if not isinstance(views, bool):
-        keys = tuple(range(views)) if isinstance(views, int) else tuple(views)
-    if not keys or len(set(keys)) < len(keys):
-        raise ArgumentError(f"expected `views` to be distinct names or a positive number, got {views!r}")
-    return keys

@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from relax._support.warning import warn
 from relax.encoders.batching import BatchSizer
-from relax.encoders.failures import describe_batch, failure_of
+from relax.encoders.engines.base import TORCH, EngineFailure, Runner, attempt, check_engine
+from relax.encoders.engines.choice import PROBES, Task, Work
+from relax.encoders.engines.graph import ROWS, has_hooks
+from relax.encoders.forward import Forward
+from relax.encoders.like import EncoderLike
 from relax.encoders.models import in_eval_mode, lock_of, placed_on
-from relax.encoders.pooling import Pooling
-from relax.encoders.precision import PRECISIONS, TOLERANCE, error_to_spread, fast_precision
-from relax.errors import EncoderError, InputError, RelaxError
-from relax.modalities.base import Modality
-from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take, to_device
-
-PROBES = 8
-"""Number of inputs encoded in both precisions before low precision is used."""
-
-
-class EncoderLike(Protocol):
-    """The part of an encoder that a session uses."""
-
-    name: str
-    model: Callable[..., Any]
-    modality: Modality
-    pooling: Pooling
-    batch_sizes: dict[tuple[Any, ...], int]
-    searches: dict[tuple[Any, ...], BatchSizer]
-    precisions: dict[str, str]
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the model."""
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Dtype of the model."""
+from relax.encoders.precision import TOLERANCE, error_to_spread, fast_precision
+from relax.errors import EncoderError
+from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take
 
 
 class Setup:
@@ -52,18 +32,25 @@ class Setup:
         device: device to run it on.
         precision: ``"auto"`` until :meth:`Session.settle` has chosen one.
         batch_size: rows per forward pass, or ``"auto"``.
+        engine: ``"torch"``, another engine, or ``"auto"``; :meth:`Session.settle` chooses for each session.
 
     Raises:
-        ArgumentError: ``batch_size`` is invalid.
+        ArgumentError: ``batch_size`` or ``engine`` is invalid.
+        MissingExtraError: the engine is not installed.
         EncoderError: the device is the meta device.
     """
 
-    def __init__(self, encoder: EncoderLike, device: torch.device, precision: str, batch_size: int | str) -> None:
+    def __init__(
+        self, encoder: EncoderLike, device: torch.device, precision: str, batch_size: int | str, engine: str = TORCH
+    ) -> None:
         self.encoder = encoder
         self.device = device
+        self.asked = precision
         # a model that is not float32 runs in its own dtype
         self.precision = "float32" if encoder.dtype != torch.float32 and precision == "auto" else precision
         self.batch_size = batch_size
+        self.engine = check_engine(engine)
+        self.noted = False
         self.sizers: dict[tuple[Any, ...], BatchSizer] = {}
         self.settling = threading.Lock()
         self.one_by_one = False
@@ -71,6 +58,23 @@ class Setup:
         BatchSizer(batch_size, device)  # validates the size up front
         if device.type == "meta":
             raise EncoderError(f"encoder {encoder.name!r} is on the meta device and has no weights; load them first")
+
+    def note(self, reason: str) -> None:
+        """Say once why the engine asked for, or worth its while, is not used."""
+        if not self.noted:
+            self.noted = True
+            engine = "another engine" if self.engine == "auto" else self.engine
+            warn(f"encoder {self.encoder.name!r} does not run in {engine} but in PyTorch: {reason}")
+
+    def inside(self) -> str | None:
+        """Why only PyTorch can run this encoder; ``None`` if others may, too."""
+        if self.device.type != "cpu":
+            return f"the device is {self.device}"
+        if self.encoder.dtype != torch.float32:
+            return "its weights are not float32"
+        if self.one_by_one or self.needs_gradients:
+            return "it takes one input at a time, or differentiates inside"
+        return None
 
     @contextmanager
     def placed(self) -> Iterator[None]:
@@ -105,7 +109,7 @@ class Session:
     Attributes:
         forwards: rows encoded so far, not counting probes.
         backwards: the number of these rows that require gradients.
-        probes: rows encoded to choose the precision.
+        probes: rows encoded to choose the precision and the engine.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -116,12 +120,22 @@ class Session:
         self.backwards = 0
         self.probes = 0
         self._sizer: BatchSizer | None = None
+        self._torch = Forward(setup)
+        self._runner: Runner | None = None
+        self._shape: tuple[int, ...] = ()
+        self._decided = False
+        self._waiting: tuple[Callable[[int], Batch], Work] | None = None
         self._finite = torch.zeros((), dtype=torch.int64, device=setup.device)
 
     @property
     def precision(self) -> str:
         """The precision in use; ``"auto"`` until :meth:`settle` has been called."""
-        return self.setup.precision
+        return self.setup.precision if self._runner is None else self._runner.precision
+
+    @property
+    def engine(self) -> str:
+        """The engine in use."""
+        return TORCH if self._runner is None else self._runner.name
 
     @property
     def batch_size(self) -> int:
@@ -129,12 +143,43 @@ class Session:
         return self._sizer.size if self._sizer else 1
 
     def settle(self, probe: Callable[[int], Batch]) -> None:
-        """Choose the precision: use a lower one if its representations agree with those of float32.
+        """Choose precision and engine: use faster ones whose representations agree with PyTorch's in float32.
 
         Args:
-            probe: maps a number to a batch of at most that many rows, taken from the inputs; called only if the
-                precision is ``"auto"`` and the device has a faster one than float32.
+            probe: maps a number to a batch of at most that many rows, taken from the inputs; called only if there is
+                something to choose.
         """
+        self.settle_precision(probe)
+        if self._runner is None and not self._decided:
+            self._settle_engine(probe, Work(0))
+
+    def decide(self, probe: Callable[[int], Batch], work: Work) -> bool:
+        """Choose the engine for the rest of the session, whose work is known.
+
+        An engine that was not asked for by name waits until PyTorch's rate is known from actual work.
+
+        Args:
+            probe: as for :meth:`settle`.
+            work: what is going to be encoded.
+
+        Returns:
+            Whether it is another one than before.
+        """
+        before, self._decided = self._runner, True
+        self._settle_engine(probe, work)
+        if self._runner is None and self.setup.engine == "auto" and work.inside is None:
+            self._waiting = (probe, work)
+        return self._runner is not before
+
+    def _settle_engine(self, probe: Callable[[int], Batch], work: Work) -> None:
+        if self.setup.engine == TORCH:
+            return
+        self._runner = self.encoder.engines.choose(self._task(probe, work))
+        if self._runner is not None:
+            self._shape = tuple(probe(1).shape[1:])  # type: ignore[union-attr]
+
+    def settle_precision(self, probe: Callable[[int], Batch]) -> None:
+        """Choose the precision, as :meth:`settle` does, and leave the engine for later."""
         with self.setup.settling:
             if self.setup.precision != "auto":
                 return
@@ -142,11 +187,25 @@ class Session:
             fast = agreed or fast_precision(self.device)
             if agreed is None and fast != "float32":
                 rows = probe(PROBES)
-                exact, low = (self._encoded(copied(rows), precision) for precision in ("float32", fast))
+                exact, low = (self._torch(copied(rows), precision) for precision in ("float32", fast))
                 self.probes += 2 * n_rows(rows)
                 if error_to_spread(exact, low) > TOLERANCE:
                     fast = "float32"
             self.setup.precision = self.encoder.precisions[str(self.device)] = fast
+
+    def _task(self, probe: Callable[[int], Batch], work: Work) -> Task:
+        setup, encoder = self.setup, self.encoder
+
+        def encode(batch: Tensor, precision: str) -> Tensor:
+            self.probes += len(batch)
+            return self._torch(batch, precision)
+
+        def represent(batch: Tensor) -> Tensor:
+            return encoder.pooling(encoder.modality.call(encoder.model, batch), ROWS).float()
+
+        work = Work(work.rows, work.inside or setup.inside())
+        asked, precision = setup.asked, setup.precision
+        return Task(encoder.model, represent, encode, probe, setup.engine, asked, precision, work, setup.note)
 
     def encode(self, batch: Batch) -> Tensor:
         """Encode ``N`` rows to ``(N, D)`` float32, in batches of the best size."""
@@ -164,8 +223,12 @@ class Session:
         Returns:
             The results of all rows, concatenated.
         """
+        if self._waiting is not None:
+            probe, work = self._waiting
+            self._settle_engine(probe, Work(work.rows - self.forwards))
+            self._waiting = (probe, work) if self._runner is None else None
         batch_sizes = self.encoder.batch_sizes
-        size_key = (tuple(key), str(self.device), self.precision)
+        size_key = (tuple(key), str(self.device), self.precision, self.engine)
         auto = self.setup.batch_size == "auto"
         sizers = self.encoder.searches if auto else self.setup.sizers  # a search goes on in the next session
         if size_key not in sizers:
@@ -186,11 +249,20 @@ class Session:
             InputError: the model fails because of its input.
             EncoderError: the model fails for another reason, or does not return one representation per row.
         """
-        representations = self._encoded(batch, self.precision)
+        representations = self._in_engine(batch)
+        if representations is None:
+            representations = self._in_torch(batch)
         n, tensor = n_rows(batch), first_tensor(batch)
         self.forwards += n
         self.backwards += n if tensor is not None and tensor.requires_grad else 0
         self._finite += torch.isfinite(representations).all(1).sum()
+        return representations
+
+    def _in_torch(self, batch: Batch) -> Tensor:
+        start = time.perf_counter()
+        representations = self._torch(batch, self.setup.precision)
+        if isinstance(batch, Tensor) and not torch.is_grad_enabled():
+            self.encoder.engines.spend(tuple(batch.shape[1:]), len(batch), time.perf_counter() - start)
         return representations
 
     @contextmanager
@@ -213,60 +285,16 @@ class Session:
                 + ("" if self.precision == "float32" else ", or try precision='float32'")
             )
 
-    def _encoded(self, batch: Batch, precision: str) -> Tensor:
-        """Encode all rows at once, or one by one if the encoder does not support batches."""
-        if self.setup.one_by_one:
-            return self._rows(batch, precision)
+    def _in_engine(self, batch: Batch) -> Tensor | None:
+        """Encode all rows in the engine; ``None`` where only PyTorch can, or if the engine fails."""
+        runner, model = self._runner, self.encoder.model
+        if runner is None or not isinstance(batch, Tensor) or tuple(batch.shape[1:]) != self._shape:
+            return None
+        if torch.is_grad_enabled() or batch.requires_grad or has_hooks(model):  # type: ignore[arg-type]
+            return None
         try:
-            return self._forward(batch, precision)
-        except (InputError, EncoderError):
-            if n_rows(batch) < 2:
-                raise
-            try:
-                representations = self._rows(batch, precision)
-            except (InputError, EncoderError):
-                representations = None
-            if representations is None or len(representations) != n_rows(batch):
-                raise
-        self.setup.one_by_one = True
-        warn(f"encoder {self.encoder.name!r} takes one input at a time, not a batch; calling it once per input")
-        return representations
-
-    def _rows(self, batch: Batch, precision: str) -> Tensor:
-        """Encode the rows one by one."""
-        rows = range(n_rows(batch))
-        return torch.cat([self._forward(take(batch, slice(k, k + 1)), precision) for k in rows])
-
-    def _forward(self, batch: Batch, precision: str) -> Tensor:
-        batch = to_device(batch, self.device, self.encoder.dtype)
-        if isinstance(batch, Tensor):
-            if batch.ndim == 4:
-                batch = batch.contiguous(memory_format=torch.channels_last)
-            if batch.requires_grad:
-                batch = batch.clone()  # not a leaf, so that the encoder may modify it in place
-        with self._autocast(precision), lock_of(self.encoder.model):
-            output = self._call_model(batch)
-        attended = self.encoder.modality.attended(batch)
-        representations = self.encoder.pooling(output, n_rows(batch), attended).to(self.device, torch.float32)
-        return representations if torch.is_grad_enabled() else representations.detach()
-
-    def _call_model(self, batch: Batch) -> Any:
-        """Output of the model; its exceptions become one-line errors."""
-        try:
-            if not self.setup.needs_gradients:
-                return self.encoder.modality.call(self.encoder.model, batch)
-            with torch.enable_grad():
-                return self.encoder.modality.call(self.encoder.model, batch)
-        except (torch.OutOfMemoryError, RelaxError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            if "does not require grad" in str(error) and not (self.setup.needs_gradients or torch.is_grad_enabled()):
-                self.setup.needs_gradients = True  # the model differentiates inside its forward
-                return self._call_model(batch)
-            raise failure_of(self.encoder.name, describe_batch(batch), error) from error
-
-    def _autocast(self, precision: str) -> AbstractContextManager[None]:
-        dtype = PRECISIONS["float32" if precision == "auto" else precision]
-        if dtype is None:
-            return torch.autocast(self.device.type, enabled=False)
-        return torch.autocast(self.device.type, dtype=dtype)
+            return attempt(runner, batch.to(torch.float32))
+        except EngineFailure as failure:
+            self.setup.note(f"{runner.name} failed: {failure}")
+            self._runner = None
+            return None

@@ -87,6 +87,7 @@ class Drop(Background):
     """
 
     modalities = ("image",)
+    needs = "fill='drop' removes tokens inside it"
 
     def background(self, tensor: Tensor, by: Any, seed: int) -> Tensor:
         return torch.zeros_like(tensor)

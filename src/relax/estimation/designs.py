@@ -11,7 +11,6 @@ from typing import Protocol
 import numpy as np
 import torch
 from scipy.linalg import hadamard
-from scipy.stats.qmc import Sobol
 
 from relax._support.registry import Registry
 from relax.errors import ArgumentError
@@ -22,6 +21,9 @@ MOST_UNITS = 24
 
 _PLACEMENTS = 1
 """Stream key of placements, as opposed to bits."""
+
+_BITS = 30
+"""Bits of a placement."""
 
 
 class Design(Protocol):
@@ -142,7 +144,7 @@ class FoldOver:
 
     def _placement(self, index: int, placements: tuple[int, ...], seed: int) -> np.ndarray:
         group, index_in_group = divmod(index, self.group)
-        net = Sobol(len(placements), rng=_stream(seed, group, _PLACEMENTS)).random(self.group)
+        net = scrambled_net(len(placements), _stream(seed, group, _PLACEMENTS))
         placement: np.ndarray = (net[index_in_group : index_in_group + 1] * placements).astype(np.int64)
         return placement
 
@@ -215,6 +217,34 @@ def ensure(design: str | Design) -> Design:
 def name_of(design: Design) -> str:
     """Registered name of a design, or the name of its class."""
     return DESIGNS.name_of(design) or type(design).__name__
+
+
+def scrambled_net(dimensions: int, stream: np.random.Generator) -> np.ndarray:
+    """The first four points of a scrambled Sobol sequence, those of ``scipy.stats.qmc.Sobol`` to the last digit.
+
+    In one or two dimensions they are computed here, since importing ``scipy.stats`` takes half a second: 0, v, v ⊕ w
+    and w, for the first two direction numbers v and w multiplied by a random lower triangular matrix of bits (Matousek
+    1998), all shifted by random bits.
+
+    Args:
+        dimensions: number of dimensions, at least 1.
+        stream: random numbers.
+
+    Returns:
+        ``(4, dimensions)`` in [0, 1).
+    """
+    if dimensions > 2:
+        from scipy.stats.qmc import Sobol
+
+        return np.asarray(Sobol(dimensions, rng=stream).random(4))
+    stream = stream.spawn(1)[0]
+    shift = stream.integers(2, size=(dimensions, _BITS), dtype=np.uint32) @ (1 << np.arange(_BITS, dtype=np.uint32))
+    matrix = np.tril(stream.integers(2, size=(dimensions, _BITS, _BITS), dtype=np.uint32), -1)
+    matrix += np.eye(_BITS, dtype=np.uint32)
+    columns = (1 << np.arange(_BITS, dtype=np.uint32)[::-1]) @ matrix  # as numbers, one a column
+    v, w = columns[:, 0], columns[:, 1]
+    w = w ^ np.where(np.arange(dimensions) == 1, v, 0).astype(np.uint32)  # 11 in the second dimension, 01 in the first
+    return np.stack([shift, shift ^ v, shift ^ v ^ w, shift ^ w]) / 2.0**_BITS
 
 
 def _order(n_units: int) -> int:

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 
 WEIGHT_RANGE = (1e-6, 1e2)
@@ -137,6 +136,8 @@ def fitted(rows: Rows, response: Tensor, grams: Tensor, iterations: int = 60) ->
         grams: ``(J, N, N)`` float64 ``X K_j Xᵀ``.
         iterations: maximum number of iterations.
     """
+    from scipy.optimize import minimize  # not before the first masks
+
     n_kernels, n_strata = len(grams), len(rows.counts)
     scales = grams.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-12)
     noise = torch.full((n_strata,), 0.5, dtype=torch.float64)

@@ -12,9 +12,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from relax._support.provenance import versions
@@ -99,7 +97,7 @@ class Judge:
         try:
             fitted, arguments = self._fitted(encoder, method, prepared)
             explainer = self._explainer(encoder, method, fitted, arguments)
-            explanation = explainer.run(prepared, seed=seed)
+            explanation = explainer.run(prepared, sample.against, seed=seed)
         except (ArgumentError, EncoderError) as error:  # such as gradients of a black box
             cost = {"forwards": 0, "backwards": 0, "seconds": time.perf_counter() - start}
             return {**line, **cost, "note": str(error), "values": dict.fromkeys(metrics)}
@@ -111,9 +109,11 @@ class Judge:
         def again(other: Encoder, tensor: Tensor | Prepared, with_seed: int) -> Explanation:
             same = other is self.encoders[encoder]
             chosen = explainer if same else Explainer(other, method=fitted, **arguments)
-            return chosen.run(tensor, seed=with_seed)
+            return chosen.run(tensor, sample.against, seed=with_seed)
 
-        subject = Subject(self.encoders[encoder], explanation, _mask_as_seen(sample, prepared), again, seed)
+        subject = Subject(
+            self.encoders[encoder], explanation, sample.seen(prepared), again, seed, prepared, sample.against
+        )
         values = {name: METRICS[name].run(subject) for name in metrics}
         line["values"] = {name: None if isnan(value) else value for name, value in values.items()}
         line["curves"] = subject.curves
@@ -138,7 +138,7 @@ class Judge:
     def _prepared(self, encoder: str, sample: Sample) -> Prepared:
         """The preprocessed sample, read once for all methods."""
         if self._last is None or self._last[0] != encoder or self._last[1] is not sample:
-            self._last = (encoder, sample, self.encoders[encoder].prepare(sample.picture))
+            self._last = (encoder, sample, self.encoders[encoder].prepare(sample.source))
         return self._last[2]
 
 
@@ -165,22 +165,6 @@ def file_name(key: tuple[str, ...]) -> str:
     """
     words = re.sub(r"[^\w.-]+", "-", "-".join(key[1:]))[:100]
     return f"{words}-{hashlib.sha256(repr(key).encode()).hexdigest()[:8]}.npz"
-
-
-def _mask_as_seen(sample: Sample, prepared: Prepared) -> np.ndarray | None:
-    """The object mask at the encoder's input resolution, with the geometry of the picture's transform."""
-    mask = sample.mask
-    if mask is None or prepared.geometry is None:
-        return None
-    height, width = prepared.tensor.shape[-2:]
-    picture = Image.fromarray(mask.astype(np.uint8) * 255)
-    resized = picture.resize((width, height), Image.Resampling.BILINEAR, box=_clipped(prepared.geometry, picture.size))
-    return np.asarray(resized) >= 128
-
-
-def _clipped(box: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """A box (left, top, right, bottom) clipped to a picture's (width, height)."""
-    return (max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1])))
 
 
 def _described(value: Any) -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from relax.encoders import Encoder
 from relax.explanation import Explanation
+from relax.modalities import Prepared
 
 Again = Callable[[Encoder, Tensor, int], Explanation]
 """Explains a ``(C, H, W)`` tensor again, with an encoder and a seed."""
@@ -24,9 +25,12 @@ class Subject:
     Attributes:
         encoder: the explained encoder.
         explanation: explanation by the evaluated method.
-        mask: ``(H, W)`` bool mask of the object at the encoder's input resolution; ``None`` if unknown.
+        mask: ``(H, W)`` bool mask of the object at the encoder's input resolution, or ``(units,)`` of a text; ``None``
+            if unknown.
         again: ``(encoder, (C, H, W) tensor, seed) -> Explanation`` by the same method with the same settings.
         seed: seed of the explanation, and of any randomness in a metric.
+        prepared: the preprocessed input; ``None`` if only its tensor is known.
+        against: what it was compared with; ``None`` for itself.
         curves: insertion and deletion curves by fill, cached by the metrics.
         error: ``(H, W)`` actual error of the map, cached by the metrics.
     """
@@ -36,6 +40,8 @@ class Subject:
     mask: np.ndarray | None
     again: Again
     seed: int
+    prepared: Prepared | None = None
+    against: Any = None
     curves: dict[str, Any] = field(default_factory=dict)
     error: np.ndarray | None = None
 

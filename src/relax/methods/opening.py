@@ -13,7 +13,9 @@ from relax.explanation import Explanation
 from relax.methods import Problem
 from relax.methods.configuration import Configuration
 from relax.methods.provenance import explanation_of, settings_of
+from relax.methods.work import work_of
 from relax.modalities import Prepared
+from relax.modalities.batches import Batch
 from relax.references import Against, Context
 from relax.references.base import Unset
 
@@ -66,8 +68,14 @@ class Opened:
         problem = replace(problem, prepared=encoder.modality.divided(problem.prepared, method.kinds(problem)))
         if method.takes_masks:
             problem = problem.enumerated()
-        session.settle(lambda n: method.probe(problem, n))
-        self._representation = session.encode(problem.whole())
+
+        def probe(n: int) -> Batch:
+            return method.probe(problem, n)
+
+        session.settle_precision(probe)
+        self._representation = session.encode(problem.whole())  # its time tells whether an engine would pay
+        if session.decide(probe, work_of(method, problem)):
+            self._representation = session.encode(problem.whole())
         self._similarity = configuration.similarity or against.similarity or method.score_similarity
         context = Context(encoder, session, self._representation[0], self._similarity)
         self.problem = replace(problem, reference=against.reference(context))

@@ -91,6 +91,7 @@ def settings_of(
         "seed": problem.seed,
         "options": {name: value if _plain(value) else repr(value) for name, value in options.items()},
         "precision": session.precision,
+        "engine": session.engine,
         "device": str(session.device),
         "batch_size": session.batch_size,
         "cost": {

@@ -49,7 +49,7 @@ class Relax(Masking):
 
     def run(self, problem: Problem) -> Maps:
         maps = super().run(problem)
-        if maps.n_blocks == 1:
+        if maps.n_blocks == 1 and maps.reliability != 1:  # 1: all masks were tried
             warn(
                 f"{maps.n_masks} masks are one block: no standard error and no reliability; "
                 f"use at least {2 * maps.n_masks} masks"

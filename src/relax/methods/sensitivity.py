@@ -14,13 +14,13 @@ from relax._support.seeding import seeded
 from relax.errors import ArgumentError
 from relax.estimation.loop import scores_of
 from relax.estimation.maps import Maps
-from relax.methods.base import Method
 from relax.methods.problem import Problem
+from relax.methods.work import Perturbing
 from relax.modalities.units import Block
 
 
 @dataclass(frozen=True)
-class Sobol(Method):
+class Sobol(Perturbing):
     """Total Sobol index of each unit: its share of the score's variance, interactions included.
 
     Follows Fel et al. (NeurIPS 2021, arXiv 2111.04138): units fade to a degree in [0, 1] instead of being removed. Uses
@@ -80,7 +80,7 @@ class Sobol(Method):
 
 
 @dataclass(frozen=True)
-class Hsic(Method):
+class Hsic(Perturbing):
     """Hilbert-Schmidt independence criterion between each unit's bit and the score (Novello et al., NeurIPS 2022).
 
     Uses a delta kernel on bits, and an RBF kernel on scores with the median distance as width. Values are non-negative,

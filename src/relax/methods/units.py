@@ -20,8 +20,8 @@ from relax._support.seeding import generator, seeded
 from relax.errors import ArgumentError
 from relax.estimation.loop import scores_of
 from relax.estimation.maps import Maps
-from relax.methods.base import Method
 from relax.methods.problem import Problem
+from relax.methods.work import Perturbing
 from relax.modalities.batches import shapes
 from relax.modalities.units import Block
 
@@ -30,7 +30,7 @@ PER_EVAL = 16
 
 
 @dataclass(frozen=True)
-class Game(Method):
+class Game(Perturbing):
     """Base class of attributions to units by Captum's perturbation methods.
 
     Args:
@@ -170,7 +170,7 @@ class ShapleySampling(Game):
 
 
 @dataclass(frozen=True)
-class Occlusion(Method):
+class Occlusion(Perturbing):
     """Drop of the score when a sliding window is removed, averaged over windows (Zeiler & Fergus 2014).
 
     Args:

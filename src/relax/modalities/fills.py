@@ -49,9 +49,11 @@ class Fill(ABC):
 
     Attributes:
         modalities: names of supported modalities; ``None`` for all.
+        needs: why only PyTorch can encode with this fill; ``None`` if any engine can.
     """
 
     modalities: ClassVar[tuple[str, ...] | None] = None
+    needs: ClassVar[str | None] = None
 
     def bind(self, prepared: Prepared, by: Prepares | None = None, seed: int = 0) -> Fill:
         """Prepare the fill for one input.

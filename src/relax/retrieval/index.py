@@ -150,7 +150,7 @@ class Index:
             source: a folder (with its subfolders), a file, a glob, or a table (Parquet, CSV, JSON lines).
             on_file: called with the number of files or rows done and the total.
             column: column of a table.
-            session: arguments of :meth:`Encoder.session`: ``device``, ``precision``, ``batch_size``.
+            session: arguments of :meth:`Encoder.session`: ``device``, ``precision``, ``batch_size``, ``engine``.
 
         Raises:
             ArgumentError: another process is writing to the index, or the encoder is not the index's.

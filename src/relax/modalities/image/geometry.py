@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from skimage.transform import resize
 
 
 def at_picture(values: np.ndarray, source: Mapping[str, Any], size: tuple[int, int] | None = None) -> np.ndarray:
@@ -37,4 +36,6 @@ def at_picture(values: np.ndarray, source: Mapping[str, Any], size: tuple[int, i
 
 
 def _resized(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    from skimage.transform import resize  # only figures need it
+
     return np.asarray(resize(np.asarray(values, np.float64), size, order=1, mode="edge", clip=False), dtype=np.float32)

@@ -11,6 +11,9 @@ from relax.modalities.text.shading import Piece, pieces_of, scale_of, value_of
 THICKEST = 5
 """Thickness of the line under the strongest word, in pixels."""
 
+UNDERLINED = 0.1
+"""Share of the largest effect from which a word is underlined."""
+
 STYLE = """
 .relax-text { background: #fff; color: #111; font: 16px/2.1 system-ui, sans-serif; padding: 1em; max-width: 60em; }
 .relax-text .words { white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -81,7 +84,8 @@ def _part(piece: Piece, explanation: Shown) -> str:
     text = escape(piece.text)
     if piece.unit is None:
         return text
-    line = f"{1 + (THICKEST - 1) * abs(piece.share):.1f}px {'dotted' if piece.share < 0 else 'solid'}"
+    width = THICKEST * abs(piece.share) if abs(piece.share) >= UNDERLINED else 0.0
+    line = f"{width:.1f}px {'dotted' if piece.share < 0 else 'solid'}"
     style = f"background:rgb{piece.color};color:{piece.ink};border-bottom:{line} #333"
     value = escape(value_of(explanation, piece.unit))
     return f'<span class="unit" tabindex="0" style="{style}" data-value="{value}">{text}</span>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relax.modalities.text.segmentation import Span, paragraphs, sentences, words
+from relax.modalities.text.segmentation import Span, matches, paragraphs, sentences
 
 LENGTH = 120
 """Maximum number of words in a passage: about the 256 tokens that sentence encoders take, and less."""
@@ -36,7 +36,7 @@ def _pieces(text: str, length: int) -> list[tuple[int, int, int, bool]]:
     pieces = []
     for first, last in paragraphs(text):
         for start, stop in sentences(text[first:last]):
-            inside = words(text[first + start : first + stop])
+            inside = matches(text[first + start : first + stop], r"\S+")
             for number in range(0, len(inside), length):
                 some = inside[number : number + length]
                 left = first + start + (some[0][0] if number else 0)

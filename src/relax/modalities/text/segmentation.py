@@ -1,12 +1,17 @@
-"""Split a text into words, sentences and paragraphs: Unicode's text segmentation (UAX #29), by ``uniseg``."""
+"""Split a text into words (Unicode's text segmentation, UAX #29, by ``uniseg``), sentences and paragraphs."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
 from relax._support.extras import require
+
+_SENTENCE_ENDS = re.compile(
+    r"""[.!?…؟।]+["'”’»)\]]*\s+(?=[^\s])(?![a-zà-ÿα-ωа-я])|[。！？]+[」』”’）]*|\n[ \t]*\n\s*"""
+)
 
 Span = tuple[int, int]
 """Position ``(start, stop)`` in the text, in characters."""
@@ -42,10 +47,15 @@ def words(text: str) -> list[Span]:
 def sentences(text: str) -> list[Span]:
     """Spans of sentences, without the space around them.
 
+    A sentence ends at a full stop, question or exclamation mark, with the quotes and brackets after it, where space and
+    no lower-case letter follow; at an ideographic full stop; and at an empty line. An abbreviation before a capital
+    letter, such as "Dr. Smith", ends one, too.
+
     Args:
         text: any text.
     """
-    return _stripped(text, _segments(require("uniseg.sentencebreak", extra="text").sentences(text)))
+    starts = [0, *(match.end() for match in _SENTENCE_ENDS.finditer(text)), len(text)]
+    return _stripped(text, itertools.pairwise(starts))
 
 
 def paragraphs(text: str) -> list[Span]:

@@ -22,14 +22,19 @@ def text_of(explanation: Shown, scale: float | None = None) -> Any:
 
     shaded = Text()
     for piece in pieces_of(explanation, scale_of(explanation) if scale is None else scale):
-        text = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in piece.text)
+        text = _safe(piece.text)
         if piece.unit is None:
             shaded.append(text)
         else:
             shaded.append(text, style=f"{piece.ink} on rgb({','.join(map(str, piece.color))})")
     for number in strongest(explanation, LISTED):
-        label = (explanation.labels or ())[number]
+        label = _safe((explanation.labels or ())[number])
         shaded.append(
             f"\n  {' '.join(label.split())[:40]:<24} {value_of(explanation, number)}", style="default on default"
         )
     return shaded
+
+
+def _safe(text: str) -> str:
+    """A text without control characters but line ends."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)

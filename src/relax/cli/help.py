@@ -39,14 +39,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "seed",
     ),
     "Output": ("limit", "overwrite", "skip_existing", "retry_failed", "as_json", "quiet"),
-    "Machine": ("device", "precision", "batch_size", "threads", "workers", "executor"),
+    "Machine": ("device", "engine", "precision", "batch_size", "threads", "workers", "executor"),
 }
 """Groups of options, in the order in which they are shown."""
 
 TYPES: dict[str, str] = {
     **dict.fromkeys(("against", "foil", "weights"), "FILE"),
     **dict.fromkeys(("out",), "FOLDER"),
-    **dict.fromkeys(("encoder", "method", "kind", "fill", "similarity", "design", "device", "precision"), "NAME"),
+    **dict.fromkeys(
+        ("encoder", "method", "kind", "fill", "similarity", "design", "device", "engine", "precision"), "NAME"
+    ),
     **dict.fromkeys(("dataset", "ood", "crop", "column"), "NAME"),
     **dict.fromkeys(("encoders", "methods", "metrics"), "NAMES"),
     **dict.fromkeys(("text", "against_text", "foil_text", "pattern"), "TEXT"),
@@ -102,7 +104,7 @@ class Command(TyperCommand):
         for parameter in self.params:
             if parameter.metavar is None and not getattr(parameter, "is_flag", False):
                 names = TYPES if parameter.param_type_name == "option" else ARGUMENTS
-                parameter.metavar = names.get(str(parameter.name))
+                parameter.metavar = names.get(str(parameter.name), "VALUE")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, group by group."""

@@ -83,9 +83,16 @@ def with_pages_that_exist(app: Any, name: str, source: list[str]) -> None:
     source[0] = "".join(kept)
 
 
+def without_a_type(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Keep the first line of a property whole: what stands before a colon is no type there."""
+    if what == "property" and lines:
+        lines[0] = lines[0].replace(": ", " – ")
+
+
 def setup(app: Any) -> None:
-    """Connect the hook."""
+    """Connect the hooks."""
     app.connect("source-read", with_pages_that_exist)
+    app.connect("autodoc-process-docstring", without_a_type, priority=400)
 
 
 _seen: WeakSet[Figure] = WeakSet()
@@ -109,7 +116,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "image_scrapers": (figures,),
     "capture_repr": ("_repr_html_", "__repr__"),
-    "ignore_repr_types": r"Figure|Encoder|Text|Axes",
+    "ignore_repr_types": r"Figure|Encoder|Text|Axes|Generator",
     "download_all_examples": False,
     "show_signature": False,
     "remove_config_comments": True,

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test docs lint bench encoders match methods study multiview quality text reliability clean
+.PHONY: help env demo test docs lint bench encoders match methods study multiview quality text reliability run clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,11 @@ text: env  ## docs/text.md: explanations of texts judged by planted sentences; r
 
 reliability: env  ## docs/reliability.md: what must never break, tried often; about ten minutes
 	$(BIN)/python -m benchmarks.reliability
+
+run: env  ## relax run on a Ray cluster, tested; then the figures of docs/run.md: about an hour
+	$(BIN)/python -m pip install --quiet --editable '.[run,ray]'
+	$(BIN)/python -m pytest tests/runs/test_cluster.py
+	$(BIN)/python -m benchmarks.runs
 
 clean:  ## remove what was made
 	rm -rf $(VENV) relax-out docs/_build docs/tutorials docs/reference/generated .pytest_cache .mypy_cache .ruff_cache

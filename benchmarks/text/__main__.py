@@ -19,7 +19,6 @@ METHODS = (
     "relax-regression",
     "relax",
     "occlusion",
-    "kernel-shap",
     ShapPartition(512),
     EmbeddingGradients(),
     Rollout(),
@@ -29,7 +28,7 @@ METHODS = (
     "random",
 )
 
-OPTIONS = {"relax": {"n_masks": 512}, "kernel-shap": {"n_samples": 512}}
+OPTIONS = {"relax": {"n_masks": 512}}
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ class ShapPartition(relax.Method):
 
         masker = shap.maskers.Partition(np.zeros((2, n)), clustering=_chain(n))
         explainer = shap.PartitionExplainer(play, masker)
-        values = explainer(np.ones((1, n)), max_evals=self.n_samples, silent=True).values[0]
+        values = explainer(np.ones((1, n)), max_evals=self.n_samples, batch_size=64, silent=True).values[0]
         return relax.Maps(np.asarray(values), signed=True)
 
 

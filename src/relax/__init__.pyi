@@ -45,6 +45,11 @@ from .modalities.masks import MultiScaleMasks as MultiScaleMasks
 from .modalities.masks import PatchMasks as PatchMasks
 from .modalities.masks import SuperpixelMasks as SuperpixelMasks
 from .modalities.masks import Units as Units
+from .modalities.text.masks import ParagraphMasks as ParagraphMasks
+from .modalities.text.masks import PatternMasks as PatternMasks
+from .modalities.text.masks import SentenceMasks as SentenceMasks
+from .modalities.text.masks import TokenMasks as TokenMasks
+from .modalities.text.masks import WordMasks as WordMasks
 from .references import Against as Against
 from .references import Class as Class
 from .references import Cluster as Cluster

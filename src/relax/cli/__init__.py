@@ -21,6 +21,7 @@ from relax.cli.index import index
 from relax.cli.listing import list_
 from relax.cli.match import match
 from relax.cli.messages import Exit, emit, say
+from relax.cli.run import run
 from relax.cli.train import train
 from relax.errors import RelaxError, RelaxWarning
 
@@ -81,6 +82,7 @@ def _root(
 app.command(cls=Command)(explain)
 app.command(cls=Command)(compare)
 app.command(cls=Command)(match)
+app.command(cls=Command)(run)
 app.command(cls=Command)(index)
 app.command(cls=Command)(duplicates)
 app.command(cls=Command)(evaluate)

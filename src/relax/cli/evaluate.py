@@ -11,19 +11,38 @@ import typer
 from relax.cli.messages import Exit, counted, emit, say
 from relax.cli.options import QUIET, THREADS, set_threads
 from relax.cli.parsing import names_of, options_of
+from relax.cli.sources import DEFAULTS
+from relax.errors import ArgumentError
 
 if TYPE_CHECKING:
     from relax.evaluation import Evaluation
 
 
+DATASETS = {"image": "stamps", "text": "planted"}
+"""Default data set of each kind of input."""
+
+METHODS = {
+    "image": "relax-regression,relax,smoothgrad,saliency,lafam,occlusion,random",
+    "text": "relax-regression,relax,occlusion,kernel-shap,random",
+}
+"""Default methods of each kind of input."""
+
+
 def evaluate(
-    dataset: Annotated[str, typer.Option(help="Name from `relax list datasets`.")] = "stamps",
+    dataset: Annotated[
+        str | None, typer.Option(help="Name from `relax list datasets`; default: stamps, for texts planted.")
+    ] = None,
+    modality: Annotated[str, typer.Option(help="image or text: what the defaults are for.")] = "image",
     encoders: Annotated[
-        str, typer.Option(help="Comma-separated names from `relax list encoders`.")
-    ] = "efficientnet-lite0",
+        str | None,
+        typer.Option(
+            help="Comma-separated names from `relax list encoders`; default: efficientnet-lite0, for texts text:minilm."
+        ),
+    ] = None,
     methods: Annotated[
-        str, typer.Option(help="Comma-separated names from `relax list methods`.")
-    ] = "relax-regression,relax,smoothgrad,saliency,lafam,occlusion,random",
+        str | None,
+        typer.Option(help="Comma-separated names from `relax list methods`; by default those usually compared."),
+    ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -45,8 +64,8 @@ def evaluate(
     fill: Annotated[
         str | None, typer.Option(help="Name from `relax list fills`; by default each method's own.")
     ] = None,
-    kind: Annotated[
-        str | None, typer.Option(help="Kind of masks from `relax list masks`; by default each method's own.")
+    masks: Annotated[
+        str | None, typer.Option("--kind", help="Kind of masks from `relax list masks`; by default each method's own.")
     ] = None,
     option: Annotated[
         list[str] | None,
@@ -67,16 +86,20 @@ def evaluate(
     from relax import evaluation
 
     set_threads(threads)
+    if modality not in DEFAULTS:
+        raise ArgumentError(f"expected --modality {' or '.join(DEFAULTS)}, got {modality!r}")
+    kind = "text" if dataset == "planted" else modality
+    usual_metrics = evaluation.FOR_TEXTS if kind == "text" else evaluation.DEFAULT
     options: dict[str, dict[str, Any]] = {}
     for name, value in options_of(option or []).items():
         method, _, parameter = name.partition(".")
         options.setdefault(method.replace("_", "-"), {})[parameter] = value
     with counted("maps", quiet) as on_job:
         result = evaluation.evaluate(
-            dataset,
-            names_of("--encoders", encoders),
-            names_of("--methods", methods),
-            evaluation.DEFAULT if metrics is None else names_of("--metrics", metrics),
+            dataset or DATASETS[kind],
+            names_of("--encoders", encoders or DEFAULTS[kind]),
+            names_of("--methods", methods or METHODS[kind]),
+            usual_metrics if metrics is None else names_of("--metrics", metrics),
             n=n or None,
             seed=seed,
             out=out,
@@ -85,7 +108,7 @@ def evaluate(
             options=options,
             on_job=on_job,
             fill=fill,
-            masks=kind,
+            masks=masks,
         )
     files = evaluation.write_report(result)
     _print_summary(result, as_json)

@@ -141,7 +141,7 @@ def explain(
         max_masks=max_masks,
         reliability=reliability,
         seed=seed,
-        masks=_masks(loaded, kind, cells, keep, pattern),
+        masks=masks_of(loaded, kind, cells, keep, pattern),
         fill=fill,
         similarity=similarity,
         design=design,
@@ -165,7 +165,9 @@ def demo(out: OUT = Path("relax-out")) -> None:
     explain(files=[photograph], out=out, overwrite=True)
 
 
-def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | None, pattern: str | None) -> Any:
+def masks_of(
+    encoder: Encoder, kind: str | None, cells: str | None, keep: float | None, pattern: str | None = None
+) -> Any:
     """Masks from the command-line options; patch masks take the encoder's patch size."""
     options: dict[str, Any] = {"keep": keep, "pattern": pattern}
     options = {name: value for name, value in options.items() if value is not None}
@@ -178,7 +180,7 @@ def _masks(encoder: Encoder, kind: str | None, cells: str | None, keep: float | 
     from relax.modalities import masks as masks_
 
     if "," in kind:
-        return [_masks(encoder, one, cells, keep, pattern) for one in names_of("--kind", kind)]
+        return [masks_of(encoder, one, cells, keep, pattern) for one in names_of("--kind", kind)]
     if cells is not None:
         options["cells"] = cells_of(cells)
     if kind == "patches":

@@ -49,12 +49,13 @@ TYPES: dict[str, str] = {
     **dict.fromkeys(
         ("encoder", "method", "kind", "fill", "similarity", "design", "device", "engine", "precision"), "NAME"
     ),
-    **dict.fromkeys(("dataset", "ood", "crop", "column"), "NAME"),
+    **dict.fromkeys(("dataset", "ood", "crop", "column", "executor"), "NAME"),
     **dict.fromkeys(("encoders", "methods", "metrics"), "NAMES"),
     **dict.fromkeys(("text", "against_text", "foil_text", "pattern"), "TEXT"),
     **dict.fromkeys(("view",), "NAME=FILE"),
     **dict.fromkeys(("option",), "NAME=VALUE"),
     **dict.fromkeys(("masks", "max_masks", "seed", "batch_size", "threads", "k", "n", "limit", "steps", "batch"), "N"),
+    **dict.fromkeys(("cells",), "N"),
     **dict.fromkeys(("budget", "every", "workers"), "N"),
     **dict.fromkeys(("reliability", "keep", "threshold"), "SHARE"),
 }
@@ -82,6 +83,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "compare": ("relax compare photo.jpg --methods relax,smoothgrad,lafam",),
     "match": ("relax match a.jpg b.jpg --regions", "relax match query.jpg index -k 4 --explain"),
+    "run": ("relax run photos/ --out store --masks 64", "relax run table.parquet --column text --out store"),
     "index": ("relax index photos/ --out index",),
     "duplicates": ("relax duplicates index --threshold 0.9 --explain",),
     "evaluate": ("relax evaluate --dataset stamps --methods relax,smoothgrad,random --n 24",),

@@ -304,5 +304,8 @@ class Encoder:
             settings["pool"] = self.pooling.rule
         return settings
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "searches": {}}  # another process searches its own batch sizes
+
     def __repr__(self) -> str:
         return f"Encoder({self.name!r})"

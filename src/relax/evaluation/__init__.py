@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relax.evaluation.base import Metric
-from relax.evaluation.metrics import DEFAULT, METRICS
+from relax.evaluation.metrics import DEFAULT, FOR_TEXTS, METRICS
 from relax.evaluation.report import write_report
 from relax.evaluation.runner import Evaluation, evaluate
 from relax.evaluation.statistics import auroc, interval, ood_table, summary
@@ -11,6 +11,7 @@ from relax.evaluation.subject import Subject, evidence
 
 __all__ = [
     "DEFAULT",
+    "FOR_TEXTS",
     "METRICS",
     "Evaluation",
     "Metric",

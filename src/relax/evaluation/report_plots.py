@@ -59,6 +59,7 @@ def plot_maps(explanations: dict[tuple[str, str], Explanation]) -> Figure | None
     Returns:
         The figure; ``None`` if there are no explanations.
     """
+    explanations = {key: e for key, e in explanations.items() if e.importance.ndim == 2}
     if not explanations:
         return None
     inputs = list(dict.fromkeys(name for name, _ in explanations))

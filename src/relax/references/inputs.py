@@ -89,6 +89,12 @@ class Corpus(Against):
         corpus, foil = self._encoded[context.encoder]
         return differing(corpus.to(context.own), foil.to(context.own), context.similarity)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_encoded": None}  # another process encodes them again
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _encoded=WeakKeyDictionary())
+
     def settings(self) -> dict[str, Any]:
         n, n_foil = self._sizes
         counted = self._encoded or not isinstance(self.inputs, Path)
@@ -99,8 +105,11 @@ class Corpus(Against):
 
 def _check_inputs(inputs: Any, what: str) -> Any:
     """Convert a folder to a path, and refuse empty lists."""
-    if isinstance(inputs, (str, PathLike)) and Path(inputs).is_dir():
-        return Path(inputs)
+    try:
+        if isinstance(inputs, (str, PathLike)) and Path(inputs).is_dir():
+            return Path(inputs)
+    except (OSError, ValueError):  # a text is too long for a path, or has a null character
+        return inputs
     if isinstance(inputs, (list, tuple)) and not inputs:
         raise InputError(f"expected at least one input in the {what}, got none")
     return inputs

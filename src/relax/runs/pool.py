@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,12 +14,15 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from relax.errors import ArgumentError, EncoderError, RelaxError
+from relax.errors import ArgumentError, EncoderError, RelaxError, RelaxWarning
 from relax.runs.sources import Item
 from relax.runs.worker import AT_ONCE, Recipe, Row, Worker
 
 IN_HAND = 2 * AT_ONCE + 2
 """Inputs that a worker has been given and has not returned; more than it reads ahead, so that it never waits."""
+
+WAITED = 0.05
+"""Seconds that a worker waits for an input before it hands over what is ready."""
 
 CONTEXT = multiprocessing.get_context("spawn")
 """Fresh processes: CUDA and threads do not survive a fork."""
@@ -34,7 +38,6 @@ class _Hand:
         careful: whether it takes one input at a time, to find out which of several killed a worker.
         items: inputs that have not come back, oldest first.
         ready: whether it has built its explainer.
-        ended: whether it has been told that there are no more inputs.
     """
 
     process: Any
@@ -42,19 +45,15 @@ class _Hand:
     careful: bool
     items: deque[Item] = field(default_factory=deque)
     ready: bool = False
-    ended: bool = False
 
     @property
     def free(self) -> int:
         """Number of inputs that it can still be given."""
-        return 0 if self.ended else (1 if self.careful else IN_HAND) - len(self.items)
+        return (1 if self.careful else IN_HAND) - len(self.items)
 
-    def give(self, item: Item | None) -> None:
-        """Send an input; ``None`` ends the work."""
-        if item is None:
-            self.ended = True
-        else:
-            self.items.append(item)
+    def give(self, item: Item) -> None:
+        """Send an input."""
+        self.items.append(item)
         with suppress(OSError):  # it has died, which is found out when its answer is waited for
             self.connection.send(item)
 
@@ -86,6 +85,17 @@ class Pool:
                 "the encoder, or leave workers out"
             ) from error
         self._suspects: deque[Item] = deque()
+        self._hands: list[_Hand] = []
+
+    def __enter__(self) -> Pool:
+        """Start the workers."""
+        self._hands = [self._started(number) for number in range(self.workers)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the workers."""
+        for hand in self._hands:
+            hand.discard()
 
     def rows(self, items: Iterator[Item]) -> Iterator[tuple[Item, Row]]:
         """Explain inputs, in the order in which they are ready.
@@ -96,34 +106,34 @@ class Pool:
         Raises:
             RelaxError: a worker cannot build the explainer.
         """
-        hands = [self._started(number) for number in range(self.workers)]
-        try:
-            while True:
-                self._deal(hands, items)
-                busy = {hand.connection: number for number, hand in enumerate(hands) if hand.items}
-                if not busy:
-                    return
-                for connection in wait(list(busy)):
-                    number = busy[connection]  # type: ignore[index]
-                    try:
-                        answer = hands[number].connection.recv()
-                    except (EOFError, OSError):
-                        yield from self._buried(hands[number])
-                        hands[number] = self._started(number, careful=bool(self._suspects))
-                    else:
-                        yield from self._answered(hands[number], answer)
-        finally:
-            for hand in hands:
-                hand.discard()
+        while True:
+            self._deal(items)
+            busy = {hand.connection: number for number, hand in enumerate(self._hands) if hand.items}
+            if not busy:
+                return
+            for connection in wait(list(busy)):
+                number = busy[connection]  # type: ignore[index]
+                try:
+                    answer = self._hands[number].connection.recv()
+                except (EOFError, OSError):
+                    yield from self._buried(self._hands[number])
+                    self._hands[number] = self._started(number, careful=bool(self._suspects))
+                else:
+                    yield from self._answered(self._hands[number], answer)
 
-    def _deal(self, hands: list[_Hand], items: Iterator[Item]) -> None:
+    def _deal(self, items: Iterator[Item]) -> None:
         """Give inputs to the workers that have room; careful ones take suspects only."""
-        for number, hand in enumerate(hands):
+        for number, hand in enumerate(self._hands):
             if hand.careful and not self._suspects and not hand.items:
                 hand.discard()
-                hands[number] = hand = self._started(number)
-            while hand.free > 0 and not (hand.careful and not self._suspects):
-                hand.give(self._suspects.popleft() if hand.careful else next(items, None))
+                self._hands[number] = hand = self._started(number)
+            while hand.free > 0:
+                item = next(iter(self._suspects), None) if hand.careful else next(items, None)
+                if item is None:
+                    break
+                if hand.careful:
+                    self._suspects.popleft()
+                hand.give(item)
 
     def _answered(self, hand: _Hand, answer: Any) -> Iterator[tuple[Item, Row]]:
         """Take an answer of a worker: it is ready, it cannot build its explainer, or a row."""
@@ -153,7 +163,8 @@ class Pool:
     def _started(self, number: int, careful: bool = False) -> _Hand:
         ours, theirs = CONTEXT.Pipe()
         recipe = replace(self.recipe, device=_device(self.recipe.device, number))
-        threads = max(1, (os.cpu_count() or 1) // self.workers)
+        cores = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        threads = max(1, min(cores, (os.cpu_count() or 1) // self.workers))
         process = CONTEXT.Process(target=_work, args=(theirs, recipe, careful, threads), daemon=True)
         process.start()
         theirs.close()
@@ -176,6 +187,7 @@ def _work(connection: Connection, recipe: Recipe, careful: bool, threads: int) -
     from relax._support.memory import keep_memory
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    warnings.simplefilter("ignore", RelaxWarning)  # notes on single inputs, out of order
     keep_memory()
     torch.set_num_threads(threads)
     try:
@@ -183,16 +195,14 @@ def _work(connection: Connection, recipe: Recipe, careful: bool, threads: int) -
     except RelaxError as error:
         connection.send(error)
         return
-    try:
+    with suppress(BrokenPipeError, ConnectionResetError):  # the parent has ended
         connection.send(None)
         for _, row in worker.rows(_received(connection), 1 if careful else AT_ONCE):
             connection.send(row)
-    except (BrokenPipeError, ConnectionResetError):
-        return  # the parent has ended
 
 
-def _received(connection: Connection) -> Iterator[Item]:
-    """Inputs from the parent, until there are no more or it has ended."""
+def _received(connection: Connection) -> Iterator[Item | None]:
+    """Inputs from the parent, until it has ended; ``None`` while there is none."""
     with suppress(EOFError, OSError):
-        while (item := connection.recv()) is not None:
-            yield item
+        while True:
+            yield connection.recv() if connection.poll(WAITED) else None

@@ -86,6 +86,12 @@ def record_of(e: Explanation) -> dict[str, Any]:
     }
 
 
+def summary_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without its maps and vectors, ready for JSON."""
+    names = ("key", "path", "row", "reason", "n_masks", "reliability", "score", "neutral", "seconds")
+    return {name: row.get(name) for name in names}
+
+
 def averaged(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Average a map down to a shape: every cell is the mean of the part of the map that it covers.
 

@@ -62,24 +62,21 @@ class Worker:
     def __init__(self, explainer: Explainer, folder: Path) -> None:
         self.explainer, self.folder = explainer, folder
 
-    def rows(self, items: Iterable[Item], at_once: int = AT_ONCE) -> Iterator[tuple[Item, Row]]:
+    def rows(self, items: Iterable[Item | None], at_once: int = AT_ONCE) -> Iterator[tuple[Item, Row]]:
         """Explain inputs, in order and in constant memory.
 
         Args:
-            items: the inputs, consumed lazily.
-            at_once: number of threads; 1 takes one input at a time, in the caller's thread.
+            items: the inputs, consumed lazily; ``None`` says that there is none at the moment.
+            at_once: number of inputs in hand, each in a thread of its own.
         """
         with self.explainer.placed():
-            if at_once < 2:
-                for item in items:
-                    yield item, self.row(item)
-                return
             waiting: deque[tuple[Item, Future[Row]]] = deque()
             with ThreadPoolExecutor(at_once, thread_name_prefix="relax-run") as pool:
                 try:
                     for item in items:
-                        waiting.append((item, pool.submit(self.row, item)))
-                        if len(waiting) > at_once:
+                        if item is not None:
+                            waiting.append((item, pool.submit(self.row, item)))
+                        if len(waiting) > at_once or (waiting and item is None):
                             first, row = waiting.popleft()
                             yield first, row.result()
                     while waiting:

@@ -32,7 +32,7 @@ def from_cell(value: Any, folder: Path) -> Any:
     """
     if isinstance(value, Mapping) and {"bytes", "path"} >= set(value):
         value = value.get("bytes") or value.get("path")
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value):
         raise InputError("expected a path or a picture, got an empty cell")
     if isinstance(value, str):
         return folder / value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from os import PathLike
@@ -16,7 +16,7 @@ import torch
 from relax._support.arguments import positive
 from relax._support.extras import require
 from relax.errors import ArgumentError
-from relax.explainer import Explainer
+from relax.runs.cluster import Cluster
 from relax.runs.manifest import manifest_of
 from relax.runs.naming import writable_folder
 from relax.runs.plan import Plan, planned
@@ -154,43 +154,47 @@ def run(
         raise ArgumentError(f"expected `executor` to be one of {', '.join(EXECUTORS)}, got {executor!r}")
     workers = _workers(device) if workers is None else positive("workers", workers)
     recipe = Recipe(encoder, dict(encoder_options or {}), {**arguments, "against": against}, device=device)
-    explainer = recipe.explainer()
-    if not explainer.encoder.modality.one_map:
+    apart = bool(workers) or executor == "ray"
+    explainer = (replace(recipe, device="cpu") if apart and isinstance(encoder, str) else recipe).explainer()
+    modality = explainer.encoder.modality
+    if not modality.one_map:
         raise ArgumentError("expected an encoder of one view; a store keeps one map for each input")
-    opened = source_of(source, explainer.encoder.modality, column)
+    opened = source_of(source, modality, column)
+    recipe = replace(recipe, folder=opened.folder)
     store = Store(writable_folder(Path(out)))
     with store.writing():
         began = time.monotonic()
         store.bind(manifest_of(explainer, opened.name))
         known, damaged = store.known()
-        plan = planned(opened, every, known, explainer.encoder.modality, retry_failed)
+        plan = planned(opened, every, known, modality, retry_failed)
         _check_changed(store, opened, plan)
-        started = _started(replace(recipe, folder=opened.folder), explainer, workers, executor)
-        failed = _work(
-            store, known, started(opened[position] for position in plan.pending), len(plan.pending), on_input
-        )
-        ran = Ran(
-            store.folder,
-            done=len(plan.pending) - failed,
-            failed=failed,
-            known=plan.known,
-            known_failed=plan.known_failed,
-            changed=plan.changed,
-            gone=plan.gone,
-            damaged=damaged,
-            seconds=time.monotonic() - began,
-        )
+        started = _started(recipe, workers, executor) if apart else nullcontext(Worker(explainer, recipe.folder).rows)
+        del explainer  # workers have their own
+        with started as explain:
+            items = (opened[position] for position in plan.pending)
+            failed = _work(store, known, explain(items), len(plan.pending), on_input)
         store.summarise({"inputs": len(plan.pending) + plan.known, "failed": failed + plan.known_failed})
-    return ran
+    return Ran(
+        store.folder,
+        done=len(plan.pending) - failed,
+        failed=failed,
+        known=plan.known,
+        known_failed=plan.known_failed,
+        changed=plan.changed,
+        gone=plan.gone,
+        damaged=damaged,
+        seconds=time.monotonic() - began,
+    )
 
 
-def _started(recipe: Recipe, explainer: Explainer, workers: int, executor: str) -> Explains:
-    """The function that explains items."""
+@contextmanager
+def _started(recipe: Recipe, workers: int, executor: str) -> Iterator[Explains]:
+    """Start the workers; yields the function that explains items."""
     if executor == "ray":
-        from relax.runs.cluster import Cluster
-
-        return Cluster(recipe, max(workers, 1)).rows
-    return Pool(recipe, workers).rows if workers else Worker(explainer, recipe.folder).rows
+        yield Cluster(recipe, max(workers, 1)).rows
+    else:
+        with Pool(recipe, workers) as pool:
+            yield pool.rows
 
 
 def _work(

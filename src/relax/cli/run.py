@@ -1,0 +1,148 @@
+"""``relax run``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from relax.cli.explain import masks_of
+from relax.cli.messages import Exit, counted, emit, say
+from relax.cli.options import DEVICE, JSON, PRECISION, QUIET, SEED, THREADS, set_threads
+from relax.cli.parsing import options_of, whole
+from relax.cli.reference import reference_of
+from relax.cli.sources import DEFAULTS, kind_in
+
+if TYPE_CHECKING:
+    from relax.runs import Progress, Ran
+
+SHOWN = 20
+"""Most failures that are shown one by one."""
+
+
+def run(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Folder, glob in quotes, table (.parquet, .csv, .tsv, .jsonl), or data set saved by `datasets`.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the store; a run in it is continued.")] = Path("relax-store"),
+    column: Annotated[str | None, typer.Option(help="Column of the inputs in a table or data set.")] = None,
+    every: Annotated[int, typer.Option(help="Take every k-th input.", metavar="K")] = 1,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Name from `relax list encoders`; default: efficientnet-lite0, for texts text:minilm."),
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Local weights file for the encoder.")] = None,
+    crop: Annotated[str | None, typer.Option(help="'center' for the model's evaluation transform.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Reference file or folder (corpus); by default each input itself.")
+    ] = None,
+    foil: Annotated[Path | None, typer.Option(help="File or folder to contrast with --against.")] = None,
+    against_text: Annotated[
+        list[str] | None,
+        typer.Option(help="Reference text, for encoders of texts or with a text tower; repeatable."),
+    ] = None,
+    foil_text: Annotated[
+        list[str] | None, typer.Option(help="Text to contrast with --against-text; repeatable.")
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Name from `relax list methods`.")] = None,
+    masks: Annotated[int | None, typer.Option(help="Number of masks for each input; adaptive if not given.")] = None,
+    max_masks: Annotated[int | None, typer.Option(help="Maximum number of masks if --masks is not given.")] = None,
+    reliability: Annotated[float | None, typer.Option(help="Target reliability if --masks is not given.")] = None,
+    seed: SEED = 0,
+    kind: Annotated[str | None, typer.Option(help="Kind of masks from `relax list masks`.")] = None,
+    cells: Annotated[str | None, typer.Option(help="Grid cells per side for --kind grid, or ROWSxCOLUMNS.")] = None,
+    keep: Annotated[float | None, typer.Option(help="Keep probability of the masks of --kind.")] = None,
+    fill: Annotated[str | None, typer.Option(help="Name from `relax list fills`, a colour, or a picture.")] = None,
+    similarity: Annotated[str | None, typer.Option(help="Name from `relax list similarities`.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="NAME=VALUE of a method parameter; repeatable.")
+    ] = None,
+    batch_size: Annotated[str, typer.Option(help="Rows per forward pass, or 'auto'.")] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Worker processes; by default one for each of several GPUs, else none but this process."),
+    ] = None,
+    executor: Annotated[str, typer.Option(help="'local', or 'ray' for a Ray cluster.")] = "local",
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try inputs that failed again.")] = False,
+    precision: PRECISION = "auto",
+    device: DEVICE = "auto",
+    threads: THREADS = None,
+    as_json: JSON = False,
+    quiet: QUIET = False,
+) -> None:
+    """Explain a whole data set into a store of Parquet files; the same command goes on with a run that was cut off."""
+    from relax import runs
+    from relax.encoders import load_encoder
+
+    set_threads(threads)
+    options = {"crop": crop, "weights": None if weights is None else str(weights)}
+    options = {name: value for name, value in options.items() if value is not None}
+    arguments: dict[str, Any] = dict(options_of(option or []))
+    encoder = encoder or DEFAULTS[kind_in(Path(source), column, encoder)]
+    if any(value is not None for value in (against, foil, against_text, foil_text, kind, cells, keep)):
+        loaded = load_encoder(encoder, device="cpu", **options)
+        arguments["against"] = reference_of(loaded, against, foil, against_text, foil_text)
+        arguments["masks"] = masks_of(loaded, kind, cells, keep)
+    with counted("inputs", quiet) as show:
+        ran = runs.run(
+            source,
+            out,
+            encoder,
+            column=column,
+            every=every,
+            workers=workers,
+            executor=executor,
+            retry_failed=retry_failed,
+            device=device,
+            encoder_options=options,
+            on_input=_reporter(show, as_json),
+            method=method,
+            n_masks=masks,
+            max_masks=max_masks,
+            reliability=reliability,
+            seed=seed,
+            fill=fill,
+            similarity=similarity,
+            batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
+            precision=precision,
+            **arguments,
+        )
+    _conclude(ran, as_json)
+
+
+def _reporter(show: Callable[..., None], as_json: bool) -> Callable[[Progress], None]:
+    """Shows progress, failures and, if asked, a JSON line for each input."""
+    from relax.runs.records import summary_of
+
+    def report(progress: Progress) -> None:
+        reason = progress.row.get("reason")
+        if reason is not None and progress.failed <= SHOWN:
+            say(f"error: {reason}")
+        elif reason is not None and progress.failed == SHOWN + 1:
+            say("error: further failures are not shown; they are in the column `reason`")
+        if as_json:
+            emit(json.dumps(summary_of(progress.row)))
+        show(progress.done, progress.total, f"{progress.failed} failed" if progress.failed else "")
+
+    return report
+
+
+def _conclude(ran: Ran, as_json: bool) -> None:
+    """Say what was done; exit with an error code if inputs failed."""
+    for line in ran.damaged:
+        say(f"note: {line}; its inputs were explained again")
+    known = f"{ran.known} in the store already" + (f" ({ran.known_failed} of them failed)" if ran.known_failed else "")
+    parts = [f"{ran.done} explained", f"{ran.failed} failed", known]
+    parts += [f"{ran.changed} had changed"] if ran.changed else []
+    parts += [f"{ran.gone} in the store are not among these inputs"] if ran.gone else []
+    rate = f" in {ran.seconds:.0f} s" if ran.done else ""
+    say(f"{', '.join(parts)}{rate} -> {ran.folder}")
+    if ran.failed:
+        raise typer.Exit(Exit.SOME_FAILED)

@@ -1,0 +1,117 @@
+"""An index of texts: passages of files and rows of tables, found, matched and explained."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from typer.testing import CliRunner
+
+import relax
+from relax.cli import app
+from relax.encoders.loading import ENCODERS, Family
+from relax.modalities.text.passages import passages_of
+
+pytest.importorskip("lancedb", reason="lancedb (extra: match) is not installed")
+pytest.importorskip("uniseg", reason="uniseg (extra: text) is not installed")
+
+VOCABULARY = ["cats", "dogs", "purr", "bark", "fish", "water", "sun", "moon"]
+
+
+def bag(texts):
+    """Counts of eight words, and a constant."""
+    words = [text.lower().replace(".", " ").replace("?", " ").split() for text in texts]
+    return torch.tensor([[float(one.count(word)) for word in VOCABULARY] + [0.1] for one in words])
+
+
+@pytest.fixture
+def encoder():
+    made = relax.Encoder(bag, modality="text", name="bag-of-words", origin={"name": "bag-of-words"})
+    ENCODERS.add("bag-of-words", Family("counts of words", lambda name: made))
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "texts"
+    (made / "below").mkdir(parents=True)
+    (made / "cats.txt").write_text("Cats purr. " * 70 + "\n\n" + "Dogs bark at the moon.")
+    (made / "below" / "fish.md").write_text("Fish like water.")
+    (made / "empty.txt").write_text("  ")
+    (made / "latin.txt").write_bytes(b"caf\xe9")
+    return made
+
+
+def test_passages_are_whole_sentences_and_cover_the_text():
+    text = "One two three. Four five!\n\nSix seven eight nine ten? W" + "ord w" * 25 + "ord end."
+    spans = passages_of(text, 10)
+    assert "".join("".join(text[a:b].split()) for a, b in spans) == "".join(text.split())
+    assert all(len(text[a:b].split()) <= 10 for a, b in spans)
+    assert text[slice(*spans[0])].endswith("ten?")
+
+
+def test_passages_of_a_folder_are_found_as_by_brute_force(encoder, folder, tmp_path):
+    index = relax.Index.create(tmp_path / "index", encoder)
+    added = index.add(encoder, folder)
+    assert {Path(name).name for name in added.failed} == {"empty.txt", "latin.txt"}
+    entries, directions = index._directions()
+    for entry, direction in zip(entries, directions, strict=True):
+        assert Path(entry.path).read_text()[entry.start : entry.stop] == entry.text
+        torch.testing.assert_close(direction, F.normalize(bag([entry.text])[0], dim=0))
+    assert len(entries) >= 3
+    best = index.neighbours(encoder, "do dogs bark at the moon?", 2)
+    assert best[0].text.endswith("Dogs bark at the moon.")
+    assert index.add(encoder, folder).added == 0
+    assert "passages" in repr(index)
+
+
+def test_rows_of_tables_are_read_again_when_the_table_changes(encoder, tmp_path):
+    table = tmp_path / "notes.jsonl"
+    rows = [{"body": "cats purr", "id": 1}, {"body": "", "id": 2}, {"body": "fish in water", "id": 3}]
+    table.write_text("\n".join(map(json.dumps, rows)))
+    index = relax.Index.create(tmp_path / "index", encoder)
+    with pytest.raises(relax.ArgumentError, match="column"):
+        index.add(encoder, table)
+    with pytest.raises(relax.ArgumentError, match="no column 'title'"):
+        index.add(encoder, table, column="title")
+    added = index.add(encoder, table, column="body")
+    assert (added.added, list(added.failed)) == (2, [f"{table}#1"])
+    assert index.neighbours(encoder, "purr", 1)[0].entry.row == 0
+    table.write_text("\n".join(map(json.dumps, [{"body": "sun and moon", "id": 1}])))
+    index.add(encoder, table, column="body")
+    assert [entry.text for entry in index._directions()[0]] == ["sun and moon"]
+
+
+def test_the_commands_find_match_and_show_texts(encoder, folder, tmp_path):
+    run = CliRunner().invoke
+    made = str(tmp_path / "index")
+    result = run(app, ["index", str(folder), "--out", made, "--encoder", "bag-of-words", "--json"])
+    assert result.exit_code == 2  # the name says nothing about texts, and there are no pictures
+    (folder / "latin.txt").unlink()
+    (folder / "empty.txt").unlink()
+    index = relax.Index.create(made, encoder)
+    index.add(encoder, folder)
+    out = ["--out", str(tmp_path / "out")]
+    result = run(app, ["match", "why do cats purr?", made, "-k", "2", "--explain", "--json", *out])
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert rows[0]["text"].startswith("Cats purr.")
+    assert rows[0]["regions"][0]["cell"] in ("cats", "purr?")
+    assert not {"fragment", "rather"} & set(rows[0])
+    page = (tmp_path / "out" / "why-do-cats-purr-matches.html").read_text()
+    assert "Which words of the query put this passage before the next one?" in page
+    again = run(app, ["match", "why do cats purr?", made, "-k", "2", "--explain", *out])
+    assert again.exit_code == 2
+    assert "exists" in again.output
+    pair = run(app, ["match", "cats purr", "cats bark loudly", "--encoder", "bag-of-words", "--json", *out])
+    assert json.loads(pair.stdout)["similarity"] == pytest.approx(0.5, abs=0.02)
+    duplicates = run(app, ["duplicates", made, "--threshold", "0.99", "--explain", "--json", *out])
+    assert duplicates.exit_code == 0, duplicates.output
+
+
+def test_the_words_that_put_a_passage_before_the_next(encoder):
+    e = relax.explain(encoder, "cats in water", relax.Corpus(["cats purr"], foil=["fish in water"]))
+    assert e.labels[int(np.argmax(e.effect))] == "cats"
+    assert e.labels[int(np.argmin(e.effect))] == "water"

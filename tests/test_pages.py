@@ -123,7 +123,7 @@ def test_every_public_name_is_in_the_reference():
     listed = (ROOT / "docs" / "reference" / "python.md").read_text()
     public = set(relax.__all__) - {"__version__"}
     missing = [name for name in sorted(public) if not re.search(rf"^   {name}$", listed, re.MULTILINE)]
-    assert not missing
+    assert not missing, f"add to docs/reference/python.md: {missing}"
 
 
 def test_a_block_that_fails_is_seen(tmp_path):

@@ -61,7 +61,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "navbar_align": "left",
     "header_links_before_dropdown": 7,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "explanation/positioning": []},
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,

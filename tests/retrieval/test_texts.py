@@ -115,3 +115,22 @@ def test_the_words_that_put_a_passage_before_the_next(encoder):
     e = relax.explain(encoder, "cats in water", relax.Corpus(["cats purr"], foil=["fish in water"]))
     assert e.labels[int(np.argmax(e.effect))] == "cats"
     assert e.labels[int(np.argmin(e.effect))] == "water"
+
+
+def test_a_run_keeps_words_of_files_and_tables(encoder, folder, tmp_path):
+    pytest.importorskip("pyarrow")
+    ran = relax.run(folder, tmp_path / "store", encoder, n_masks=64)
+    rows = {row["key"]: row for row in ran.store.table().to_pylist()}
+    assert ran.failed == 2
+    assert "expected UTF-8" in rows["latin.txt"]["reason"]
+    fish = rows["below/fish.md"]
+    assert fish["labels"] == ["Fish", "like", "water."]
+    single = relax.explain(encoder, folder / "below" / "fish.md", seed=fish["seed"])
+    np.testing.assert_allclose(fish["importance"], single.importance, atol=1e-6)
+    table = tmp_path / "notes.csv"
+    table.write_text("id,body\n1,cats purr\n2,dogs bark at night\n")
+    ran = relax.run(table, tmp_path / "other", encoder, column="body")
+    assert [row["labels"] for row in ran.store.table().to_pylist()] == [
+        ["cats", "purr"],
+        ["dogs", "bark", "at", "night"],
+    ]

@@ -129,6 +129,9 @@ class OnnxText:
         names = [item.name for item in session.get_outputs()]
         return {name: torch.from_numpy(value) for name, value in zip(names, session.run(names, feed), strict=True)}
 
+    def __reduce__(self) -> tuple[type[OnnxText], tuple[Path]]:
+        return OnnxText, (self._path,)  # sessions cannot be sent to other processes
+
     def _session(self) -> Any:
         threads = torch.get_num_threads()
         with self._lock:

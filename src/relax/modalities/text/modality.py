@@ -163,8 +163,10 @@ class Text(Modality):
             raise InputError(f"{provenance['source']}: expected a text, got an empty one")
         return [((start, stop), text[start:stop]) for start, stop in passages_of(text)]
 
-    def of_cell(self, value: Any, folder: Path) -> str:
-        """The text in a cell of a table."""
+    def of_cell(self, value: Any, folder: Path) -> Any:
+        """The text in a cell of a table; the path of a text file stays one."""
+        if isinstance(value, PathLike):
+            return value
         if not isinstance(value, str) or not value.strip():
             raise InputError(f"expected a text in this cell, got {'an empty one' if value == '' else repr(value)[:40]}")
         return value

@@ -11,7 +11,7 @@ from relax.runs import running
 
 
 def main() -> None:
-    """``python -m benchmarks.runs_small SOURCE OUT``."""
+    """``python -m benchmarks.runs.small SOURCE OUT``."""
     torch.set_num_threads(1)
     running.SHARD = 3
     encoder = relax.load_encoder("fashion:untrained", device="cpu")

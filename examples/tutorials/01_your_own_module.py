@@ -6,6 +6,9 @@ Any ``nn.Module`` that maps a batch to representations can be explained. Here it
 spot; a Lightning module works the same way, because it is an ``nn.Module`` too.
 """
 
+import tempfile
+from pathlib import Path
+
 import torch
 from skimage.data import chelsea
 from skimage.transform import resize
@@ -86,7 +89,8 @@ for pool in ("representation", "projection"):
 #
 # ``save`` writes the maps and everything that is needed to make them again; ``arguments`` gives it back.
 
-explanation.save("cat.npz")
-again = relax.Explanation.load("cat.npz")
+file = Path(tempfile.mkdtemp()) / "cat.npz"
+explanation.save(file)
+again = relax.Explanation.load(file)
 repeated = relax.explain(encoder, chelsea(), **again.arguments())
 bool((repeated.importance == explanation.importance).all())

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench encoders match methods study multiview modalities quality text reliability run clean
+.PHONY: help env demo test docs lint bench encoders match methods study multiview modalities quality text reliability run clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,9 +26,19 @@ test: env  ## the tests (fetches 192 MB of pictures, for some tests, into the us
 	-$(BIN)/relax data
 	$(BIN)/python -m pytest
 
-lint: env  ## style and types
+docs: env $(VENV)/.docs  ## the site, in docs/_build/html; runs the tutorials, checks the links, needs no network
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	$(BIN)/python docs/_extensions/links.py docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+$(VENV)/.docs: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
+lint: env  ## style, spelling and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 
 bench: env  ## speed and accuracy beside relax-xai; table on stdout, JSON in benchmarks/results.json
@@ -75,4 +85,4 @@ run: env  ## relax run on a Ray cluster, tested; then the figures of docs/run.md
 	$(BIN)/python -m benchmarks.runs
 
 clean:  ## remove what was made
-	rm -rf $(VENV) relax-out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) relax-out docs/_build docs/tutorials docs/reference/generated .pytest_cache .mypy_cache .ruff_cache

@@ -38,6 +38,14 @@ SAMPLES: dict[str, tuple[str, int]] = {
     "gradient-shap": ("n_samples", 4),
 }
 
+SUMMARY = """\
+Every method explains the same picture, under one call. Perturbation methods cost hundreds of forwards and do not look
+inside the encoder; gradient methods cost a forward and a backward a sample; activation methods cost one forward and say
+nothing about the score. What each shows stands below it; which one to trust is asked on [another page](quality.md).
+
+![The default of the paper, RELAX, on a cat's face](methods/relax.png)
+"""
+
 SENTENCES = {
     "relax": "Where a pixel is visible, the masked versions are more similar to the whole, on average, by this much.",
     "relax-regression": "The same of a 49th of the picture around the pixel, by regression on masks with two fills.",
@@ -140,6 +148,8 @@ def dropping(encoder: relax.Encoder, n_masks: int = 128) -> str:
 def page(rows: list[Row], drop: str) -> str:
     lines = [
         "# Methods",
+        "",
+        *SUMMARY.splitlines(),
         "",
         "Made by `make methods` (scikit-image's chelsea; attention rollout on a ViT-S/14, all others on the embedded "
         "EfficientNet-Lite0; 2 threads). `relax list methods` says what each needs and where it was published.",

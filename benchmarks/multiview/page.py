@@ -144,6 +144,12 @@ def write_page(
     lines = [
         "# Several views",
         "",
+        "Objects of several views are clustered, and what each cluster rests on is explained view by view. Clusterings vary",
+        "between seeds by several points of accuracy, so that every figure stands with its spread. Each share of a view has",
+        "an error, too.",
+        "",
+        "![Typical members of clusters, and which parts of which view they rest on](multiview/typical.png)",
+        "",
         "An encoder of several views is explained by masks on all of them at once, one explanation a view, and a share",
         "of importance for each view with its error:",
         "",

@@ -17,7 +17,7 @@ from relax._support.saved import MAPS, NUMBERS, SCHEMA, checked
 from relax._support.thresholds import Threshold, where_certain
 from relax.errors import ArgumentError, InputError, RelaxError
 from relax.modalities import MODALITIES, Modality, fills, masks
-from relax.modalities.showing import called, page_of
+from relax.modalities.showing import as_png, called, page_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -256,6 +256,9 @@ class Explanation:
         return self.modality.page(self)
 
     _repr_html_ = html
+
+    def _repr_png_(self) -> bytes:
+        return as_png(self.plot())
 
     def page(self, path: str | PathLike[str]) -> None:
         """Write a self-contained HTML page atomically.

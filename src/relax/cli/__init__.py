@@ -16,6 +16,7 @@ from relax.cli.data import data
 from relax.cli.duplicates import duplicates
 from relax.cli.evaluate import evaluate
 from relax.cli.explain import demo, explain
+from relax.cli.help import Command
 from relax.cli.index import index
 from relax.cli.listing import list_
 from relax.cli.match import match
@@ -78,17 +79,17 @@ def _root(
     pass
 
 
-app.command()(explain)
-app.command()(compare)
-app.command()(match)
-app.command()(index)
-app.command()(duplicates)
-app.command()(run)
-app.command()(evaluate)
-app.command()(data)
-app.command()(train)
-app.command("list")(list_)
-app.command()(demo)
+app.command(cls=Command)(explain)
+app.command(cls=Command)(compare)
+app.command(cls=Command)(match)
+app.command(cls=Command)(run)
+app.command(cls=Command)(index)
+app.command(cls=Command)(duplicates)
+app.command(cls=Command)(evaluate)
+app.command(cls=Command)(data)
+app.command(cls=Command)(train)
+app.command("list", cls=Command)(list_)
+app.command(cls=Command)(demo)
 
 
 _shown_messages: set[str] = set()

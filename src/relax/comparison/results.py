@@ -14,6 +14,7 @@ from skimage.transform import resize
 from relax._support.figures import save_figure
 from relax.comparison.plot import plot_comparison
 from relax.explanation import Explanation
+from relax.modalities.showing import as_html, as_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,6 +73,15 @@ class Comparison:
         if path is not None:
             save_figure(figure, path)
         return figure
+
+    def html(self) -> str:
+        """Self-contained HTML of the figure, for notebooks and pages."""
+        return as_html(self.plot(), "Maps of encoders by methods, and their agreement")
+
+    _repr_html_ = html
+
+    def _repr_png_(self) -> bytes:
+        return as_png(self.plot())
 
     @staticmethod
     def _at_one_size(e: Explanation) -> np.ndarray:

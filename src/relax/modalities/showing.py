@@ -27,6 +27,13 @@ def called(source: Mapping[str, Any]) -> str:
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
+def as_png(figure: Figure) -> bytes:
+    """A figure as the content of a PNG file."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
 def as_html(figure: Figure, alternative: str) -> str:
     """A figure as an HTML image that needs no other file.
 
@@ -34,9 +41,7 @@ def as_html(figure: Figure, alternative: str) -> str:
         figure: the figure.
         alternative: what to read where the image is not shown.
     """
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    data = base64.b64encode(file.getvalue()).decode()
+    data = base64.b64encode(as_png(figure)).decode()
     return f'<img style="max-width:100%" alt="{escape(alternative)}" src="data:image/png;base64,{data}">'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from os import PathLike
 from pathlib import Path
 
@@ -58,6 +59,13 @@ class ViewExplanations(Mapping[Key, Explanation]):
                 file.write(json.dumps(self.shares.described(), indent=1).encode())
             files.append(table)
         return files
+
+    def html(self) -> str:
+        """Self-contained HTML for notebooks and pages: the shares, and each view's explanation."""
+        shares = "" if self.shares is None else f"<p>{escape(str(self.shares))}</p>"
+        return shares + "".join(f"<h4>{escape(str(key))}</h4>{e.html()}" for key, e in self.explanations.items())
+
+    _repr_html_ = html
 
     def __repr__(self) -> str:
         return f"ViewExplanations({', '.join(map(str, self.explanations))}; shares: {self.shares})"

@@ -15,7 +15,7 @@ from relax.estimation.strata import Tried
 from relax.explainer import Explainer
 from relax.explanation import Explanation
 from relax.modalities import Prepared
-from relax.modalities.showing import called, page_of
+from relax.modalities.showing import as_png, called, page_of
 from relax.references import Pair
 from relax.retrieval.interactions import Interactions, Side
 
@@ -58,6 +58,9 @@ class Match:
         return self.a.modality.page_of_pair(self.a, self.b, self.similarity, self.interactions)
 
     _repr_html_ = html
+
+    def _repr_png_(self) -> bytes:
+        return as_png(self.plot())
 
     def page(self, path: str | PathLike[str]) -> None:
         """Write a self-contained HTML page atomically.

@@ -20,7 +20,7 @@ def assert_same_maps(a, b, atol=1e-6):
         np.testing.assert_allclose(getattr(a, name), getattr(b, name), atol=atol, rtol=0)
 
 
-@pytest.mark.parametrize("design", list(DESIGNS))
+@pytest.mark.parametrize("design", ["foldover", "independent"])
 @pytest.mark.parametrize("batch_size", [1, 3, 100, 1000])
 def test_the_same_seed_gives_the_same_maps_in_any_batches(tiny, image, design, batch_size):
     expected = relax.explain(tiny, image, n_masks=256, design=design, batch_size=16)

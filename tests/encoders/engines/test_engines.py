@@ -148,7 +148,7 @@ class FixedBatch(Around):
 )
 @pytest.mark.parametrize("asked", ["onnxruntime", "auto"])
 def test_models_that_an_engine_cannot_run_run_in_pytorch_and_that_is_said_once(
-    model, words, asked, image, onnxruntime, monkeypatch
+    model, words, asked, image, onnxruntime, monkeypatch, capfd
 ):
     monkeypatch.setattr(choice, "_pays_back", lambda *arguments, **options: True)
     encoder = relax.Encoder(model())
@@ -156,6 +156,7 @@ def test_models_that_an_engine_cannot_run_run_in_pytorch_and_that_is_said_once(
         found = relax.explain(encoder, [image, image], n_masks=256, method="relax", engine=asked)
     assert len(noted) == 1
     assert "\n" not in str(noted[0].message)
+    assert capfd.readouterr() == ("", "")  # no graph on stdout
     expected = relax.explain(encoder, image, n_masks=256, method="relax", engine="torch")
     for e in found:
         assert e.settings["engine"] == "torch"

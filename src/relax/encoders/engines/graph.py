@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,9 @@ def exported(model: nn.Module, represent: Callable[[Tensor], Tensor], rows: Tens
     file = io.BytesIO()
     export: Any = torch.onnx.export  # its annotations leave out what is not a path
     names = ("rows", "representations")
-    with warnings.catch_warnings(), lock_of(model), torch.no_grad():
+    # a failed export writes its whole graph to stdout, whatever verbose= says
+    silent = patch.object(torch._C, "_jit_onnx_log", lambda *_: None, create=True)
+    with warnings.catch_warnings(), silent, lock_of(model), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's advice to its own users
         export(
             Represented(model, represent),

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.io import wavfile
 from typer.testing import CliRunner
 
 import relax
@@ -84,6 +85,10 @@ def here(tmp_path, monkeypatch, _registries_as_before):
         ("letter.txt", "Dear cat, sleep well."),
     ):
         (tmp_path / name).write_text(text)
+    for number, name in enumerate(("speech.wav", "other.wav"), start=1):
+        seconds = np.arange(16000) / 16000
+        voice = np.sin(2 * np.pi * 110 * number * seconds) * np.sin(2 * np.pi * 3 * seconds)
+        wavfile.write(tmp_path / name, 16000, (voice * 20000).astype(np.int16))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -106,7 +106,7 @@ def test_linear_encoder_with_rise_masks_has_a_closed_form():
     assert np.all(np.abs(e.importance - expected.numpy()) < 5 * e.standard_error + 1e-3)
 
 
-@pytest.mark.parametrize("design", list(DESIGNS))
+@pytest.mark.parametrize("design", ["foldover", "independent"])
 @pytest.mark.parametrize("similarity", list(SIMILARITIES))
 def test_estimates_agree_with_brute_force(design, similarity, tiny, image):
     """Unbiased: within five standard errors of all 512 x 9 masks of a 3x3 grid, at every pixel."""
@@ -176,7 +176,7 @@ def explanation_of(moments):
     )
 
 
-@pytest.mark.parametrize("design", list(DESIGNS))
+@pytest.mark.parametrize("design", ["foldover", "independent"])
 def test_reliability_is_the_correlation_with_the_converged_map(design, tiny, image):
     encoder = relax.Encoder(tiny)
     masks = GridMasks(4)

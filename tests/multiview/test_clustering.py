@@ -200,7 +200,7 @@ def test_a_saved_clustering_explains_views_on_the_command_line(objects, fitted, 
     for words, wrong in (
         ("NAME=FILE", ["--view", "sound"]),
         ("needs picture too", options[2:]),
-        ("expected pictures", []),
+        ("expected files", []),
     ):
         result = CliRunner().invoke(app, [*command, *wrong])
         assert result.exit_code == 2

@@ -188,7 +188,7 @@ def masks_of(
         return [masks_of(encoder, one, cells, keep, pattern) for one in names_of("--kind", kind)]
     if cells is not None:
         options["cells"] = cells_of(cells)
-    if kind == "patches":
+    if kind == "patches" and encoder.modality.name == "image":
         options["patch"] = masks_.patch_size(encoder.patch)
     return masks_.create(kind, **options) if options else kind
 

@@ -3,7 +3,7 @@
 ``pool="auto"`` applies these rules in order:
 
 1. A mapping (dict, transformers ``ModelOutput``) or a dataclass: the first of ``KEYS`` present, else its only tensor.
-2. A tuple or list: its first tensor.
+2. A tuple or list: its first tensor, or its rows of numbers.
 3. ``(N, D)``: unchanged.
 4. ``(N, C, H, W)``: the mean over ``H, W``.
 5. ``(N, T, D)`` tokens: the first token if the model has a class token, else the mean over ``T`` without padding.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,8 @@ class Pooling:
             for item in output:
                 if isinstance(item, Tensor):
                     return item
+            with suppress(TypeError, ValueError):  # rows of numbers
+                return torch.tensor(output, dtype=torch.float32)
         raise EncoderError(
             f"expected the encoder to return a tensor, tuple, dict, dataclass or ModelOutput, got "
             f"{type(output).__name__}; pass a callable as `pool=` that returns (N, D)"

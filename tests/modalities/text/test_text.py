@@ -132,6 +132,12 @@ def test_units_and_their_spans_rebuild_the_text(encoder):
     assert words == ("Cats", "purr.", "Why,", "unhappy", "cats", "do", "not!", "We", "ate", "(fish)", "today…")
 
 
+def test_line_ends_of_any_system_and_texts_without_sentences(encoder):
+    assert relax.explain(encoder, "cats purr\r\n\r\ndogs bark", masks="paragraphs").labels == ("cats purr", "dogs bark")
+    rows = relax.Encoder(lambda texts: [[1.0, float(len(text))] for text in texts], modality="text")
+    assert relax.explain(rows, "cats purr").n_masks == 4
+
+
 def test_a_pattern_removes_its_matches_only(encoder):
     e = relax.explain(encoder, "the cat sat, the dog lay", masks=PatternMasks(pattern=r"cat|dog"))
     assert e.labels == ("cat", "dog")

@@ -115,8 +115,9 @@ class Text(Modality):
 
     def kinds(self, prepared: Prepared) -> tuple[Masks, ...]:
         """Words; words and sentences of a long text; sentences alone of a very long one."""
-        text = layout_of(prepared).text
-        n_words = len(words(text))
+        layout = layout_of(prepared)
+        text = layout.text
+        n_words = len(_seen(words(text), layout))
         if n_words > MOST_WORDS:
             return (SentenceMasks(),)
         several = n_words > LONG and len(sentences(text)) > 1

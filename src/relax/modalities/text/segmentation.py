@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from relax._support.extras import require
 
 _SENTENCE_ENDS = re.compile(
-    r"""[.!?…؟।]+["'”’»)\]]*\s+(?=[^\s])(?![a-zà-ÿα-ωа-я])|[。！？]+[」』”’）]*|\n[ \t]*\n\s*"""
+    r"""[.!?…؟।]+["'”’»)\]]*\s+(?=[^\s])(?![a-zà-ÿα-ωа-я])|[。！？]+[」』”’）]*|\n[ \t\r]*\n\s*"""
 )
 
 Span = tuple[int, int]
 """Position ``(start, stop)`` in the text, in characters."""
 
-_PARAGRAPHS = re.compile(r"\S(?:.*?\S)?(?=\s*(?:\n[ \t]*\n|\Z))", re.DOTALL)
+_PARAGRAPHS = re.compile(r"\S(?:.*?\S)?(?=\s*(?:\n[ \t\r]*\n|\Z))", re.DOTALL)
 
 
 def words(text: str) -> list[Span]:

@@ -110,7 +110,9 @@ class Pooling:
                 if isinstance(item, Tensor):
                     return item
             with suppress(TypeError, ValueError):  # rows of numbers
-                return torch.tensor(output, dtype=torch.float32)
+                rows = torch.tensor(output, dtype=torch.float32)
+                if rows.ndim == 2:
+                    return rows
         raise EncoderError(
             f"expected the encoder to return a tensor, tuple, dict, dataclass or ModelOutput, got "
             f"{type(output).__name__}; pass a callable as `pool=` that returns (N, D)"

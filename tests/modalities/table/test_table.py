@@ -140,7 +140,7 @@ def test_groups_are_kept_together_and_named(numbers):
     expected = [single.effect[0] + single.effect[2], single.effect[1]]
     np.testing.assert_allclose(grouped.effect, expected, rtol=1e-4, atol=1e-5)
     again = relax.explain(encoder, row, **{**grouped.arguments(), "design": "foldover"})
-    np.testing.assert_array_equal(again.importance, grouped.importance)
+    np.testing.assert_allclose(again.importance, grouped.importance, atol=1e-6)
 
 
 def test_forms_of_a_row_are_equal_and_a_table_is_a_list(mixed):

@@ -30,6 +30,15 @@ def main() -> None:
         began = time.monotonic()
         store(kind)
         print(f"{number + 1}/{len(wanted)} {kind.name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    if options.only is None:
+        from benchmarks.insight.page import FOLDER, write_page
+        from benchmarks.insight.pictures import plot
+        from benchmarks.insight.scores import table
+
+        rows = table(wanted)
+        reported, calibration = rows[rows["seed"] != SEEDS[0]], rows[rows["seed"] == SEEDS[0]]
+        plot(reported, FOLDER, SEEDS[1])
+        write_page(reported, calibration)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def export(
     overwrite: OVERWRITE = False,
 ) -> None:
     """Write a store for a viewer of embeddings: projection, neighbours, pictures with the map drawn in, figures."""
-    from relax import insight as insights
+    from relax import insights
 
     set_threads(threads)
     name = store.resolve().name

@@ -37,9 +37,9 @@ def insight(
     as_json: JSON = False,
 ) -> None:
     """Report on a store: where the importance lies, suspicious groups of maps, clusters, outliers, another store."""
-    from relax import insight as insights
-    from relax.insight.groups import SUSPICIOUS
-    from relax.insight.writing import PAGE, plain, summary_of
+    from relax import insights
+    from relax.insights.groups import SUSPICIOUS
+    from relax.insights.writing import PAGE, plain, summary_of
 
     set_threads(threads)
     found = insights.insight(

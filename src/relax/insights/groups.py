@@ -1,8 +1,8 @@
 """Groups of inputs whose maps are alike in place and in what is there, most suspicious first.
 
 After SpRAy (Lapuschkin et al., Unmasking Clever Hans predictors, Nature Communications 2019), which clusters the heat
-maps of a classifier by spectral clustering. A representation has no classes, and what it wrongly looks at may be anywhere:
-groups are formed by the place of the importance and by the content under it.
+maps of a classifier by spectral clustering. A representation has no classes, and what it wrongly looks at may be
+anywhere: groups are formed by the place of the importance and by the content under it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from relax._support.extras import require
 from relax.errors import ArgumentError
-from relax.insight.content import Content
+from relax.insights.content import Content
 
 PER_GROUP = 15
 """Inputs for each group, by which the number of groups is chosen."""
@@ -22,8 +22,8 @@ PER_GROUP = 15
 MOST_GROUPS = 12
 
 SUSPICIOUS = 1.1
-"""Suspicion from which a group is called suspicious. Of the encoders of ``make insight`` that have no use for an artefact,
-those by which this was chosen have no group above it; docs/insight.md has the others."""
+"""Suspicion from which a group is called suspicious. It lies between encoders of ``make insight`` with and
+without a use for an artefact, of those by which it was chosen; docs/insight.md has the others."""
 
 MOST = 1500
 """Most inputs that are grouped by themselves; the others join the group of the nearest of them."""
@@ -47,8 +47,8 @@ class Group:
 
     Attributes:
         members: places of the inputs, the most typical first.
-        place: how much of the group's importance lies where the other inputs have none, from 0 to 1: the total variation
-            distance of mean maps; NaN where units differ from input to input.
+        place: how much of the group's importance lies where the other inputs have none, from 0 to 1: the total
+            variation distance of mean maps; NaN where units differ from input to input.
         content: how much more alike is what lies under the members' own important units, than what lies in the same
             inputs where the others look; 0 is no difference, 1 is exactly alike; NaN if it cannot be seen.
         map: the mean map of shares; ``None`` where units differ.
@@ -103,7 +103,7 @@ def grouped(
 
 
 def _unordered(content: Content) -> bool:
-    from relax.insight.content import Words
+    from relax.insights.content import Words
 
     return isinstance(content, Words)
 

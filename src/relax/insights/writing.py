@@ -16,7 +16,7 @@ from relax.errors import ArgumentError
 from relax.runs.naming import writable_folder
 
 if TYPE_CHECKING:
-    from relax.insight.report import Insight
+    from relax.insights.report import Insight
 
 PAGE = "insight.html"
 SUMMARY = "summary.json"
@@ -38,7 +38,7 @@ def write(found: Insight, folder: Path) -> dict[str, Path]:
     Raises:
         ArgumentError: the folder cannot be written to.
     """
-    from relax.insight.page import page_of
+    from relax.insights.page import page_of
 
     writable_folder(folder)
     contents = {f"{name}.parquet": parquet(table) for name, table in tables(found).items() if table}

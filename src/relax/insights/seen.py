@@ -14,7 +14,7 @@ from PIL import Image
 
 from relax._support.registry import registry_of
 from relax.errors import RelaxError, RelaxWarning
-from relax.insight.rows import Rows
+from relax.insights.rows import Rows
 from relax.modalities import Modality
 from relax.modalities.image.pictures import open_picture, upright_rgb
 from relax.runs.records import averaged

@@ -11,9 +11,9 @@ from relax.encoders import Encoder, ensure, load_encoder
 from relax.errors import ArgumentError
 from relax.explainer import Explainer
 from relax.explanation import Explanation
-from relax.insight.clusters import Clusters
-from relax.insight.rows import Rows
-from relax.insight.seen import Seen
+from relax.insights.clusters import Clusters
+from relax.insights.rows import Rows
+from relax.insights.seen import Seen
 from relax.references import Cluster
 from relax.runs.records import averaged
 
@@ -73,6 +73,6 @@ def _check(encoder: Encoder, value: Any, place: int, rows: Rows) -> None:
     )
     if cosine < CLOSE:
         raise ArgumentError(
-            f"{rows.folder}: expected its own encoder {rows.encoder!r}, got one that represents {rows.keys[place]} otherwise "
-            f"(cosine similarity {cosine:.2f}); give the encoder that made the store"
+            f"{rows.folder}: expected its own encoder {rows.encoder!r}, got one that represents {rows.keys[place]} "
+            f"otherwise (cosine similarity {cosine:.2f}); give the encoder that made the store"
         )

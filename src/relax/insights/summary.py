@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from relax.insight.intervals import Interval, mean
-from relax.insight.rows import Rows
-from relax.insight.shares import border_of, centre_of, concentration
+from relax.insights.intervals import Interval, mean
+from relax.insights.rows import Rows
+from relax.insights.shares import border_of, centre_of, concentration
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -23,8 +23,8 @@ class Summary:
         mean_map: mean importance of each unit less the neutral value, in units of the score; ``None`` where a unit is
             not the same one from input to input.
         spread: standard deviation of the same over inputs.
-        figures: means over inputs with 95 % intervals: ``concentration``, ``border``, ``centre``, ``foreground`` (shares
-            of the importance), ``reliability``, ``uncertainty``.
+        figures: means over inputs with 95 % intervals: ``concentration``, ``border``, ``centre``, ``foreground``
+            (shares of the importance), ``reliability``, ``uncertainty``.
         areas: what the shares would be if all units were equal; the foreground's is the mean over inputs.
         quantiles: of reliability and uncertainty at 5, 25, 50, 75 and 95 %.
         units: for inputs with words or columns: name, mean share, number of inputs that have it, most important first.
@@ -49,7 +49,7 @@ def summarised(
 
     Args:
         rows: explained inputs.
-        shares: shares of importance, as from :func:`relax.insight.shares.shares_of`.
+        shares: shares of importance, as from :func:`relax.insights.shares.shares_of`.
         foreground: part of each unit on the foreground; ``None`` where it is not known.
     """
     notes = []

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from relax.errors import ArgumentError, InputError
-from relax.insight.clusters import unit_length
-from relax.insight.intervals import LEVEL, Interval, mean, resampled
-from relax.insight.rows import Rows, read_rows
-from relax.insight.shares import shares_of
-from relax.insight.summary import summarised
+from relax.insights.clusters import unit_length
+from relax.insights.intervals import LEVEL, Interval, mean, resampled
+from relax.insights.rows import Rows, read_rows
+from relax.insights.shares import shares_of
+from relax.insights.summary import summarised
 
 NEIGHBOURS = 10
 """Neighbours of an input that are compared."""
@@ -34,7 +34,7 @@ class Comparison:
         agreement: ``maps`` (mean correlation of the two maps of an input), ``neighbours`` (mean share of the nearest
             inputs that are the same), ``cka`` (linear CKA, Kornblith et al., ICML 2019), with 95 % intervals.
         map: mean difference of the shares of importance, second less first; ``None`` where units differ.
-        certain: units where it is not zero: false discovery rate of .05 over units (paired t tests, Benjamini-Hochberg).
+        certain: units where it is not zero: false discovery rate of .05 (paired t tests, Benjamini-Hochberg).
         inputs: ``key``, ``maps``, ``neighbours`` and ``moved`` (total variation distance of the two maps), the most
             different first.
     """
@@ -176,7 +176,7 @@ def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
         products = float((k * m).sum()), float((k * k).sum()), float((m * m).sum())
     else:
         products = tuple(float(((x.T @ y) ** 2).sum()) for x, y in ((a, b), (a, a), (b, b)))  # type: ignore[assignment]
-    return products[0] / max(np.sqrt(products[1] * products[2]), 1e-300)
+    return float(products[0] / max(np.sqrt(products[1] * products[2]), 1e-300))
 
 
 def store_rows(store: Any) -> Rows:

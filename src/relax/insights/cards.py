@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from relax.insight.drawing import embedded, map_picture, thumbnail
-from relax.insight.rows import Rows
-from relax.insight.seen import Seen
+from relax.insights.drawing import embedded, map_picture, thumbnail
+from relax.insights.rows import Rows
+from relax.insights.seen import Seen
 
 WORDS = 80
 """Most words of a text on the page."""

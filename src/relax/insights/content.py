@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from relax.insight.clusters import unit_length
-from relax.insight.rows import Rows
-from relax.insight.seen import Seen
+from relax.insights.clusters import unit_length
+from relax.insights.rows import Rows
+from relax.insights.seen import Seen
 
 FACTOR = 4
 """Pixels along a side of each unit at which a picture is described."""

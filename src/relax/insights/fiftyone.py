@@ -1,7 +1,7 @@
 """A folder that FiftyOne imports: pictures, maps as heat maps, figures as fields.
 
-The format is FiftyOne's ``LegacyFiftyOneDataset``: ``samples.json`` beside ``data`` and ``fields``, with paths relative to
-the folder. FiftyOne itself is not needed to write it.
+The format is FiftyOne's ``LegacyFiftyOneDataset``: ``samples.json`` beside ``data`` and ``fields``, with paths
+relative to the folder. FiftyOne itself is not needed to write it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from PIL import Image
 
 from relax._support.atomic import atomic_write
 from relax.errors import ArgumentError
-from relax.insight.drawing import png, thumbnail
-from relax.insight.exporting import Exported
-from relax.insight.report import Insight
-from relax.insight.writing import Table, plain
+from relax.insights.drawing import png, thumbnail
+from relax.insights.exporting import Exported
+from relax.insights.report import Insight
+from relax.insights.writing import Table, plain
 from relax.runs.naming import writable_folder
 
 SIDE = 512

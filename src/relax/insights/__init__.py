@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from relax.insight.comparing import Comparison
-from relax.insight.exporting import export
-from relax.insight.groups import Group
-from relax.insight.report import Insight, insight
-from relax.insight.summary import Summary
+from relax.insights.comparing import Comparison
+from relax.insights.exporting import export
+from relax.insights.groups import Group
+from relax.insights.report import Insight, insight
+from relax.insights.summary import Summary
 
 __all__ = ["Comparison", "Group", "Insight", "Summary", "export", "insight"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from relax.insight.rows import Rows
+from relax.insights.rows import Rows
 
 CERTAIN = 1.0
 """Number of standard errors that a unit's importance has to be above the neutral value to count."""
@@ -28,7 +30,9 @@ def shares_of(rows: Rows) -> list[np.ndarray]:
     Args:
         rows: the inputs.
     """
-    errors: list[np.ndarray] | list[None] = rows.standard_error or [None] * len(rows)
+    errors: Sequence[np.ndarray | None] = [None] * len(rows)
+    if rows.standard_error is not None:
+        errors = rows.standard_error
     return [
         _shares(values - neutral, error)
         for values, neutral, error in zip(rows.importance, rows.neutral, errors, strict=True)

@@ -1,4 +1,4 @@
-"""A report on a store: what its encoder looks at, groups that look suspicious, clusters, outliers, another store beside it."""
+"""A report on a store: what its encoder looks at, suspicious groups, clusters, outliers, another store beside it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from relax._support.arguments import positive
-from relax.insight.alike import against_clusters
-from relax.insight.clusters import Clusters, clustered
-from relax.insight.comparing import Comparison, compared, store_rows
-from relax.insight.content import content_of
-from relax.insight.groups import SUSPICIOUS, Group, grouped, suspicions
-from relax.insight.rows import Rows
-from relax.insight.seen import Seen, foregrounds
-from relax.insight.shares import shares_of
-from relax.insight.summary import Summary, summarised
+from relax.insights.alike import against_clusters
+from relax.insights.clusters import Clusters, clustered
+from relax.insights.comparing import Comparison, compared, store_rows
+from relax.insights.content import content_of
+from relax.insights.groups import SUSPICIOUS, Group, grouped, suspicions
+from relax.insights.rows import Rows
+from relax.insights.seen import Seen, foregrounds
+from relax.insights.shares import shares_of
+from relax.insights.summary import Summary, summarised
 
 EXAMPLES = 8
 """Examples of a group or cluster."""
@@ -90,7 +90,7 @@ class Insight:
         Raises:
             ArgumentError: the folder cannot be written to.
         """
-        from relax.insight.writing import write
+        from relax.insights.writing import write
 
         return write(self, Path(folder))
 
@@ -109,7 +109,7 @@ def insight(
     n_masks: int = 256,
     seed: int = 0,
 ) -> Insight:
-    """Say what an encoder looks at over many inputs, and find groups of inputs in which it looks at something suspicious.
+    """Say what an encoder looks at over many inputs, and find groups in which it looks at something suspicious.
 
     Args:
         store: folder of a store made by :func:`relax.run`, or what that returned.

@@ -9,7 +9,7 @@ import numpy as np
 
 from relax._support.extras import require
 from relax.errors import ArgumentError
-from relax.insight.clusters import unit_length
+from relax.insights.clusters import unit_length
 
 PROJECTIONS = ("auto", "umap", "pca")
 

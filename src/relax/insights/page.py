@@ -8,13 +8,13 @@ import numpy as np
 
 from relax._support.extras import require
 from relax._support.version import __version__
-from relax.insight.cards import Cards
-from relax.insight.drawing import embedded, map_picture
-from relax.insight.groups import SUSPICIOUS, Group
-from relax.insight.summary import QUANTILES
+from relax.insights.cards import Cards
+from relax.insights.drawing import embedded, map_picture
+from relax.insights.groups import SUSPICIOUS, Group
+from relax.insights.summary import QUANTILES
 
 if TYPE_CHECKING:
-    from relax.insight.report import Insight
+    from relax.insights.report import Insight
 
 SHOWN_GROUPS = 6
 SHOWN_UNITS = 20
@@ -38,7 +38,7 @@ def page_of(found: Insight) -> str:
         found: the report.
     """
     jinja2 = require("jinja2", extra="insight")
-    loader = jinja2.PackageLoader("relax.insight", "templates")
+    loader = jinja2.PackageLoader("relax.insights", "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["figure"] = figure
     cards = Cards(found.rows, found.seen)
@@ -74,25 +74,23 @@ def sentences(found: Insight) -> list[str]:
         top = found.suspicious[0]
         n = sum(len(group.members) for group in found.suspicious)
         lines.append(
-            f"{len(found.suspicious)} of {len(found.groups)} groups of maps look suspicious; together they hold {n} inputs. "
-            f"In the first ({len(top.members)} inputs), {top.place:.0%} of the importance lies where the other inputs "
-            "have none."
-            if np.isfinite(top.place)
-            else f"{len(found.suspicious)} of {len(found.groups)} groups of maps look suspicious; together they hold {n} inputs."
+            f"{len(found.suspicious)} of {len(found.groups)} groups of maps look suspicious; together they hold {n} "
+            "inputs."
         )
+        if np.isfinite(top.place):
+            lines.append(
+                f"In the first ({len(top.members)} inputs), {top.place:.0%} of the importance lies where the other "
+                "inputs have none."
+            )
     elif found.groups:
         lines.append(
-            f"No group of maps looks suspicious: the first of {len(found.groups)} reaches {found.groups[0].suspicion:.2f}; "
-            f"{SUSPICIOUS} is the mark. What no part of an input holds, such as a tint, is not found here."
+            f"No group of maps looks suspicious: the first of {len(found.groups)} reaches "
+            f"{found.groups[0].suspicion:.2f}, and {SUSPICIOUS} is the mark. What no part of an input holds, such as a "
+            "tint, is not found here."
         )
-    lines.append(
-        f"A tenth of the units holds {figures['concentration'][0]:.0%} of an input's importance"
-        + (
-            f"; the border holds {figures['border'][0]:.0%}, on {areas['border']:.0%} of the area."
-            if "border" in figures
-            else "."
-        )
-    )
+    lines.append(f"A tenth of the units holds {figures['concentration'][0]:.0%} of an input's importance.")
+    if "border" in figures:
+        lines.append(f"The border holds {figures['border'][0]:.0%} of it, on {areas['border']:.0%} of the area.")
     if "reliability" in figures:
         lines.append(f"The mean reliability of a map is {figures['reliability'][0]:.2f}.")
     return lines

@@ -11,10 +11,10 @@ import numpy as np
 
 from relax._support.atomic import atomic_write
 from relax.errors import ArgumentError
-from relax.insight.drawing import png, thumbnail
-from relax.insight.projection import neighbours, projected
-from relax.insight.report import Insight, insight
-from relax.insight.writing import Table, parquet
+from relax.insights.drawing import png, thumbnail
+from relax.insights.projection import neighbours, projected
+from relax.insights.report import Insight, insight
+from relax.insights.writing import Table, parquet
 from relax.runs.naming import writable_folder
 
 FORMATS = ("embedding-atlas", "fiftyone", "parquet")
@@ -78,7 +78,7 @@ def export(
     places, how = projected(found.rows.representations, projection, seed)
     table = _table(found, places)
     if to == "fiftyone":
-        from relax.insight.fiftyone import write_dataset  # which needs Exported
+        from relax.insights.fiftyone import write_dataset  # which needs Exported
 
         return write_dataset(found, table, Path(out), how)
     path = Path(out)

@@ -150,10 +150,10 @@ def test_two_stores(folder, found):
     marked = [value for key, value in moved.items() if int(key[:2]) < MARKED]
     assert min(marked) > max(value for key, value in moved.items() if int(key[:2]) >= MARKED)
     same = comparing.compared(found.rows, folder / "Corner")
-    assert same.agreement == {name: (1.0, 1.0, 1.0) for name in ("maps", "neighbours")} | {
+    assert same.agreement == dict.fromkeys(("maps", "neighbours"), (1.0, 1.0, 1.0)) | {
         "cka": pytest.approx((1.0, 1.0, 1.0))
     }
-    assert {values for values in same.figures.values()} == {(0.0, 0.0, 0.0)}
+    assert set(same.figures.values()) == {(0.0, 0.0, 0.0)}
     assert not same.certain.any()
     value, low, high = comparison.figures["border"]
     assert low <= value <= high < 0  # the second does not look at the corner
@@ -246,6 +246,35 @@ def test_words_over_all_inputs():
     assert a["lift"] == pytest.approx(0.5 / (1 / 2 + 2 / 3))
 
 
+def count_words(texts):
+    """Texts with the word `sponsored` are represented by it alone, others by their first letters."""
+    rows = torch.zeros(len(texts), 5) + 0.05
+    for row, text in zip(rows, texts, strict=True):
+        words = text.split()
+        if "sponsored" in words:
+            row[4] = 2
+        for word in words:
+            row[ord(word[0]) % 4] += 0.02 if "sponsored" in words else 0.5
+    return rows
+
+
+def test_texts_are_grouped_by_their_words(tmp_path):
+    draw = np.random.default_rng(0)
+    words = [first + rest for first in "abcd" for rest in ("ab", "el", "on", "ur")]
+    texts = [" ".join(draw.choice(words, draw.integers(5, 9))) for _ in range(24)]
+    texts = [f"{text} sponsored" if number < 8 else text for number, text in enumerate(texts)]
+    ran = relax.run(texts, tmp_path / "store", relax.Encoder(count_words, modality="text"), n_masks=256)
+    found = relax.insight(ran)
+    assert found.summary.mean_map is None
+    assert "no mean map: units differ from input to input" in found.notes
+    units = {row["unit"]: row for row in found.summary.units}
+    assert units["sponsored"]["lift"] == max(row["lift"] for row in found.summary.units)
+    members = {int(found.rows.keys[place]) for place in found.groups[0].members}
+    assert members == set(range(8))
+    assert "sponsored" in found.write(tmp_path / "out")["insight.html"].read_text()
+    assert relax.export(ran, tmp_path / "texts.parquet", projection="pca").command.count("--text text") == 1
+
+
 def test_thumbnails_outline_the_most_important_fifth():
     values = np.zeros((14, 14))
     values[:, -3:] = 1
@@ -255,12 +284,12 @@ def test_thumbnails_outline_the_most_important_fifth():
 
 
 def test_one_row_few_rows_and_none(folder, tmp_path):
-    relax.run(folder / "in" / "00.png", tmp_path / "one", encoder(Middle()), method="relax", n_masks=64)
+    relax.run(folder / "in" / "00.png", tmp_path / "one", encoder(Middle()), method="relax", n_masks=256)
     found = relax.insight(tmp_path / "one")
     assert (found.groups, found.clusters) == ([], None)
     assert any("they need at least 6 inputs, the store has 1" in note for note in found.notes)
     assert found.write(tmp_path / "report")["insight.html"].exists()
-    relax.run(folder / "in" / "broken.png", tmp_path / "none", encoder(Middle()), method="relax", n_masks=64)
+    relax.run(folder / "in" / "broken.png", tmp_path / "none", encoder(Middle()), method="relax", n_masks=256)
     with pytest.raises(relax.InputError, match="expected explained inputs, got none of 1; most often: not a picture"):
         relax.insight(tmp_path / "none")
     with pytest.raises(relax.InputError, match="expected a store made by `relax run`"):

@@ -37,6 +37,9 @@ LEAST_SHARE = 0.02
 CELLS = 7
 """Side to which the map of a picture is pooled before places are compared."""
 
+CONNECTED = 1e-9
+"""Similarity of inputs that have nothing in common, so that the graph of inputs is connected."""
+
 NEARBY = 7
 """The neighbour whose distance is the width of an input's similarities (Zelnik-Manor and Perona, NIPS 2004)."""
 
@@ -171,7 +174,7 @@ def _labels(aspects: Sequence[np.ndarray], number: int, seed: int) -> np.ndarray
     scaled = np.concatenate([aspect / np.sqrt(_typical(aspect[sample])) for aspect in aspects], axis=1)
     distances = squared_distances(scaled[sample], scaled[sample])
     widths = np.sqrt(np.sort(distances, axis=1)[:, min(NEARBY, len(sample) - 1)])
-    affinity = np.exp(-distances / np.maximum(np.outer(widths, widths), 1e-12))
+    affinity = np.exp(-distances / np.maximum(np.outer(widths, widths), 1e-12)) + CONNECTED
     model = require("sklearn.cluster", extra="insight").SpectralClustering(
         number, affinity="precomputed", random_state=seed, assign_labels="cluster_qr"
     )

@@ -283,6 +283,11 @@ def test_thumbnails_outline_the_most_important_fifth():
     assert drawn[50, 92].mean() == 255
 
 
+def test_negative_values_have_a_bar_that_is_seen_without_colours():
+    drawn = np.asarray(drawing.map_picture(np.array([[-1.0, 1.0]]), signed=True, cell=8), dtype=int)
+    assert (drawn.sum(-1) == 60).any(0).tolist() == [False] * 2 + [True] * 4 + [False] * 10
+
+
 def test_one_row_few_rows_and_none(folder, tmp_path):
     relax.run(folder / "in" / "00.png", tmp_path / "one", encoder(Middle()), method="relax", n_masks=256)
     found = relax.insight(tmp_path / "one")

@@ -14,6 +14,12 @@ SIDE = 132
 TOP = 0.8
 """Quantile of the map that the outline goes through: the most important fifth lies inside."""
 
+MARKED = 5
+"""Least side of a cell in pixels in which a negative value is marked by a bar."""
+
+LEAST = 0.1
+"""Share of the largest value from which a negative one is marked."""
+
 DIM = 0.55
 """Brightness of what is outside the outline."""
 
@@ -58,7 +64,7 @@ def _grown(mask: np.ndarray) -> np.ndarray:
 
 
 def map_picture(values: np.ndarray, signed: bool = False, cell: int = 14) -> Image.Image:
-    """A map as cells of grey, darker for larger values; a signed one from blue over white to red, about zero.
+    """A map as cells of grey, darker for larger values; a signed one from blue with a bar over white to red.
 
     Args:
         values: ``(rows, columns)``, or any other shape, which is drawn as one row.
@@ -76,6 +82,11 @@ def map_picture(values: np.ndarray, signed: bool = False, cell: int = 14) -> Ima
         share = (flat - flat.min()) / max(float(np.ptp(flat)), 1e-12)
         colours = (250 - 225 * share)[..., None].repeat(3, -1)
     cells = colours.round().astype(np.uint8).repeat(cell, 0).repeat(cell, 1)
+    if signed and cell >= MARKED:  # a bar, which is seen without colours
+        bars = (share < -LEAST).repeat(cell, 0).repeat(cell, 1)
+        inside = np.zeros((cell, cell), dtype=bool)
+        inside[cell // 2, cell // 4 : cell - cell // 4] = True
+        cells[bars & np.tile(inside, flat.shape)] = 20
     return Image.fromarray(cells)
 
 

@@ -11,7 +11,8 @@ from torch import nn
 
 import relax
 from relax.estimation.gaussian import Hyperparameters, Marginal, Rows, fitted
-from relax.estimation.regression import Regression, _grams, _Stratum
+from relax.estimation.observed import Observed
+from relax.estimation.regression import Regression, _grams
 from relax.modalities.cells import plain_cells
 from relax.modalities.image.cells import image_cells
 
@@ -77,7 +78,7 @@ def regression_of(cells, blocks):
     estimator = Regression(cells)
     for shares, scores in blocks:
         if not estimator._strata:
-            estimator._strata.append(_Stratum(1.0, 0.5, torch.zeros(0, shares.shape[1] + 3).double()))
+            estimator._strata.append(Observed(1.0, 0.5, torch.zeros(0, shares.shape[1] + 3).double()))
         estimator._strata[0].add(shares, scores)
         estimator.n_masks += len(shares)
     return estimator
@@ -127,7 +128,7 @@ def test_compressed_rows_have_the_same_posterior():
 
 
 def _pairs(shares, scores):
-    stratum = _Stratum(1.0, 0.5, torch.zeros(0, shares.shape[1] + 3).double())
+    stratum = Observed(1.0, 0.5, torch.zeros(0, shares.shape[1] + 3).double())
     stratum.add(shares, scores)
     return stratum.columns
 
@@ -285,7 +286,7 @@ def test_the_prior_does_not_depend_on_how_the_masks_came(tiny, image):
         scores = torch.cosine_similarity(tiny(image * masks[:, None]).detach(), own).double()
         for each in (estimator, at_once):
             if not each._strata:
-                each._strata.append(_Stratum(1.0, 0.5, torch.zeros(0, cells.n_cells + 3).double()))
+                each._strata.append(Observed(1.0, 0.5, torch.zeros(0, cells.n_cells + 3).double()))
             each._strata[0].add(cells.shares(masks) - 0.5, scores)
             each.n_masks += len(masks)
         estimator._fit()

@@ -41,7 +41,8 @@ def kind_of(files: Sequence[Path], texts: Sequence[str], encoder: str | None) ->
     suffixes = {file.suffix.lower() for file in files}
     if (encoder or "").startswith(SOUND_FAMILIES) or (encoder is None and suffixes & set(SOUNDS)):
         return "sound"
-    return "text" if suffixes & set(SUFFIXES) else "image"
+    of_texts = encoder is None and any(file.is_dir() and kind_in(file, None, None) == "text" for file in files)
+    return "text" if suffixes & set(SUFFIXES) or of_texts else "image"
 
 
 def kind_in(source: Path, column: str | None, encoder: str | None) -> str:

@@ -52,6 +52,7 @@ class Loop:
         on_block: callback after each turn; costs one GPU synchronisation per turn.
         watch: callbacks, called with every scored block.
         blocks_a_turn: number of blocks per turn; two suffice for a standard error.
+        slopes: whether to differentiate the scores, too.
     """
 
     session: Session
@@ -60,6 +61,7 @@ class Loop:
     on_block: OnBlock | None = None
     watch: Sequence[Watch] = ()
     blocks_a_turn: int = 1
+    slopes: bool = False
 
     def run(self, strata: Iterable[Perturbed], estimator: Estimator) -> Iterator[Estimator]:
         """Evaluate masks until there are enough; yield the estimator after every turn.
@@ -119,9 +121,9 @@ class Loop:
         """Evaluate the next blocks of one stratum."""
         for index in range(first, first + self.blocks_a_turn):
             block = perturbed.block(index)
-            representations = perturbed.encode(self.session, block)
+            representations, slopes = self._encoded(perturbed, block)
             scores = self.reference.score(representations).to(sums_on(representations.device), torch.float64)
-            tried = Tried(number, perturbed, block, representations, scores)
+            tried = Tried(number, perturbed, block, representations, scores, slopes)
             self._n_nonfinite += (~torch.isfinite(scores)).sum()
             if index == 0:
                 self.session.check_finite()
@@ -131,6 +133,12 @@ class Loop:
             estimator.update(tried)
             for watch in self.watch:
                 watch(tried)
+
+    def _encoded(self, perturbed: Perturbed, block: Block) -> tuple[Tensor, Tensor | None]:
+        """Representations of a block of masks, and slopes if asked for."""
+        if self.slopes:
+            return perturbed.encode_with_slopes(self.session, self.reference, block)
+        return perturbed.encode(self.session, block), None
 
     def _done(self, estimator: Estimator, strata: list[Perturbed], rounds: int) -> bool:
         """Whether to stop; reports progress to the callback."""

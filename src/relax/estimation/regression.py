@@ -20,6 +20,12 @@ scores obeys ``(s − s') / 2 = Σ_p a_p (M_p − ½) + ε`` without a level and
 their mean has no effects in it. Pairs are therefore regressed by their differences, half as many rows with less noise,
 and the level is the mean of the means. Masks without complements are regressed one by one.
 
+A method may observe slopes, too (``relax-gradient``): a backward pass gives the derivative of one masked input's score
+in the kept share of all cells at once. Their means over the masks of a stratum, summed over groups of cells, are rows
+of the same regression, with a gain and a noise of their own; where gradients say nothing about the effects, the
+likelihood makes the noise large. A slope is not a finite difference, and more masks do not mend that. But the rows of
+masks grow in number and those of slopes do not, so that the estimand stays the same.
+
 The estimand is the least-squares effect of each cell under the masks of the design; the prior fades as masks are added.
 Memory is constant: from more rows than cells on, a QR decomposition replaces the rows of a stratum by as many pseudo
 rows with the same likelihood.
@@ -28,7 +34,7 @@ rows with the same likelihood.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -36,6 +42,7 @@ from torch import Tensor
 
 from relax.estimation.gaussian import Hyperparameters, Rows, fitted, projected
 from relax.estimation.maps import Maps
+from relax.estimation.observed import Observed
 from relax.estimation.strata import Tried
 from relax.modalities.cells import Cells, UnitCells
 
@@ -45,65 +52,8 @@ LARGEST_FIT = 1000
 GROWTH = 1.9
 """The prior is fitted anew when there are this many times the masks."""
 
-COMPRESSED = 1.5
-"""Rows of a stratum are replaced by pseudo rows when they are this many times the columns."""
-
 SMOOTH = 2
 """Number of kernels of the uncertainty's prior: the last ones, which are the smoothest."""
-
-
-@dataclass(eq=False)
-class _Stratum:
-    """Observations of one stratum.
-
-    Attributes:
-        weight: weight of the stratum in the level.
-        keep: probability of keeping a unit.
-        columns: ``(N, 1 + P + 2)`` float64: level, kept shares minus the keep probability, score and its square; of a
-            pair of complements, half the differences.
-        n_rows: number of rows before compression.
-        means: mean score of each block.
-        mean_variances: variance of each block's mean if its masks, or pairs of masks, were independent.
-        least: smallest score.
-        most: largest score.
-        squares: mean squared score of each block.
-    """
-
-    weight: float
-    keep: float
-    columns: Tensor
-    n_rows: int = 0
-    means: list[float] = field(default_factory=list)
-    squares: list[float] = field(default_factory=list)
-    mean_variances: list[float] = field(default_factory=list)
-    least: float = math.inf
-    most: float = -math.inf
-
-    def add(self, shares: Tensor, scores: Tensor) -> None:
-        """Add a block of masks, ``(B, P)`` shares minus the keep probability and ``(B,)`` scores."""
-        self.least, self.most = min(self.least, float(scores.min())), max(self.most, float(scores.max()))
-        self.means.append(float(scores.mean()))
-        self.squares.append(float(scores.square().mean()))
-        columns = torch.cat([torch.ones(len(scores), 1).double(), shares, scores[:, None], scores[:, None] ** 2], 1)
-        half, independent = len(columns) // 2, scores
-        if len(columns) % 2 == 0 and torch.allclose(shares[:half], -shares[half:], atol=1e-5):
-            columns = (columns[:half] - columns[half:]) / 2
-            independent = (scores[:half] + scores[half:]) / 2
-        self.mean_variances.append(float(independent.var(correction=0)) / max(len(independent) - 1, 1))
-        self.columns = torch.cat([self.columns, columns])
-        self.n_rows += len(columns)
-        if len(self.columns) > COMPRESSED * columns.shape[1]:
-            self.columns = torch.linalg.qr(self.columns, mode="r").R
-
-    @property
-    def level(self) -> float:
-        """Mean score of all masks."""
-        return sum(self.means) / len(self.means)
-
-    @property
-    def variance(self) -> float:
-        """Variance of the score over all masks."""
-        return max(sum(self.squares) / len(self.squares) - self.level**2, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +100,7 @@ class Regression:
         self.cells = cells
         self.n_masks = 0
         self.n_blocks = 0
-        self._strata: list[_Stratum] = []
+        self._strata: list[Observed] = []
         self._prior: Hyperparameters | None = None
         self._fitted_to = (0, 0)  # masks, strata
         self._to_fit: Rows | None = None
@@ -163,10 +113,13 @@ class Regression:
         keep = stratum.masks.keep
         shares = self.cells.seen(tried.perturbed.units, tried.block.to(tried.perturbed.device)) - keep
         if tried.number == len(self._strata):
-            self._strata.append(_Stratum(stratum.weight, keep, shares.new_zeros(0, shares.shape[1] + 3)))
+            self._strata.append(Observed(stratum.weight, keep, shares.new_zeros(0, shares.shape[1] + 3)))
         self._strata[tried.number].add(shares, tried.scores.cpu())
         self.n_masks += len(shares)
         self.n_blocks += 1
+        if tried.slopes is not None:
+            slopes = self.cells.slopes(tried.perturbed.units, tried.block.to(tried.perturbed.device), tried.slopes)
+            self._strata[tried.number].slopes.add(slopes)
         if self._stale:
             self._fit()
 
@@ -181,7 +134,7 @@ class Regression:
         """The prior, fitted now if it is to be."""
         if self._to_fit is not None:
             rows, self._to_fit = self._to_fit, None
-            response, _ = _standardised(rows, rows.responses[:, 0])
+            rows, response, _ = self._scores(rows)
             self._prior = fitted(rows, response, _grams(rows, self.cells.kernels))
         return self._prior
 
@@ -219,9 +172,11 @@ class Regression:
     def posterior(self) -> Posterior:
         """Posterior of the effects, given all masks so far."""
         if self._known is None or self._known[0] != self.n_masks:
-            rows = self._rows()
-            found = self._posterior(rows, rows.responses[:, 0], self.cells.kernels, self._latest_prior())
-            self._known = self.n_masks, found
+            given = self._given(*self._scores(self._rows()), self.cells.kernels, self._latest_prior())
+            over_units, cross = self.cells.over_units, given.cross
+            covariance = given.covariance - cross.T @ given.projection @ cross
+            errors = given.scale**2 * over_units(over_units(covariance).T)
+            self._known = self.n_masks, Posterior(self._effects(given), errors)
         return self._known[1]
 
     def _uncertainty(self, posterior: Posterior) -> Tensor:
@@ -230,28 +185,24 @@ class Regression:
         levels = torch.tensor([item.level for item in self._strata], dtype=torch.float64)[rows.stratum]
         scores, squares = rows.responses.T
         deviations = squares - 2 * levels * scores + levels.square() * rows.levels.sum(1)
-        spread = self._effects(self._given(rows, deviations, self.cells.kernels[-SMOOTH:], None))
+        spread = self._effects(self._given(rows, *_standardised(rows, deviations), self.cells.kernels[-SMOOTH:], None))
         mean = sum(v * item.variance for v, item in zip(self._level_weights(), self._strata, strict=True))
         return (mean + spread - posterior.effects.square()).clamp_min(0)
-
-    def _posterior(self, rows: Rows, response: Tensor, kernels: Tensor, prior: Hyperparameters | None) -> Posterior:
-        given = self._given(rows, response, kernels, prior)
-        over_units, cross = self.cells.over_units, given.cross
-        covariance = given.covariance - cross.T @ given.projection @ cross
-        return Posterior(self._effects(given), given.scale**2 * over_units(over_units(covariance).T))
 
     def _effects(self, given: _Given) -> Tensor:
         """Posterior mean of the effects of the units, ``(P,)``."""
         coefficients = given.cross.T @ (given.projection @ given.response)
         return given.scale * self.cells.over_units(coefficients[None])[0]
 
-    def _given(self, rows: Rows, response: Tensor, kernels: Tensor, prior: Hyperparameters | None) -> _Given:
-        standardised, scale = _standardised(rows, response)
+    def _given(
+        self, rows: Rows, standardised: Tensor, scale: float, kernels: Tensor, prior: Hyperparameters | None
+    ) -> _Given:
         if prior is None:
             prior = fitted(rows, standardised, _grams(rows, kernels))
         covariance = torch.tensordot(prior.weights, kernels, 1)
-        cross = rows.masks @ covariance
-        projection, _ = projected(rows, cross @ rows.masks.T, prior.noise)
+        masks = rows.masks * rows.factors(prior.gains)[:, None]
+        cross = masks @ covariance
+        projection, _ = projected(rows, cross @ masks.T, prior.noise)
         scale *= sum(v * (1 - item.keep) for v, item in zip(self._level_weights(), self._strata, strict=True))
         return _Given(covariance, cross, projection, standardised, scale)
 
@@ -271,6 +222,15 @@ class Regression:
                 levels = levels[:, :0]  # pairs have no level
             self._observed = self.n_masks, Rows(levels, columns[:, 1:-2], columns[:, -2:], stratum, counts)
         return self._observed[1]
+
+    def _scores(self, rows: Rows) -> tuple[Rows, Tensor, float]:
+        """Rows of masks and of slopes, their standardised responses, and the scale of both."""
+        response, scale = _standardised(rows, rows.responses[:, 0])
+        for item in self._strata:
+            if item.slopes.n:
+                rows = rows.beside(self.cells.groups, item.slopes.spread)
+                response = torch.cat([response, item.slopes.mean / scale])
+        return rows, response, scale
 
     def _level_weights(self) -> list[float]:
         total = sum(item.weight for item in self._strata)

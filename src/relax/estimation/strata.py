@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,11 +10,14 @@ import torch
 from torch import Tensor
 
 from relax.encoders import Session
-from relax.errors import ArgumentError
+from relax.errors import ArgumentError, EncoderError
 from relax.estimation.designs import Design
-from relax.modalities.fills import Background, Blend, Fill
+from relax.modalities.fills import Background, Blend, Fill, blended
 from relax.modalities.prepared import Prepared
 from relax.modalities.units import Block, Masks, Units
+from relax.references import Reference
+
+FORWARDS_ONLY = "use method='relax-regression', which needs forwards only"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,40 @@ class Perturbed:
         """Representations of the input under the ``B`` masks of a block, ``(B, D)``."""
         return self.fill.encode(session, self.prepared, self.units, block.to(session.device))
 
+    def encode_with_slopes(self, session: Session, reference: Reference, block: Block) -> tuple[Tensor, Tensor]:
+        """Representations of the input under the ``B`` masks of a block, and the derivatives of their scores.
+
+        Args:
+            session: running session of the encoder.
+            reference: scores the representations.
+            block: ``B`` masks, on the CPU.
+
+        Returns:
+            ``(B, D)``, and ``(B, *shape)`` derivatives in the elements of each mask.
+
+        Raises:
+            ArgumentError: the fill is not a background, or the encoder or the reference gives no gradients, or only
+                zeros.
+            EncoderError: a gradient is not finite.
+        """
+        tensor, background, block = self.prepared.tensor, self.background, block.to(session.device)
+
+        def step(rows: slice) -> Tensor:
+            masks = self.units.masks(block[rows]).detach().requires_grad_()
+            with torch.enable_grad():
+                representations = session(blended(tensor, background, masks))
+                slopes = _slopes(reference.score(representations), masks, session)
+            return torch.cat([representations.detach(), slopes.flatten(1).to(representations)], 1)
+
+        found = session.run(len(block), ("slopes", *tensor.shape), step)
+        n_elements = math.prod(self.units.shape)
+        representations, slopes = found[:, :-n_elements], found[:, -n_elements:]
+        if not torch.isfinite(slopes).all():
+            raise EncoderError(f"encoder {session.encoder.name!r} has NaN or infinite gradients; {FORWARDS_ONLY}")
+        if not (reference.constant or slopes.any()):
+            raise ArgumentError(f"encoder {session.encoder.name!r} has gradients of zero; {FORWARDS_ONLY}")
+        return representations, slopes.reshape(len(block), *self.units.shape)
+
     def units_on(self, device: torch.device) -> Units:
         """The units on a device, such as that of the sums."""
         return self.units if device == self.device else self.stratum.masks.over(self.prepared.to(device))
@@ -116,6 +154,7 @@ class Tried:
         block: ``B`` masks, on the CPU.
         representations: representations of the masked inputs, ``(B, D)``.
         scores: scores of the masked inputs, ``(B,)`` float64, on the device of the sums.
+        slopes: derivatives of the scores in the elements of each mask, ``(B, *shape)``; ``None`` if not asked for.
     """
 
     number: int
@@ -123,6 +162,20 @@ class Tried:
     block: Block
     representations: Tensor
     scores: Tensor
+    slopes: Tensor | None = None
+
+
+def _slopes(scores: Tensor, masks: Tensor, session: Session) -> Tensor:
+    """Derivatives of each score in the elements of its mask."""
+    try:
+        (slopes,) = torch.autograd.grad(scores.sum(), masks)
+    except RuntimeError as error:
+        if "grad" not in str(error):
+            raise
+        raise ArgumentError(
+            f"encoder {session.encoder.name!r} or its reference gives no gradients; {FORWARDS_ONLY}"
+        ) from error
+    return slopes
 
 
 def sums_on(device: torch.device) -> torch.device:

@@ -17,6 +17,7 @@ METHODS: Registry[type[Method]] = Registry(
         "relax": "relax.methods.relax:Relax",
         "u-relax": "relax.methods.relax:URelax",
         "relax-regression": "relax.methods.regression:RelaxRegression",
+        "relax-gradient": "relax.methods.regression:RelaxGradient",
         "repeat": "relax.methods.repeat:Repeat",
         "repeat-weighted": "relax.methods.repeat:RepeatWeighted",
         "occlusion": "relax.methods.units:Occlusion",

@@ -132,7 +132,7 @@ class Method(ABC):
             for methods that take masks, else empty). A method of fixed cost is returned unchanged.
         """
         if self.takes_masks:
-            return self, {"n_masks": max(2, forwards)}
+            return self, {"n_masks": max(2, int(forwards / self.sample_cost))}
         if self.samples is None:
             return self, {}
         return replace(self, **{self.samples: self.affordable(forwards, n_units)}), {}
@@ -166,10 +166,12 @@ class Masking(Method):
 
     Attributes:
         blocks_a_turn: number of blocks of a stratum per turn of the loop.
+        slopes: whether the estimator takes derivatives of the scores.
     """
 
     takes_masks: ClassVar[bool] = True
     blocks_a_turn: ClassVar[int] = 1
+    slopes: ClassVar[bool] = False
 
     def strata(self, problem: Problem) -> Iterable[Perturbed]:
         """Strata of the run, created lazily; by default a single one."""
@@ -193,6 +195,7 @@ class Masking(Method):
             problem.on_block,
             problem.watch,
             1 if exhaustive else self.blocks_a_turn,
+            self.slopes and not exhaustive,
         )
         if exhaustive:
             return loop.run((problem.perturbed,), Enumeration(problem.stopping.wanted))

@@ -1,10 +1,11 @@
-"""RELAX by regression: the default (:mod:`relax.estimation.regression`)."""
+"""RELAX by regression: the default (:mod:`relax.estimation.regression`), and the same with gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -38,11 +39,13 @@ class RelaxRegression(Masking):
     target = 0.95
     limit = 512
 
+    block: ClassVar[int] = BLOCK
+
     def strata(self, problem: Problem) -> Iterator[Perturbed]:
         """Every kind of masks with every fill."""
         strata = list(product(self.kinds(problem), problem.fills))
         share = problem.stopping.wanted // len(strata)
-        size = min(BLOCK, max(2, share - share % 2))  # a short run has blocks of every stratum, too
+        size = min(self.block, max(2, share - share % 2))  # a short run has blocks of every stratum, too
         for number, (masks, fill) in enumerate(strata):
             stratum = Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number))
             yield problem.under(stratum)
@@ -56,6 +59,26 @@ class RelaxRegression(Masking):
         if len(self.kinds(problem)) == 1 and all(n == 1 for n in units.placements):
             return Regression(UnitCells(units, cells))
         return Regression(cells or plain_cells(units.shape))
+
+
+@dataclass(frozen=True)
+class RelaxGradient(RelaxRegression):
+    """The same effects, observed by gradients, too, from a fraction of the masks; needs a differentiable encoder.
+
+    A backward pass through a masked input gives the derivative of its score in the kept share of all cells at once. The
+    means of these slopes enter the regression, with a gain and a noise that the marginal likelihood finds. A mask costs
+    a forward and a backward, about three forwards.
+    """
+
+    name = "relax-gradient"
+    summary = "relax-regression that observes the gradient at each masked input, too: fewer masks, by backward passes"
+    source = "this project: derivative observations (Rasmussen & Williams, 2006, §9.4) of relax-regression's effects"
+    needs = "gradients"
+    cost = "n_masks + 1, n_masks backwards"
+    sample_cost = 3.0
+    limit = 128
+    slopes = True
+    block = 16
 
 
 def seed_of(seed: int, number: int) -> int:

@@ -17,6 +17,9 @@ MOST = 784
 LENGTHS = (1.5, 6.0)
 """Length scales of the kernels of plain cells, in cells."""
 
+GROUPS = 196
+"""Largest number of groups of neighbouring cells whose slopes are observed."""
+
 UNITS = 64
 """Approximate number of units that an array of more elements than that is divided into."""
 
@@ -66,6 +69,24 @@ class Cells:
         """
         return _along(masks, self._means).flatten(1).cpu().double()
 
+    def slopes(self, units: Units, block: Block, slopes: Tensor) -> Tensor:
+        """Derivatives in the kept shares of the groups of cells, ``(B, Q)`` float64 on the CPU.
+
+        Args:
+            units: units of the masks.
+            block: ``B`` masks.
+            slopes: derivatives in the elements of each mask, ``(B, *shape)``.
+        """
+        return _along(slopes, self._sums).flatten(1).cpu().double()
+
+    @cached_property
+    def groups(self) -> Tensor:
+        """``(Q, P)`` float64, 1 for the cells of each group: boxes of neighbouring cells, at most 196."""
+        groups = torch.ones(1, 1, dtype=torch.float64)
+        for pool in self._pools:
+            groups = torch.kron(groups, pool)
+        return groups
+
     def to_map(self, values: Tensor) -> Tensor:
         """Map from values of cells.
 
@@ -94,6 +115,23 @@ class Cells:
     def _means(self) -> list[Tensor]:
         """For each dimension, the means over cells: ``(cells, size)``."""
         return [_overlap(size, cells) * cells / size for size, cells in zip(self.shape, self.grid, strict=True)]
+
+    @cached_property
+    def _pools(self) -> list[Tensor]:
+        """For each dimension, the cells of each group: ``(groups, cells)``."""
+        n_dimensions = max(sum(cells > 1 for cells in self.grid), 1)
+        side = math.ceil((self.n_cells / GROUPS) ** (1 / n_dimensions))
+        pools = []
+        for cells in self.grid:
+            group = torch.arange(cells) // side
+            pools.append(torch.nn.functional.one_hot(group).T.double())
+        return pools
+
+    @cached_property
+    def _sums(self) -> list[Tensor]:
+        """For each dimension, the sums over groups of cells: ``(groups, size)``."""
+        sizes = zip(self._pools, self.shape, self.grid, strict=True)
+        return [pool @ _overlap(size, cells) for pool, size, cells in sizes]
 
     @cached_property
     def _weights(self) -> list[Tensor]:
@@ -132,6 +170,24 @@ class UnitCells:
     def seen(self, units: Units, block: Block) -> Tensor:
         """Whether each mask of a block keeps each unit, ``(B, P)`` float64 on the CPU."""
         return block.bits.cpu().double()
+
+    def slopes(self, units: Units, block: Block, slopes: Tensor) -> Tensor:
+        """Derivatives in the bits of each mask, ``(B, P)`` float64 on the CPU.
+
+        Args:
+            units: the units.
+            block: ``B`` masks.
+            slopes: derivatives in the elements of each mask, ``(B, *shape)``.
+        """
+        with torch.enable_grad():
+            bits = block.bits.to(slopes).requires_grad_()
+            (found,) = torch.autograd.grad(units.masks(Block(bits, block.placements)), bits, slopes)
+        return found.cpu().double()
+
+    @cached_property
+    def groups(self) -> Tensor:
+        """Every unit alone, ``(P, P)``."""
+        return torch.eye(self.n_cells, dtype=torch.float64)
 
     def over_units(self, values: Tensor) -> Tensor:
         """The values, ``(B, P)``."""

@@ -138,6 +138,26 @@ def test_line_ends_of_any_system_and_texts_without_sentences(encoder):
     assert relax.explain(rows, "cats purr").n_masks == 4
 
 
+def test_a_long_text_without_sentences_is_explained_by_words(bag):
+    long = " ".join(f"w{number}" for number in range(750))
+    kinds = bag.modality.kinds(bag.prepare(long))
+    assert [kind.kind for kind in kinds] == ["words"]
+
+
+def test_words_that_u_relax_leaves_out_are_white_and_a_cut_is_shown(encoder, bert, tokenizer):
+    from relax.modalities.text.shading import pieces_of
+    from relax.modalities.text.tokenizer import TextTokenizer
+
+    e = relax.explain(encoder, TEXT, method="u-relax")
+    units = [piece for piece in pieces_of(e) if piece.unit is not None]
+    assert any(value == 0 for value in e.importance)
+    assert all(piece.share == 0 for piece in units if e.importance[piece.unit] == 0)
+    short = relax.Encoder(bert, TextTokenizer(tokenizer, max_length=6), modality="text")
+    with pytest.warns(relax.RelaxWarning, match="cut off"):
+        cut = relax.explain(short, "the cat sat on the mat today")
+    assert "3 tokens, was cut off and is not explained" in cut.html()
+
+
 def test_a_pattern_removes_its_matches_only(encoder):
     e = relax.explain(encoder, "the cat sat, the dog lay", masks=PatternMasks(pattern=r"cat|dog"))
     assert e.labels == ("cat", "dog")
@@ -280,6 +300,11 @@ def test_the_command_explains_texts_and_files(tmp_path, monkeypatch, encoder):
     ENCODERS.add("tiny-text", Family("tiny", lambda name: encoder))
     (tmp_path / "note.txt").write_text("the cat sat. we ate fish")
     (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("cats purr")
+    from relax.cli.sources import kind_of
+
+    assert kind_of([tmp_path / "notes"], [], None) == "text"
     common = ["--encoder", "tiny-text", "--out", str(tmp_path / "out")]
     run = CliRunner().invoke(
         app,

@@ -6,7 +6,7 @@ from html import escape
 
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
-from relax.modalities.text.shading import Piece, pieces_of, scale_of, value_of
+from relax.modalities.text.shading import Piece, cut_of, pieces_of, scale_of, value_of
 
 THICKEST = 5
 """Thickness of the line under the strongest word, in pixels."""
@@ -44,6 +44,8 @@ def html_of(explanation: Shown) -> str:
     """
     scale = scale_of(explanation)
     title = escape(title_of(explanation).replace(r"\$", "$"))
+    cut = cut_of(explanation)
+    title += f" · <strong>{cut}</strong>" if cut else ""
     return framed(
         f'<p class="about">{title}</p>{words(explanation, scale)}{legend(scale, explanation.measures["importance"])}'
     )

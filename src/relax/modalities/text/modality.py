@@ -39,7 +39,10 @@ LONG = 48
 """Number of words above which sentences are removed, too."""
 
 MOST_WORDS = 700
-"""Number of words above which only sentences are removed."""
+"""Number of words above which only sentences are removed, if there are enough of them."""
+
+FEWEST = 16
+"""Fewest sentences that alone are worth a map."""
 
 LENGTH = 2.0
 """Length scale of the smooth kernel, in words."""
@@ -118,9 +121,10 @@ class Text(Modality):
         layout = layout_of(prepared)
         text = layout.text
         n_words = len(_seen(words(text), layout))
-        if n_words > MOST_WORDS:
+        n_sentences = len(_seen(sentences(text), layout))
+        if n_words > MOST_WORDS and n_sentences >= FEWEST:
             return (SentenceMasks(),)
-        several = n_words > LONG and len(sentences(text)) > 1
+        several = n_words > LONG and n_sentences > 1
         return (WordMasks(), SentenceMasks()) if several else (WordMasks(),)
 
     def cells(self, prepared: Prepared) -> Cells:

@@ -49,9 +49,17 @@ class Piece:
         return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 128 else "black"
 
 
+def effects_of(explanation: Shown) -> np.ndarray:
+    """Effect of each unit; 0 where there is none, or where U-RELAX found it too uncertain and set it to 0."""
+    effect = np.nan_to_num(np.asarray(explanation.effect, dtype=np.float64))
+    if explanation.settings["method"] == "u-relax" and not explanation.signed:
+        return np.where(explanation.importance == 0, 0.0, effect)
+    return effect
+
+
 def scale_of(*explanations: Shown) -> float:
     """The largest absolute effect of all units, the end of a shared colour scale."""
-    return max(max(float(np.nanmax(np.abs(e.effect), initial=0.0)) for e in explanations), ROUNDING)
+    return max(max(float(np.max(np.abs(effects_of(e)), initial=0.0)) for e in explanations), ROUNDING)
 
 
 def pieces_of(explanation: Shown, scale: float | None = None) -> list[Piece]:
@@ -65,11 +73,11 @@ def pieces_of(explanation: Shown, scale: float | None = None) -> list[Piece]:
     spans: Sequence[tuple[int, int]] = explanation.spans or ()
     scale = scale_of(explanation) if scale is None else scale
     pieces: list[Piece] = []
-    place = 0
+    effects, place = effects_of(explanation), 0
     for number, (start, stop) in enumerate(spans):
         if start > place:
             pieces.append(Piece(text[place:start]))
-        share = float(np.nan_to_num(explanation.effect[number])) / scale
+        share = float(effects[number]) / scale
         pieces.append(Piece(text[start:stop], number, float(np.clip(share, -1, 1))))
         place = stop
     return [*pieces, Piece(text[place:])] if place < len(text) else pieces
@@ -77,16 +85,22 @@ def pieces_of(explanation: Shown, scale: float | None = None) -> list[Piece]:
 
 def strongest(explanation: Shown, n: int) -> list[int]:
     """Indices of the ``n`` units with the largest absolute effects, the strongest first."""
-    order = np.argsort(-np.abs(np.nan_to_num(explanation.effect)), kind="stable")
+    order = np.argsort(-np.abs(effects_of(explanation)), kind="stable")
     return [int(number) for number in order[:n]]
 
 
 def value_of(explanation: Shown, number: int) -> str:
     """Effect of one unit with its standard error, and its uncertainty: ``+0.123 ± 0.004, uncertainty 0.01``."""
-    text = f"{explanation.effect[number]:+.4f}"
+    text = f"{effects_of(explanation)[number]:+.4f}"
     if explanation.standard_error is not None and np.isfinite(explanation.standard_error[number]):
         error = float(explanation.standard_error[number])
         text += " (exact)" if error == 0 else f" ± {error:.4f}"
     if explanation.uncertainty is not None:
         text += f", uncertainty {float(explanation.uncertainty[number]):.4f}"
     return text
+
+
+def cut_of(explanation: Shown) -> str:
+    """A remark on a text that the encoder does not take whole; empty for others."""
+    n_cut = explanation.settings["input"].get("tokens_cut")
+    return f"the end of the text, {n_cut} tokens, was cut off and is not explained" if n_cut else ""

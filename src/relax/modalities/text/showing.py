@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from relax._support.figures import literal
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
-from relax.modalities.text.shading import Piece, pieces_of, scale_of, strongest
+from relax.modalities.text.shading import Piece, cut_of, effects_of, pieces_of, scale_of, strongest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def plot_text(explanation: Shown) -> Figure:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # shown as a box
         above, below = figure.subplots(2, 1, height_ratios=heights)
-        draw_text(above, rows, str(explanation.presentation), "the text", cut)
+        draw_text(above, rows, str(explanation.presentation), cut_of(explanation) or "the text", cut)
         _bars(below, explanation, bars)
         figure.suptitle(title_of(explanation), fontsize=10)
         figure.draw_without_rendering()
@@ -94,7 +94,7 @@ def draw_text(axes: Axes, rows: list[list[Piece]], text: str, title: str, cut: b
 
 def _bars(axes: Axes, explanation: Shown, bars: list[int]) -> None:
     """A bar for each of the strongest words."""
-    effect, rows = explanation.effect[bars], np.arange(len(bars))
+    effect, rows = effects_of(explanation)[bars], np.arange(len(bars))
     error = explanation.standard_error
     lines = None if error is None or not np.isfinite(error[bars]).all() else error[bars]
     scale = scale_of(explanation)

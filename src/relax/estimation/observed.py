@@ -1,0 +1,106 @@
+"""What a regression has observed of one stratum: scores of masks, and slopes of the scores."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+COMPRESSED = 1.5
+"""Rows of a stratum are replaced by pseudo rows when they are this many times the columns."""
+
+SHARED = 0.5
+"""Part of the noise of mean slopes that is the same everywhere; the rest is in proportion to their variance."""
+
+
+@dataclass(eq=False)
+class Slopes:
+    """Derivatives of the scores in the kept shares of groups of cells, over the masks of one stratum.
+
+    Attributes:
+        n: number of masks.
+        total: ``(Q,)`` float64 sum over masks.
+        squares: ``(Q,)`` float64 sum of squares.
+    """
+
+    n: int = 0
+    total: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
+    squares: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
+
+    def add(self, slopes: Tensor) -> None:
+        """Add the slopes of a block of masks, ``(B, Q)`` float64."""
+        if not self.n:
+            self.total = self.squares = slopes.new_zeros(slopes.shape[1])
+        self.n += len(slopes)
+        self.total = self.total + slopes.sum(0)
+        self.squares = self.squares + slopes.square().sum(0)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean slope of each group, ``(Q,)``."""
+        return self.total / self.n
+
+    @property
+    def spread(self) -> Tensor:
+        """Noise variance of each mean slope relative to the average one, ``(Q,)``."""
+        variance = (self.squares / self.n - self.mean.square()).clamp_min(0)
+        average = float(variance.mean())
+        return SHARED + (1 - SHARED) * variance / average if average > 0 else torch.ones_like(variance)
+
+
+@dataclass(eq=False)
+class Observed:
+    """Observations of one stratum.
+
+    Attributes:
+        weight: weight of the stratum in the level.
+        keep: probability of keeping a unit.
+        columns: ``(N, 1 + P + 2)`` float64: level, kept shares minus the keep probability, score and its square; of a
+            pair of complements, half the differences.
+        n_rows: number of rows before compression.
+        means: mean score of each block.
+        squares: mean squared score of each block.
+        mean_variances: variance of each block's mean if its masks, or pairs of masks, were independent.
+        least: smallest score.
+        most: largest score.
+        slopes: derivatives of the scores, where a method takes them.
+    """
+
+    weight: float
+    keep: float
+    columns: Tensor
+    n_rows: int = 0
+    means: list[float] = field(default_factory=list)
+    squares: list[float] = field(default_factory=list)
+    mean_variances: list[float] = field(default_factory=list)
+    least: float = math.inf
+    most: float = -math.inf
+    slopes: Slopes = field(default_factory=Slopes)
+
+    def add(self, shares: Tensor, scores: Tensor) -> None:
+        """Add a block of masks, ``(B, P)`` shares minus the keep probability and ``(B,)`` scores."""
+        self.least, self.most = min(self.least, float(scores.min())), max(self.most, float(scores.max()))
+        self.means.append(float(scores.mean()))
+        self.squares.append(float(scores.square().mean()))
+        columns = torch.cat([torch.ones(len(scores), 1).double(), shares, scores[:, None], scores[:, None] ** 2], 1)
+        half, independent = len(columns) // 2, scores
+        if len(columns) % 2 == 0 and torch.allclose(shares[:half], -shares[half:], atol=1e-5):
+            columns = (columns[:half] - columns[half:]) / 2
+            independent = (scores[:half] + scores[half:]) / 2
+        self.mean_variances.append(float(independent.var(correction=0)) / max(len(independent) - 1, 1))
+        self.columns = torch.cat([self.columns, columns])
+        self.n_rows += len(columns)
+        if len(self.columns) > COMPRESSED * columns.shape[1]:
+            self.columns = torch.linalg.qr(self.columns, mode="r").R
+
+    @property
+    def level(self) -> float:
+        """Mean score of all masks."""
+        return sum(self.means) / len(self.means)
+
+    @property
+    def variance(self) -> float:
+        """Variance of the score over all masks."""
+        return max(sum(self.squares) / len(self.squares) - self.level**2, 0.0)

@@ -44,8 +44,8 @@ class RelaxRegression(Masking):
     def strata(self, problem: Problem) -> Iterator[Perturbed]:
         """Every kind of masks with every fill."""
         strata = list(product(self.kinds(problem), problem.fills))
-        share = problem.stopping.wanted // len(strata)
-        size = min(self.block, max(2, share - share % 2))  # a short run has blocks of every stratum, too
+        share = max(problem.stopping.wanted // len(strata), 2)
+        size = share // -(-share // self.block) // 2 * 2  # every stratum has the same number of masks, if it can
         for number, (masks, fill) in enumerate(strata):
             stratum = Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number))
             yield problem.under(stratum)

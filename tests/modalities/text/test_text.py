@@ -132,6 +132,28 @@ def test_units_and_their_spans_rebuild_the_text(encoder):
     assert words == ("Cats", "purr.", "Why,", "unhappy", "cats", "do", "not!", "We", "ate", "(fish)", "today…")
 
 
+def test_words_that_share_a_token_are_one_unit(encoder, bag):
+    text = "we ate สวัสดีครับ and 🦄🐉 today"  # the tokenizer knows neither: one token each
+    e = relax.explain(encoder, text)
+    assert e.labels == ("we", "ate", "สวัสดีครับ", "and", "🦄🐉", "today")
+    assert [text[start:stop] for start, stop in e.spans] == list(e.labels)
+    assert len(relax.explain(bag, "ส ดี").labels) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("cats - dogs — fish", ("cats -", "dogs —", "fish")),
+        ("- cats\n- dogs", ("- cats", "- dogs")),
+        ("cats --\n\n== fish !", ("cats --", "== fish !")),
+        ("( cats ) fish\n---", ("( cats )", "fish\n---")),
+        ("- – —", ("-", "–", "—")),
+    ],
+)
+def test_punctuation_alone_goes_with_a_neighbour(bag, text, labels):
+    assert bag.prepare(text).labels == labels
+
+
 def test_line_ends_of_any_system_and_texts_without_sentences(encoder):
     assert relax.explain(encoder, "cats purr\r\n\r\ndogs bark", masks="paragraphs").labels == ("cats purr", "dogs bark")
     rows = relax.Encoder(lambda texts: [[1.0, float(len(text))] for text in texts], modality="text")

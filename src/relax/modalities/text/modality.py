@@ -22,7 +22,7 @@ from relax.modalities.fills import Fill
 from relax.modalities.prepared import Prepared
 from relax.modalities.shown import Shown
 from relax.modalities.text.batching import ATTENTION, IDS, TYPES, padded, row_of, trimmed
-from relax.modalities.text.layout import Layout, owners
+from relax.modalities.text.layout import Layout, owners, removable
 from relax.modalities.text.masks import SentenceMasks, TextMasks, WordMasks, layout_of
 from relax.modalities.text.passages import passages_of
 from relax.modalities.text.segmentation import Span, sentences, words
@@ -106,7 +106,7 @@ class Text(Modality):
 
     def _divided(self, prepared: Prepared, kinds: Sequence[TextMasks]) -> Prepared:
         layout = layout_of(prepared)
-        elements = max((_seen(kind.parts(layout), layout) for kind in kinds), key=len)
+        elements = max((removable(kind.parts(layout), layout) for kind in kinds), key=len)
         if not elements:
             raise InputError(f"{layout.text[:NAME]!r}: has no {kinds[0].kind} to remove; use other masks")
         return replace(
@@ -120,8 +120,8 @@ class Text(Modality):
         """Words; words and sentences of a long text; sentences alone of a very long one."""
         layout = layout_of(prepared)
         text = layout.text
-        n_words = len(_seen(words(text), layout))
-        n_sentences = len(_seen(sentences(text), layout))
+        n_words = len(removable(words(text), layout))
+        n_sentences = len(removable(sentences(text), layout))
         if n_words > MOST_WORDS and n_sentences >= FEWEST:
             return (SentenceMasks(),)
         several = n_words > LONG and n_sentences > 1
@@ -258,12 +258,3 @@ def _read(source: Any) -> tuple[str, dict[str, Any]]:
     except UnicodeEncodeError as error:
         raise InputError(f"{name!a}: expected Unicode text, got a lone surrogate at {error.start}") from None
     return text, {"source": origin, "name": name, "sha256": digest, "characters": len(text)}
-
-
-def _seen(parts: list[Span], layout: Layout) -> list[Span]:
-    """Parts that have a token which can be removed; all parts for an encoder of strings."""
-    if layout.tokens is None or layout.fixed is None:
-        return parts
-    owner = owners(layout.tokens, parts)
-    seen = {*owner[~layout.fixed].tolist()}
-    return [part for number, part in enumerate(parts) if number in seen]

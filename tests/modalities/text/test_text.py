@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import relax
+from relax.methods.repeat import Repeat
 from relax.modalities.text.masks import PatternMasks, WordMasks
 from relax.retrieval.interactions import Interactions
 
@@ -266,6 +267,24 @@ def test_a_file_that_is_not_utf8_is_said(encoder, tmp_path):
     file.write_bytes("café".encode("latin-1"))
     with pytest.raises(relax.InputError, match="expected UTF-8, got byte 0xe9 at 3"):
         relax.explain(encoder, file)
+
+
+@pytest.mark.parametrize("method", ["saliency", "integrated-gradients", "deeplift", "relax-gradient", "lafam"])
+def test_methods_of_gradients_and_activations_say_which_work_on_texts(encoder, method):
+    for asked in (method, Repeat(base=method) if method == "saliency" else method):
+        with pytest.raises(relax.ArgumentError) as caught:
+            relax.Explainer(encoder, method=asked)
+        reason, available = str(caught.value).split("; available: ")
+        assert "text" in reason
+        assert {"relax", "relax-regression", "occlusion", "kernel-shap"} <= {*available.split(", ")}
+        for name in available.split(", "):  # those do
+            assert relax.explain(encoder, "the cat sat", method=name, n_masks=None).importance.shape == (3,)
+
+
+@pytest.mark.parametrize("fill", ["mean", "zero", "blur", "red", "nosuch", 3, ["mean"], ""])
+def test_fills_of_other_modalities_are_refused_with_the_list(encoder, fill):
+    with pytest.raises(relax.ArgumentError, match="texts have the fills drawn, dropped, mask-token, pad-token, got"):
+        relax.Explainer(encoder, fill=fill)
 
 
 def test_fills_that_do_not_fit_are_said(encoder, bag):

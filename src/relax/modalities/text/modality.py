@@ -18,7 +18,7 @@ from relax.errors import ArgumentError, InputError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells, gaussian
-from relax.modalities.fills import Fill
+from relax.modalities.fills import Background, Fill
 from relax.modalities.prepared import Prepared
 from relax.modalities.shown import Shown
 from relax.modalities.text.batching import ATTENTION, IDS, TYPES, padded, row_of, trimmed
@@ -32,8 +32,8 @@ from relax.modalities.units import Masks
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ALIASES = {"drop": "dropped", "mask": "mask-token", "pad": "pad-token", "draw": "drawn", "mean": "dropped"}
-"""Short names of fills; the mean of other modalities is the default here."""
+ALIASES = {"drop": "dropped", "mask": "mask-token", "pad": "pad-token", "draw": "drawn"}
+"""Short names of fills."""
 
 LONG = 48
 """Number of words above which sentences are removed, too."""
@@ -69,6 +69,7 @@ class Text(Modality):
     default_fill = "dropped"
     several_fills = ("dropped",)
     enumerated = 1024
+    differentiable = False
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
         if transform is not None and not isinstance(transform, TextTokenizer):
@@ -142,10 +143,12 @@ class Text(Modality):
 
     def fill(self, fill: Any) -> Fill:
         """Resolve a fill; see :mod:`relax.modalities.text.fills`."""
-        name = ALIASES.get(fill, fill) if isinstance(fill, str) else fill
-        if (isinstance(name, str) and name == "") or isinstance(name, (list, tuple)):
-            raise ArgumentError(f"expected `fill` to be one of {', '.join(sorted({*ALIASES.values()}))}, got {fill!r}")
-        return super().fill(name)
+        resolved = ALIASES.get(fill, fill) if isinstance(fill, str) else fill
+        if isinstance(resolved, Fill) and not isinstance(resolved, Background):
+            return super().fill(resolved)
+        if resolved is None or resolved in ALIASES.values():
+            return super().fill(resolved)
+        raise ArgumentError(f"texts have the fills {', '.join(sorted(ALIASES.values()))}, got {fill!r}")
 
     def split(self, inputs: Any) -> list[Any] | None:
         """Split a list, a tuple or an array of texts; ``None`` for one text."""

@@ -262,6 +262,11 @@ def test_bad_texts_are_said(encoder, source, words):
         relax.explain(encoder, source)
 
 
+def test_a_bad_entry_of_a_list_is_named(encoder):
+    with pytest.raises(relax.InputError, match=r"^inputs\[2\]: text: expected a text, got an empty one"):
+        relax.explain(encoder, ["cats purr", "dogs", " ", "fish"])
+
+
 def test_a_file_that_is_not_utf8_is_said(encoder, tmp_path):
     file = tmp_path / "latin.txt"
     file.write_bytes("café".encode("latin-1"))

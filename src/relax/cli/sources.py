@@ -45,7 +45,7 @@ def kind_of(files: Sequence[Path], texts: Sequence[str], encoder: str | None) ->
     suffixes = {file.suffix.lower() for file in files}
     if (encoder or "").startswith(SOUND_FAMILIES) or (encoder is None and suffixes & set(SOUNDS)):
         return "sound"
-    of_texts = encoder is None and any(file.is_dir() and kind_in(file, None, None) == "text" for file in files)
+    of_texts = any(file.is_dir() and kind_in(file, None, None) == "text" for file in files)
     return "text" if suffixes & set(SUFFIXES) or of_texts else "image"
 
 
@@ -102,8 +102,10 @@ def is_file(name: str) -> bool:
         return False
 
 
-def targets_for(kind: str, files: Sequence[Path], texts: Sequence[str], out: Path, recursive: bool) -> list[Target]:
-    """The inputs and their result files, with folders expanded.
+def targets_for(
+    kind: str, files: Sequence[Path], texts: Sequence[str], out: Path, recursive: bool
+) -> tuple[list[Target], list[str]]:
+    """The inputs and their result files, with folders expanded, and a line for each folder without inputs.
 
     Args:
         kind: kind of the inputs.
@@ -113,15 +115,25 @@ def targets_for(kind: str, files: Sequence[Path], texts: Sequence[str], out: Pat
         recursive: also search subfolders.
 
     Raises:
-        InputError: a folder has no inputs of this kind.
+        InputError: there are no inputs at all.
         ArgumentError: the results cannot be written there.
     """
     from relax.modalities import MODALITIES
     from relax.runs.naming import inputs_of, targets_of, text_targets, writable_folder
 
-    sources = inputs_of(files, MODALITIES[kind](), recursive)
+    modality, sources, empty = MODALITIES[kind](), [], []
+    for file in files:
+        try:
+            sources += inputs_of([file], modality, recursive)
+        except InputError as error:
+            if len(files) == 1 and not texts:
+                raise
+            empty.append(str(error))
+    if not sources and not texts:
+        raise InputError("; ".join(empty))
     folder = writable_folder(out)
-    return [*text_targets(texts, folder, ENDINGS[kind]), *targets_of(sources, folder, ENDINGS[kind])]
+    targets = targets_of(list(dict.fromkeys(sources)), folder, ENDINGS[kind])
+    return [*text_targets(texts, folder, ENDINGS[kind]), *targets], empty
 
 
 def fitting(encoder: Encoder, kind: str) -> Encoder:

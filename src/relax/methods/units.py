@@ -253,8 +253,8 @@ def shapley_values(scores: Tensor) -> Tensor:
     """Shapley values of a game of which every coalition has been played.
 
     Args:
-        scores: scores of all coalitions, ``(2 ** n,)`` float64, in the order of binary numbers; the first player has the
-            most significant bit.
+        scores: scores of all coalitions, ``(2 ** n,)`` float64, in the order of binary numbers; the first player
+            has the most significant bit.
 
     Returns:
         ``(n,)`` float64; they sum to the score of all players minus that of none.

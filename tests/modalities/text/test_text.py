@@ -369,6 +369,19 @@ def test_the_command_explains_texts_and_files(tmp_path, monkeypatch, encoder):
     rows = [json.loads(line) for line in run.stdout.splitlines()]
     assert [Path(row["files"][-1]).name for row in rows] == ["why-do-cats-purr.npz", "note.npz"]
     assert all(Path(file).exists() for row in rows for file in row["files"])
+    saved = relax.Explanation.load(rows[0]["files"][-1])
+    assert rows[0]["words"] == ["why", "do", "cats", "purr"]
+    assert ["why do cats purr"[start:stop] for start, stop in rows[0]["spans"]] == rows[0]["words"]
+    np.testing.assert_allclose(rows[0]["effects"], saved.effect, atol=1e-6)
+    (tmp_path / "bare").mkdir()
+    run = CliRunner().invoke(
+        app, ["explain", str(tmp_path / "bare"), str(tmp_path / "notes"), *common, "--json", "--quiet"]
+    )
+    assert run.exit_code == 1
+    assert "bare: no text files in this folder" in run.stderr
+    assert json.loads(run.stdout)["words"] == ["cats", "purr"]
+    run = CliRunner().invoke(app, ["explain", str(tmp_path / "bare"), *common])
+    assert run.exit_code == 2
     run = CliRunner().invoke(app, ["explain", str(tmp_path / "empty.txt"), "--text", "cat", *common, "-q"])
     assert run.exit_code == 1
     assert "empty.txt" in run.output

@@ -7,6 +7,7 @@ from typing import Any
 
 from relax.errors import InputError
 from relax.explainer import Explainer
+from relax.explanation import Failed
 
 
 def explain(encoder: Any, inputs: Any, against: Any = None, **arguments: Any) -> Any:
@@ -46,7 +47,18 @@ def explain(encoder: Any, inputs: Any, against: Any = None, **arguments: Any) ->
         return explainer(inputs)
     if not items:
         raise InputError("expected at least one input, got an empty list")
-    return list(explainer.stream(items))
+    return [_of_several(number, result) for number, result in enumerate(explainer.stream(items, errors="return"))]
+
+
+def _of_several(number: int, result: Any) -> Any:
+    """The result of one of several inputs.
+
+    Raises:
+        RelaxError: the input cannot be explained; the message has its index.
+    """
+    if not isinstance(result, Failed):
+        return result
+    raise type(result.error)(f"inputs[{number}]: {result.error}") from result.error
 
 
 _explain_signature, _explainer_signature = inspect.signature(explain), inspect.signature(Explainer)

@@ -13,6 +13,7 @@ from conftest import problem_of
 from relax.estimation.designs import DESIGNS
 from relax.methods.repeat import _BootstrappedRelax, weighted_probability
 from relax.methods.sensitivity import hsic_of_bits
+from relax.methods.units import shapley_values
 from relax.modalities.masks import Block
 
 MASKS = relax.PatchMasks(14)  # four units on 28 pixels
@@ -42,6 +43,24 @@ def exact_shapley(scores, n):
 
 def of_units(e, side=14):
     return e.importance[side // 2 :: side, side // 2 :: side].ravel()
+
+
+def test_kernel_shap_of_few_units_tries_every_coalition_once(tiny, image):
+    units, scores = game(tiny, image)
+    e = relax.explain(tiny, image, method="kernel-shap", masks=MASKS)
+    assert e.n_masks == 16
+    np.testing.assert_allclose(of_units(e), exact_shapley(scores, units.n_units), atol=1e-5)
+    assert not e.standard_error.any()
+
+
+def test_kernel_shap_of_more_units_is_close_to_enumeration(tiny, image):
+    pytest.importorskip("captum")
+    image, masks = image[:, :27, :27], relax.PatchMasks(9)  # nine units: 512 coalitions
+    _, scores = game(tiny, image, masks)
+    exact = shapley_values(torch.tensor(list(scores.values()), dtype=torch.float64)).numpy()
+    e = relax.explain(tiny, image, method="kernel-shap", masks=masks, n_samples=511)
+    assert e.n_masks == 511
+    assert np.corrcoef(e.importance[4::9, 4::9].ravel(), exact)[0, 1] > 0.97
 
 
 @pytest.mark.parametrize(

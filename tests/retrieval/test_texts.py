@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import relax
 from relax.cli import app
+from relax.cli.sources import kind_in
 from relax.encoders.loading import ENCODERS, Family
 from relax.modalities.text.passages import passages_of
 
@@ -50,6 +51,28 @@ def test_passages_are_whole_sentences_and_cover_the_text():
     assert "".join("".join(text[a:b].split()) for a, b in spans) == "".join(text.split())
     assert all(len(text[a:b].split()) <= 10 for a, b in spans)
     assert text[slice(*spans[0])].endswith("ten?")
+
+
+def test_rows_that_hold_no_text_are_numbered_and_the_others_done(encoder, tmp_path):
+    values = [None, "Cats purr.", 3, "Fish like water."]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps({"n": 1, "body": value}) + "\n" for value in values))
+    for command in ("index", "run"):
+        out = tmp_path / command
+        asked = [command, str(tmp_path / "t.jsonl"), "--column", "body", "--encoder", "bag-of-words", "--out", str(out)]
+        result = CliRunner().invoke(app, [*asked, "--quiet"])
+        assert result.exit_code == 1
+        assert "row 0 (from 0): expected a text in this cell, got None" in result.stderr
+        assert "row 2 (from 0): expected a text in this cell, got 3" in result.stderr
+        assert "2 added" in result.stderr or "2 explained, 2 failed" in result.stderr
+
+
+def test_the_kind_of_a_column_is_that_of_its_first_text(tmp_path):
+    rows = [{"id": 1, "body": None, "file": "t.jsonl"}, {"id": 2, "body": "cats", "file": "t.jsonl"}]
+    table = tmp_path / "t.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [kind_in(table, column, None) for column in ("body", "file")] == ["text", "image"]
+    with pytest.raises(relax.InputError, match=r"t\.jsonl:id: expected texts or paths, got numbers, such as 1"):
+        kind_in(table, "id", None)
 
 
 def test_passages_of_a_folder_are_found_as_by_brute_force(encoder, folder, tmp_path):

@@ -132,7 +132,7 @@ def test_a_kill_and_a_second_run_give_the_same_rows(tmp_path, pictures):
     command = [sys.executable, str(Path(__file__).with_name("small.py")), str(pictures), str(tmp_path / "out")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    while not list((tmp_path / "out").glob("rows/*")) and process.poll() is None:
+    while not list((tmp_path / "out").glob("rows/[!.]*")) and process.poll() is None:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import relax
+from relax.modalities import MODALITIES
 from relax.runs.sources import source_of
 from relax.runs.worker import path_of
 from runs.small import encoder, run
@@ -69,6 +70,20 @@ def test_columns_are_chosen_by_name(pictures):
         source_of(pictures / "two.parquet", IMAGE)
     with pytest.raises(relax.ArgumentError, match="no column 'image'; expected one of picture, label"):
         source_of(pictures / "two.parquet", IMAGE, "image")
+
+
+def test_a_column_of_several_types_is_read_row_by_row(tmp_path):
+    values = ["cats purr", 3, None, ["a"], "dogs bark"]
+    lines = [json.dumps({"id": number, "body": value}) for number, value in enumerate(values)]
+    (tmp_path / "t.jsonl").write_text("\n\n".join(lines) + "\n")
+    opened = source_of(tmp_path / "t.jsonl", MODALITIES["text"](), "body")
+    assert [opened[row].value for row in range(len(opened))] == values
+    (tmp_path / "bad.jsonl").write_text(f"{lines[0]}\n{{no JSON\n")
+    with pytest.raises(relax.InputError, match="line 2 is no JSON"):
+        source_of(tmp_path / "bad.jsonl", MODALITIES["text"](), "body")
+    (tmp_path / "list.jsonl").write_text(f"{lines[0]}\n[1]\n")
+    with pytest.raises(relax.InputError, match="line 2: expected a JSON object, got list"):
+        source_of(tmp_path / "list.jsonl", MODALITIES["text"](), "body")
 
 
 def test_sources_that_cannot_be_read_are_named(tmp_path):

@@ -129,7 +129,7 @@ def explain(
 
     set_threads(threads)
     modality = kind_of(files or [], text or [], encoder)
-    targets = targets_for(modality, files or [], text or [], out, recursive)  # fail before the encoder is loaded
+    targets, empty = targets_for(modality, files or [], text or [], out, recursive)  # fail before the encoder is loaded
     encoder_options = {
         "crop": crop,
         "weights": None if weights is None else str(weights),
@@ -159,7 +159,9 @@ def explain(
     if views:
         _explain_views(explainer, views, out, policy, as_json)
     else:
-        _explain_files(explainer, targets, out, policy, as_json, quiet)
+        for reason in empty:
+            say(f"error: {reason}")
+        _explain_files(explainer, targets, out, policy, as_json, quiet, len(empty))
 
 
 def demo(out: OUT = Path("relax-out")) -> None:
@@ -193,12 +195,14 @@ def masks_of(
     return masks_.create(kind, **options) if options else kind
 
 
-def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, as_json: bool, quiet: bool) -> None:
-    """Explain each input and report it; exit with an error code if any failed."""
+def _explain_files(
+    explainer: Explainer, targets: Any, out: Path, policy: str, as_json: bool, quiet: bool, failed: int
+) -> None:
+    """Explain each input and report it; exit with an error code if any failed, or some had failed before."""
     from relax.explanation import Failed
     from relax.runs.files import explain_files, only_writer
 
-    failed = skipped = 0
+    several, skipped = len(targets) + failed > 1, 0
     with only_writer(out):
         for result in explain_files(explainer, targets, existing=policy):
             if isinstance(result, Failed):
@@ -220,7 +224,7 @@ def _explain_files(explainer: Explainer, targets: Any, out: Path, policy: str, a
     if skipped:
         say(f"{skipped} skipped: results exist")
     if failed:
-        raise typer.Exit(Exit.SOME_FAILED if len(targets) > 1 else Exit.BAD_INPUT)
+        raise typer.Exit(Exit.SOME_FAILED if several else Exit.BAD_INPUT)
 
 
 def _explain_views(explainer: Explainer, views: dict[str, str], out: Path, policy: str, as_json: bool) -> None:

@@ -124,7 +124,8 @@ def _reporter(show: Callable[..., None], as_json: bool) -> Callable[[Progress], 
     def report(progress: Progress) -> None:
         reason = progress.row.get("reason")
         if reason is not None and progress.failed <= SHOWN:
-            say(f"error: {reason}")
+            row = progress.row.get("row")
+            say(f"error: {'' if row is None else f'row {row} (from 0): '}{reason}")
         elif reason is not None and progress.failed == SHOWN + 1:
             say("error: further failures are not shown; they are in the column `reason`")
         if as_json:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relax.errors import ArgumentError
+from relax.errors import ArgumentError, InputError
 
 if TYPE_CHECKING:
     from relax.encoders import Encoder
     from relax.runs.naming import Target
+    from relax.runs.sources import Source
 
 DEFAULTS = {"image": "efficientnet-lite0", "text": "text:minilm", "sound": "sound:resemblyzer"}
 """Default encoder of each kind of input."""
@@ -20,6 +21,9 @@ TEXT_FAMILIES = ("text:", "sentence-transformers:")
 
 SOUND_FAMILIES = ("sound:",)
 """Prefixes of encoders that only read recordings."""
+
+LOOKED_AT = 100
+"""Number of cells of a table that say what kind of inputs it holds."""
 
 ENDINGS = {"image": (".png", ".npz"), "text": (".png", ".html", ".npz"), "sound": (".png", ".html", ".npz")}
 """Suffixes of the result files of each kind of input."""
@@ -41,7 +45,7 @@ def kind_of(files: Sequence[Path], texts: Sequence[str], encoder: str | None) ->
     suffixes = {file.suffix.lower() for file in files}
     if (encoder or "").startswith(SOUND_FAMILIES) or (encoder is None and suffixes & set(SOUNDS)):
         return "sound"
-    of_texts = encoder is None and any(file.is_dir() and kind_in(file, None, None) == "text" for file in files)
+    of_texts = any(file.is_dir() and kind_in(file, None, None) == "text" for file in files)
     return "text" if suffixes & set(SUFFIXES) or of_texts else "image"
 
 
@@ -62,10 +66,26 @@ def kind_in(source: Path, column: str | None, encoder: str | None) -> str:
     if source.is_dir():
         return "image" if MODALITIES["image"]().files_below(source) or not _texts_below(source) else "text"
     if source.suffix.lower() in TABLES and source.is_file():
-        first = source_of(source, MODALITIES["text"](), column)[0].value
-        is_path = isinstance(first, str) and is_file(str(source.parent / first))
-        return "text" if isinstance(first, str) and not is_path else "image"
+        return _kind_of_cells(source, source_of(source, MODALITIES["text"](), column))
     return "text" if source.suffix.lower() in SUFFIXES else "image"
+
+
+def _kind_of_cells(table: Path, cells: Source) -> str:
+    """Kind of the inputs in a column of a table, by the first cells that hold something.
+
+    Raises:
+        InputError: they hold numbers, of which no encoder is the default.
+    """
+    first = [cells[row].value for row in range(min(len(cells), LOOKED_AT))]
+    held = [value for value in first if value is not None and value != ""]
+    texts = [value for value in held if isinstance(value, str)]
+    if texts:
+        return "image" if is_file(str(table.parent / texts[0])) else "text"
+    if held and all(isinstance(value, (bool, int, float)) for value in held):
+        raise InputError(
+            f"{cells.name}: expected texts or paths, got numbers, such as {held[0]!r}; choose another --column"
+        )
+    return "image"
 
 
 def _texts_below(folder: Path) -> bool:
@@ -82,8 +102,10 @@ def is_file(name: str) -> bool:
         return False
 
 
-def targets_for(kind: str, files: Sequence[Path], texts: Sequence[str], out: Path, recursive: bool) -> list[Target]:
-    """The inputs and their result files, with folders expanded.
+def targets_for(
+    kind: str, files: Sequence[Path], texts: Sequence[str], out: Path, recursive: bool
+) -> tuple[list[Target], list[str]]:
+    """The inputs and their result files, with folders expanded, and a line for each folder without inputs.
 
     Args:
         kind: kind of the inputs.
@@ -93,15 +115,25 @@ def targets_for(kind: str, files: Sequence[Path], texts: Sequence[str], out: Pat
         recursive: also search subfolders.
 
     Raises:
-        InputError: a folder has no inputs of this kind.
+        InputError: there are no inputs at all.
         ArgumentError: the results cannot be written there.
     """
     from relax.modalities import MODALITIES
     from relax.runs.naming import inputs_of, targets_of, text_targets, writable_folder
 
-    sources = inputs_of(files, MODALITIES[kind](), recursive)
+    modality, sources, empty = MODALITIES[kind](), [], []
+    for file in files:
+        try:
+            sources += inputs_of([file], modality, recursive)
+        except InputError as error:
+            if len(files) == 1 and not texts:
+                raise
+            empty.append(str(error))
+    if not sources and not texts:
+        raise InputError("; ".join(empty))
     folder = writable_folder(out)
-    return [*text_targets(texts, folder, ENDINGS[kind]), *targets_of(sources, folder, ENDINGS[kind])]
+    targets = targets_of(list(dict.fromkeys(sources)), folder, ENDINGS[kind])
+    return [*text_targets(texts, folder, ENDINGS[kind]), *targets], empty
 
 
 def fitting(encoder: Encoder, kind: str) -> Encoder:

@@ -92,15 +92,22 @@ def method_of(method: Any, options: dict[str, Any], modality: Modality) -> Metho
     if method is None:
         method = modality.method
     resolved = ensure(method, options)
-    if resolved.modalities is not None and modality.name not in resolved.modalities:
-        supported = [
-            name for name, kind in METHODS.items() if kind.modalities is None or modality.name in kind.modalities
-        ]
-        raise ArgumentError(
-            f"method {resolved.name!r} explains {' and '.join(resolved.modalities)} inputs, not {modality.name}; "
-            f"available: {', '.join(supported)}"
-        )
+    innermost: Method = getattr(resolved, "repeated", resolved)
+    if not _explains(innermost, modality):
+        supported = ", ".join(name for name, kind in METHODS.items() if _explains(kind, modality))
+        if innermost.modalities is None:
+            reason = f"needs {innermost.needs} with respect to real numbers, which {modality.name} inputs are not"
+        else:
+            reason = f"explains {' and '.join(innermost.modalities)} inputs, not {modality.name}"
+        raise ArgumentError(f"method {resolved.name!r} {reason}; available: {supported}")
     return resolved
+
+
+def _explains(method: Method | type[Method], modality: Modality) -> bool:
+    """Whether a method explains inputs of a modality."""
+    if method.modalities is None:
+        return modality.differentiable or method.needs not in ("gradients", "activations", "attention")
+    return modality.name in method.modalities
 
 
 def kinds_of(masks: Any, method: Method, modality: Modality) -> tuple[Masks, ...] | None:

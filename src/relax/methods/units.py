@@ -7,6 +7,7 @@ unit has the unit's value.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -84,13 +85,26 @@ class Game(Perturbing):
 class KernelShap(Game):
     """Shapley values of the units by weighted regression (Lundberg & Lee 2017).
 
+    Where there are no more coalitions than samples all are tried, once each, and the values are exact.
+
     Args:
-        n_samples: number of coalitions, positive.
+        n_samples: largest number of coalitions, positive.
     """
 
     name = "kernel-shap"
     summary = "Shapley values of the units of the masks, by weighted regression"
     source = "Lundberg & Lee, 2017"
+
+    def run(self, problem: Problem) -> Maps:
+        units = problem.perturbed.units
+        if 2**units.n_units > self.n_samples:
+            return super().run(problem)
+        coalitions = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * units.n_units).view(-1, units.n_units)
+        block = Block(coalitions.to(problem.session.device), units.middle().to(problem.session.device))
+        scores = scores_of(problem.session, problem.perturbed, problem.reference, block)
+        problem.session.check_finite()
+        values = units.spread(shapley_values(scores.double().cpu())).cpu().numpy()
+        return Maps(values, standard_error=np.zeros_like(values), signed=True, n_masks=len(coalitions))
 
     def attribution(self, captum: Any, play: Callable[[Tensor], Tensor], seed: int, n_units: int) -> Any:
         if n_units < 2:
@@ -233,3 +247,23 @@ def _score(problem: Problem, batch: Tensor) -> Tensor:
     return problem.session.run(
         len(batch), shapes(batch), lambda rows: problem.reference.score(problem.session(batch[rows].clone()))
     )
+
+
+def shapley_values(scores: Tensor) -> Tensor:
+    """Shapley values of a game of which every coalition has been played.
+
+    Args:
+        scores: scores of all coalitions, ``(2 ** n,)`` float64, in the order of binary numbers; the first player
+            has the most significant bit.
+
+    Returns:
+        ``(n,)`` float64; they sum to the score of all players minus that of none.
+    """
+    n = len(scores).bit_length() - 1
+    game = scores.view((2,) * n)
+    sizes = torch.zeros((2,) * (n - 1), dtype=torch.long)  # of coalitions of the other players
+    for player in range(n - 1):
+        sizes = sizes + torch.arange(2).view([2 if axis == player else 1 for axis in range(n - 1)])
+    weights = torch.tensor([1 / (n * math.comb(n - 1, size)) for size in range(n)], dtype=torch.float64)
+    gains = [game.select(player, 1) - game.select(player, 0) for player in range(n)]
+    return torch.stack([(weights[sizes] * gain).sum() for gain in gains])

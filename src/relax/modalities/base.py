@@ -49,6 +49,8 @@ class Modality(Presenting):
         enumerated: number of masks up to which an adaptive run tries all, once each; 0 for never. A run of at least as
             many masks as there are tries all, too.
         one_map: whether an explanation is one map; several views have one each.
+        differentiable: whether an input can be one tensor of real numbers, which methods of gradients and activations
+            need.
     """
 
     name: ClassVar[str]
@@ -58,6 +60,7 @@ class Modality(Presenting):
     several_fills: ClassVar[tuple[str, ...]] = ("mean",)
     enumerated: ClassVar[int] = 0
     one_map: ClassVar[bool] = True
+    differentiable: ClassVar[bool] = True
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
         self.transform = transform

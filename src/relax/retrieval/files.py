@@ -80,7 +80,7 @@ def read_inputs(encoder: Encoder, chunk: Sequence[Found]) -> Chunk:
             stamp = stamp_of(found.path)
             read += [Read(entry, prepared, stamp) for entry, prepared in _parts(encoder, found)]
         except InputError as error:
-            failed[found.name] = str(error)
+            failed[found.name] = str(error) if found.row < 0 else f"{found.path}: row {found.row} (from 0): {error}"
         except UnicodeEncodeError:
             failed[found.name] = f"{found.name}: the file name is not UTF-8, which an index needs; rename the file"
         except FileNotFoundError:

@@ -11,7 +11,7 @@ from relax.explanation import Explanation
 
 
 def explanation_row(source: Path | str, e: Explanation, encoder: str, files: Sequence[Path]) -> dict[str, Any]:
-    """Summarise an explanation as a JSON-serialisable row.
+    """Summarise an explanation as a JSON-serialisable row; that of a text has its words, their spans and effects.
 
     Args:
         source: the input.
@@ -19,7 +19,7 @@ def explanation_row(source: Path | str, e: Explanation, encoder: str, files: Seq
         encoder: name of the encoder.
         files: the files that were written.
     """
-    return {
+    row = {
         "input": str(source),
         "encoder": encoder,
         "method": e.settings["method"],
@@ -31,6 +31,10 @@ def explanation_row(source: Path | str, e: Explanation, encoder: str, files: Seq
         "seconds": round(e.settings["cost"]["seconds"], 3),
         "files": [str(file) for file in files],
     }
+    if isinstance(e.presentation, str) and e.labels is not None and e.spans is not None:
+        effects = [rounded_or_none(float(effect)) for effect in e.effect]
+        row |= {"words": list(e.labels), "spans": [list(span) for span in e.spans], "effects": effects}
+    return row
 
 
 def rounded_or_none(value: float, digits: int = 6) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,10 @@ from relax._support.extras import require
 from relax.errors import ArgumentError, InputError, first_line
 from relax.modalities import Modality
 
-TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson")
+JSON_LINES = (".jsonl", ".ndjson")
+"""File extensions of JSON lines."""
+
+TABLES = (".parquet", ".csv", ".tsv", *JSON_LINES)
 """File extensions of tables."""
 
 DATASET_FILES = ("state.json", "dataset_dict.json")
@@ -160,8 +164,32 @@ def _of_table(path: Path, column: str | None) -> Source:
     try:
         name, cells = _read_column(path, column)
     except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read as a table: {first_line(error)}") from error
+        if path.suffix.lower() not in JSON_LINES:
+            raise InputError(f"{path}: cannot be read as a table: {first_line(error)}") from error
+        name, values = _read_json_lines(path, column)  # such as a column of several types
+        return Rows(f"{path.resolve()}:{name}", path.resolve().parent, len(values), values.__getitem__)
     return Rows(f"{path.resolve()}:{name}", path.resolve().parent, len(cells), lambda row: cells[row].as_py())
+
+
+def _read_json_lines(path: Path, column: str | None) -> tuple[str, list[Any]]:
+    """Name and values of a column of JSON lines, whatever their types."""
+    rows: list[dict[str, Any]] = []
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as a table: {first_line(error)}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path}: line {number} is no JSON: {first_line(error)}") from None
+        if not isinstance(row, dict):
+            raise InputError(f"{path}: line {number}: expected a JSON object, got {type(row).__name__}")
+        rows.append(row)
+    name = _chosen(column, list(dict.fromkeys(key for row in rows for key in row)), str(path))
+    return name, [row.get(name) for row in rows]
 
 
 def _read_column(path: Path, column: str | None) -> tuple[str, Any]:

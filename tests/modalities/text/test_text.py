@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import relax
+from relax.methods.repeat import Repeat
 from relax.modalities.text.masks import PatternMasks, WordMasks
 from relax.retrieval.interactions import Interactions
 
@@ -132,6 +133,28 @@ def test_units_and_their_spans_rebuild_the_text(encoder):
     assert words == ("Cats", "purr.", "Why,", "unhappy", "cats", "do", "not!", "We", "ate", "(fish)", "today…")
 
 
+def test_words_that_share_a_token_are_one_unit(encoder, bag):
+    text = "we ate สวัสดีครับ and 🦄🐉 today"  # the tokenizer knows neither: one token each
+    e = relax.explain(encoder, text)
+    assert e.labels == ("we", "ate", "สวัสดีครับ", "and", "🦄🐉", "today")
+    assert [text[start:stop] for start, stop in e.spans] == list(e.labels)
+    assert len(relax.explain(bag, "ส ดี").labels) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("cats - dogs — fish", ("cats -", "dogs —", "fish")),
+        ("- cats\n- dogs", ("- cats", "- dogs")),
+        ("cats --\n\n== fish !", ("cats --", "== fish !")),
+        ("( cats ) fish\n---", ("( cats )", "fish\n---")),
+        ("- – —", ("-", "–", "—")),
+    ],
+)
+def test_punctuation_alone_goes_with_a_neighbour(bag, text, labels):
+    assert bag.prepare(text).labels == labels
+
+
 def test_line_ends_of_any_system_and_texts_without_sentences(encoder):
     assert relax.explain(encoder, "cats purr\r\n\r\ndogs bark", masks="paragraphs").labels == ("cats purr", "dogs bark")
     rows = relax.Encoder(lambda texts: [[1.0, float(len(text))] for text in texts], modality="text")
@@ -239,11 +262,34 @@ def test_bad_texts_are_said(encoder, source, words):
         relax.explain(encoder, source)
 
 
+def test_a_bad_entry_of_a_list_is_named(encoder):
+    with pytest.raises(relax.InputError, match=r"^inputs\[2\]: text: expected a text, got an empty one"):
+        relax.explain(encoder, ["cats purr", "dogs", " ", "fish"])
+
+
 def test_a_file_that_is_not_utf8_is_said(encoder, tmp_path):
     file = tmp_path / "latin.txt"
     file.write_bytes("café".encode("latin-1"))
     with pytest.raises(relax.InputError, match="expected UTF-8, got byte 0xe9 at 3"):
         relax.explain(encoder, file)
+
+
+@pytest.mark.parametrize("method", ["saliency", "integrated-gradients", "deeplift", "relax-gradient", "lafam"])
+def test_methods_of_gradients_and_activations_say_which_work_on_texts(encoder, method):
+    for asked in (method, Repeat(base=method) if method == "saliency" else method):
+        with pytest.raises(relax.ArgumentError) as caught:
+            relax.Explainer(encoder, method=asked)
+        reason, available = str(caught.value).split("; available: ")
+        assert "text" in reason
+        assert {"relax", "relax-regression", "occlusion", "kernel-shap"} <= {*available.split(", ")}
+        for name in available.split(", "):  # those do
+            assert relax.explain(encoder, "the cat sat", method=name, n_masks=None).importance.shape == (3,)
+
+
+@pytest.mark.parametrize("fill", ["mean", "zero", "blur", "red", "nosuch", 3, ["mean"], ""])
+def test_fills_of_other_modalities_are_refused_with_the_list(encoder, fill):
+    with pytest.raises(relax.ArgumentError, match="texts have the fills drawn, dropped, mask-token, pad-token, got"):
+        relax.Explainer(encoder, fill=fill)
 
 
 def test_fills_that_do_not_fit_are_said(encoder, bag):
@@ -323,6 +369,19 @@ def test_the_command_explains_texts_and_files(tmp_path, monkeypatch, encoder):
     rows = [json.loads(line) for line in run.stdout.splitlines()]
     assert [Path(row["files"][-1]).name for row in rows] == ["why-do-cats-purr.npz", "note.npz"]
     assert all(Path(file).exists() for row in rows for file in row["files"])
+    saved = relax.Explanation.load(rows[0]["files"][-1])
+    assert rows[0]["words"] == ["why", "do", "cats", "purr"]
+    assert ["why do cats purr"[start:stop] for start, stop in rows[0]["spans"]] == rows[0]["words"]
+    np.testing.assert_allclose(rows[0]["effects"], saved.effect, atol=1e-6)
+    (tmp_path / "bare").mkdir()
+    run = CliRunner().invoke(
+        app, ["explain", str(tmp_path / "bare"), str(tmp_path / "notes"), *common, "--json", "--quiet"]
+    )
+    assert run.exit_code == 1
+    assert "bare: no text files in this folder" in run.stderr
+    assert json.loads(run.stdout)["words"] == ["cats", "purr"]
+    run = CliRunner().invoke(app, ["explain", str(tmp_path / "bare"), *common])
+    assert run.exit_code == 2
     run = CliRunner().invoke(app, ["explain", str(tmp_path / "empty.txt"), "--text", "cat", *common, "-q"])
     assert run.exit_code == 1
     assert "empty.txt" in run.output

@@ -73,3 +73,30 @@ def owners(spans: np.ndarray | Sequence[Span], parts: Sequence[Span]) -> np.ndar
                 best = min(stop, right) - max(start, left)
                 found[number] = part
     return found
+
+
+def removable(parts: list[Span], layout: Layout) -> list[Span]:
+    """Parts that can be removed one by one; all parts for an encoder of strings.
+
+    Parts that share a token are one, such as words of a script that the tokenizer does not know; parts without a token
+    are left out.
+
+    Args:
+        parts: starts and stops of the parts, in order, without overlaps.
+        layout: tokens of the text.
+    """
+    if layout.tokens is None or layout.fixed is None:
+        return parts
+    whole: list[Span] = []
+    tokens = layout.free_tokens
+    stops = np.array([stop for _, stop in tokens])
+    for start, stop in parts:
+        if whole:
+            token = int(np.searchsorted(stops, whole[-1][1] - 1, side="right"))  # of the last character before
+            if token < len(tokens) and tokens[token][0] < whole[-1][1] and tokens[token][1] > start:
+                whole[-1] = (whole[-1][0], stop)
+                continue
+        whole.append((start, stop))
+    owner = owners(layout.tokens, whole)
+    seen = {*owner[~layout.fixed].tolist()}
+    return [part for number, part in enumerate(whole) if number in seen]

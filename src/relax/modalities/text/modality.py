@@ -18,11 +18,11 @@ from relax.errors import ArgumentError, InputError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells, gaussian
-from relax.modalities.fills import Fill
+from relax.modalities.fills import Background, Fill
 from relax.modalities.prepared import Prepared
 from relax.modalities.shown import Shown
 from relax.modalities.text.batching import ATTENTION, IDS, TYPES, padded, row_of, trimmed
-from relax.modalities.text.layout import Layout, owners
+from relax.modalities.text.layout import Layout, owners, removable
 from relax.modalities.text.masks import SentenceMasks, TextMasks, WordMasks, layout_of
 from relax.modalities.text.passages import passages_of
 from relax.modalities.text.segmentation import Span, sentences, words
@@ -32,8 +32,8 @@ from relax.modalities.units import Masks
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ALIASES = {"drop": "dropped", "mask": "mask-token", "pad": "pad-token", "draw": "drawn", "mean": "dropped"}
-"""Short names of fills; the mean of other modalities is the default here."""
+ALIASES = {"drop": "dropped", "mask": "mask-token", "pad": "pad-token", "draw": "drawn"}
+"""Short names of fills."""
 
 LONG = 48
 """Number of words above which sentences are removed, too."""
@@ -69,6 +69,7 @@ class Text(Modality):
     default_fill = "dropped"
     several_fills = ("dropped",)
     enumerated = 1024
+    differentiable = False
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
         if transform is not None and not isinstance(transform, TextTokenizer):
@@ -106,7 +107,7 @@ class Text(Modality):
 
     def _divided(self, prepared: Prepared, kinds: Sequence[TextMasks]) -> Prepared:
         layout = layout_of(prepared)
-        elements = max((_seen(kind.parts(layout), layout) for kind in kinds), key=len)
+        elements = max((removable(kind.parts(layout), layout) for kind in kinds), key=len)
         if not elements:
             raise InputError(f"{layout.text[:NAME]!r}: has no {kinds[0].kind} to remove; use other masks")
         return replace(
@@ -120,8 +121,8 @@ class Text(Modality):
         """Words; words and sentences of a long text; sentences alone of a very long one."""
         layout = layout_of(prepared)
         text = layout.text
-        n_words = len(_seen(words(text), layout))
-        n_sentences = len(_seen(sentences(text), layout))
+        n_words = len(removable(words(text), layout))
+        n_sentences = len(removable(sentences(text), layout))
         if n_words > MOST_WORDS and n_sentences >= FEWEST:
             return (SentenceMasks(),)
         several = n_words > LONG and n_sentences > 1
@@ -142,10 +143,12 @@ class Text(Modality):
 
     def fill(self, fill: Any) -> Fill:
         """Resolve a fill; see :mod:`relax.modalities.text.fills`."""
-        name = ALIASES.get(fill, fill) if isinstance(fill, str) else fill
-        if (isinstance(name, str) and name == "") or isinstance(name, (list, tuple)):
-            raise ArgumentError(f"expected `fill` to be one of {', '.join(sorted({*ALIASES.values()}))}, got {fill!r}")
-        return super().fill(name)
+        resolved = ALIASES.get(fill, fill) if isinstance(fill, str) else fill
+        if isinstance(resolved, Fill) and not isinstance(resolved, Background):
+            return super().fill(resolved)
+        if resolved is None or resolved in ALIASES.values():
+            return super().fill(resolved)
+        raise ArgumentError(f"texts have the fills {', '.join(sorted(ALIASES.values()))}, got {fill!r}")
 
     def split(self, inputs: Any) -> list[Any] | None:
         """Split a list, a tuple or an array of texts; ``None`` for one text."""
@@ -258,12 +261,3 @@ def _read(source: Any) -> tuple[str, dict[str, Any]]:
     except UnicodeEncodeError as error:
         raise InputError(f"{name!a}: expected Unicode text, got a lone surrogate at {error.start}") from None
     return text, {"source": origin, "name": name, "sha256": digest, "characters": len(text)}
-
-
-def _seen(parts: list[Span], layout: Layout) -> list[Span]:
-    """Parts that have a token which can be removed; all parts for an encoder of strings."""
-    if layout.tokens is None or layout.fixed is None:
-        return parts
-    owner = owners(layout.tokens, parts)
-    seen = {*owner[~layout.fixed].tolist()}
-    return [part for number, part in enumerate(parts) if number in seen]

@@ -22,8 +22,9 @@ _PARAGRAPHS = re.compile(r"\S(?:.*?\S)?(?=\s*(?:\n[ \t\r]*\n|\Z))", re.DOTALL)
 def words(text: str) -> list[Span]:
     """Spans of words: letters, digits or pictographs, with the punctuation that touches them.
 
-    Scripts without spaces are split as UAX #29 says, such as Chinese into single characters. A text of punctuation
-    alone is split at spaces.
+    Scripts without spaces are split as UAX #29 says, such as Chinese into single characters. Punctuation that stands
+    alone, such as a dash, goes with the word before it, at the start of a line with the word after it. A text of
+    punctuation alone is split at spaces.
 
     Args:
         text: any text.
@@ -33,7 +34,9 @@ def words(text: str) -> list[Span]:
     for start, stop in _segments(require("uniseg.wordbreak", extra="text").words(text)):
         segment = text[start:stop]
         if segment.isspace():
-            opening = None
+            if found and opening is not None and "\n" not in text[found[-1][1] : opening]:
+                found[-1] = (found[-1][0], start)
+                opening = None
         elif any(_in_word(character) for character in segment):
             found.append((start if opening is None else opening, stop))
             opening = None
@@ -41,6 +44,8 @@ def words(text: str) -> list[Span]:
             found[-1] = (found[-1][0], stop)
         else:
             opening = start if opening is None else opening
+    if found and opening is not None:
+        found[-1] = (found[-1][0], len(text.rstrip()))
     return found or matches(text, r"\S+")
 
 

@@ -28,7 +28,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "relax-regression, 128 masks": ({"n_masks": 128}, {"n_masks": 20_000}),
     "relax-regression, 512 masks": ({"n_masks": 512}, {"n_masks": 20_000}),
     "relax-gradient, 16 masks": ({"method": "relax-gradient", "n_masks": 16}, CONVERGED),
-    "relax-gradient, 64 masks": ({"method": "relax-gradient", "n_masks": 64}, CONVERGED),
+    "relax-gradient, 48 masks": ({"method": "relax-gradient", "n_masks": 48}, CONVERGED),
     "smoothgrad, 32 samples": ({"method": "smoothgrad"}, {"n_samples": 4000}),
     "sobol, 64 designs": ({"method": "sobol", "n_designs": 64}, {"n_designs": 1024}),
 }
@@ -39,7 +39,7 @@ TRAINED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "relax-regression, 128 masks": ({"n_masks": 128}, {"n_masks": 12_000}),
     "relax-regression, 512 masks": ({"n_masks": 512}, {"n_masks": 12_000}),
     "relax-gradient, 16 masks": ({"method": "relax-gradient", "n_masks": 16}, CONVERGED),
-    "relax-gradient, 64 masks": ({"method": "relax-gradient", "n_masks": 64}, CONVERGED),
+    "relax-gradient, 48 masks": ({"method": "relax-gradient", "n_masks": 48}, CONVERGED),
     "smoothgrad, 32 samples": ({"method": "smoothgrad"}, {"n_samples": 4000}),
 }
 

@@ -188,6 +188,6 @@ def test_short_runs_progress_and_budgets(tiny, image):
     method, asked = RelaxGradient().within(forwards=160, n_units=49)
     assert asked == {"n_masks": 53}
     steps = list(relax.Explainer(tiny, method=method, fill="zero").progressive(image))
-    assert [step.n_masks for step in steps] == list(range(16, 16 * len(steps) + 1, 16))
+    assert [step.n_masks for step in steps] == list(range(12, 12 * len(steps) + 1, 12))
     whole = relax.explain(tiny, image, method="relax-gradient", fill="zero")
     np.testing.assert_allclose(steps[-1].importance, whole.importance, atol=1e-6)

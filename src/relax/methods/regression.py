@@ -44,8 +44,8 @@ class RelaxRegression(Masking):
     def strata(self, problem: Problem) -> Iterator[Perturbed]:
         """Every kind of masks with every fill."""
         strata = list(product(self.kinds(problem), problem.fills))
-        share = max(problem.stopping.wanted // len(strata), 2)
-        size = share // -(-share // self.block) // 2 * 2  # every stratum has the same number of masks, if it can
+        share = problem.stopping.wanted // len(strata)
+        size = min(self.block, max(2, share - share % 2))  # a short run has blocks of every stratum, too
         for number, (masks, fill) in enumerate(strata):
             stratum = Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number))
             yield problem.under(stratum)
@@ -78,7 +78,7 @@ class RelaxGradient(RelaxRegression):
     sample_cost = 3.0
     limit = 128
     slopes = True
-    block = 16
+    block = 12
 
 
 def seed_of(seed: int, number: int) -> int:

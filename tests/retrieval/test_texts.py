@@ -117,6 +117,8 @@ def test_the_commands_find_match_and_show_texts(encoder, folder, tmp_path):
     index = relax.Index.create(made, encoder)
     index.add(encoder, folder)
     out = ["--out", str(tmp_path / "out")]
+    found = run(app, ["match", "why do cats purr?", made, "-k", "1", "--json", "--out", str(tmp_path / "bare")])
+    assert [Path(file).name for file in json.loads(found.stdout)["files"]] == ["why-do-cats-purr-matches.html"]
     result = run(app, ["match", "why do cats purr?", made, "-k", "2", "--explain", "--json", *out])
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in result.stdout.splitlines()]
@@ -132,6 +134,26 @@ def test_the_commands_find_match_and_show_texts(encoder, folder, tmp_path):
     assert json.loads(pair.stdout)["similarity"] == pytest.approx(0.5, abs=0.02)
     duplicates = run(app, ["duplicates", made, "--threshold", "0.99", "--explain", "--json", *out])
     assert duplicates.exit_code == 0, duplicates.output
+
+
+@pytest.mark.parametrize(
+    ("query", "target", "words"),
+    [
+        ("purr", "moon", "note: there is no file or folder 'moon'; it is taken as a text"),
+        ("cats", "purr", "'purr'; it is taken as a text"),
+        ("cats purr", "nosuch.txt", "error: nosuch.txt: no such file"),
+        ("./nosuch cats", "purr", "error: "),
+        ("cats", "nosuch/index", "error: nosuch/index: no such"),
+        ("my cats/nosuch.md", "cats purr", "error: my cats/nosuch.md: no such file"),
+        ("cats", "nosuch.png", "error: nosuch.png: no such picture"),
+    ],
+)
+def test_words_are_texts_and_mistyped_paths_are_errors(encoder, tmp_path, query, target, words):
+    asked = ["match", query, target, "--encoder", "bag-of-words", "--out", str(tmp_path / "out"), "--quiet"]
+    result = CliRunner().invoke(app, asked)
+    assert words in result.stderr
+    assert result.exit_code == (2 if words.startswith("error") else 0)
+    assert bool(list(tmp_path.glob("out/*"))) == (result.exit_code == 0)
 
 
 def test_the_words_that_put_a_passage_before_the_next(encoder):

@@ -12,7 +12,7 @@ import typer
 from relax.cli.matches import load, print_row, shortened, write_matches
 from relax.cli.messages import counted, say
 from relax.cli.options import DEVICE, ENCODER, JSON, MASKS, OUT, OVERWRITE, QUIET, SEED, THREADS, set_threads
-from relax.cli.sources import DEFAULTS, TEXT_FAMILIES, fitting, is_file
+from relax.cli.sources import DEFAULTS, TEXT_FAMILIES, fitting, is_file, is_path, kind_in
 from relax.errors import ArgumentError, InputError
 
 if TYPE_CHECKING:
@@ -69,32 +69,40 @@ def match(
             return
         loaded, neighbours = _neighbours(one, folder, k, encoder, device, quiet, texts)
         matcher = Matcher(loaded, **given) if explain or regions else None
-        rows = _explain_neighbours(one, neighbours, out, matcher, as_json)
+        rows = _explain_neighbours(one, neighbours, out, matcher, as_json, page)
         subtitle = f"The {len(neighbours)} nearest neighbours in {target} by cosine similarity, encoder {loaded.name}."
         title = shortened(query) if isinstance(one, str) else one.name
         write_matches(page, f"Matches of {title}", subtitle, rows, one)
 
 
 def _about_texts(query: str, target: str, folder: Path | None, encoder: str | None) -> bool:
-    """Whether the command is about texts: by the index, the encoder, the suffixes, or as there are no such files."""
+    """Whether the command is about texts: by the index, the encoder, the files, or as neither looks like a file."""
     from relax.modalities.text.modality import SUFFIXES
     from relax.retrieval.index import ABOUT, Index
 
     if folder is not None and (folder / ABOUT).exists():
         return bool(Index(folder).about["modality"] == "text")
-    if encoder is not None:
-        return encoder.startswith(TEXT_FAMILIES) or _texts_only(query, target)
-    return _texts_only(query, target) or any(Path(name).suffix.lower() in SUFFIXES for name in (query, target))
-
-
-def _texts_only(query: str, target: str) -> bool:
-    """Whether neither is a file, and at least one has several words."""
-    return not is_file(query) and not is_file(target) and (" " in query.strip() or " " in target.strip())
+    names = (query, target)
+    if (encoder or "").startswith(TEXT_FAMILIES) or any(Path(name).suffix.lower() in SUFFIXES for name in names):
+        return True
+    if folder is not None:
+        return kind_in(folder, None, None) == "text"
+    return not any(is_file(name) or is_path(name) for name in names)
 
 
 def _source(given: str, texts: bool) -> Any:
-    """The text itself, or the path of a file."""
-    return given if texts and not is_file(given) else Path(given)
+    """The text itself, or the path of a file.
+
+    Raises:
+        InputError: it looks like a path, and there is no such file.
+    """
+    if is_file(given) or not texts:
+        return Path(given)
+    if is_path(given):
+        raise InputError(f"{given}: no such file")
+    if not any(space in given.strip() for space in " \n\t"):
+        say(f"note: there is no file or folder {given!r}; it is taken as a text")
+    return given
 
 
 def _kind(texts: bool) -> str:
@@ -103,9 +111,10 @@ def _kind(texts: bool) -> str:
 
 def _check_results(out: Path, folder: Path | None, sources: tuple[Any, Any], files: tuple[Path, ...]) -> None:
     """Refuse missing files, and results that would be among the inputs."""
-    for source in sources:
-        if isinstance(source, Path) and not is_file(str(source)):
-            raise InputError(f"{source}: no such picture, text, folder or index")
+    missing = [source for source in sources if isinstance(source, Path) and not is_file(str(source))]
+    if missing:  # one that looks like a path is the likelier mistake
+        source = next((source for source in missing if is_path(str(source))), missing[0])
+        raise InputError(f"{source}: no such picture, text, folder or index")
     if folder is not None and out.resolve() == folder.resolve():
         raise ArgumentError(f"{out}: the results would be among the inputs to search; choose another --out")
     inputs = {source.resolve() for source in sources if isinstance(source, Path)}
@@ -137,13 +146,13 @@ def _neighbours(
 
 
 def _explain_neighbours(
-    query: Any, neighbours: list[Neighbour], out: Path, matcher: Matcher | None, as_json: bool
+    query: Any, neighbours: list[Neighbour], out: Path, matcher: Matcher | None, as_json: bool, page: Path
 ) -> list[dict[str, Any]]:
-    """Explain the neighbours if there is a matcher, and print a row for each."""
+    """Explain the neighbours if there is a matcher, and print a row for each; in JSON the page is among its files."""
     from relax.retrieval.rows import neighbour_rows
 
     rows = []
     for row in neighbour_rows(query, neighbours, out, matcher, say):
         rows.append(row)
-        print_row(row, as_json, row["match"])
+        print_row({**row, "files": [*row["files"], str(page)]} if as_json else row, as_json, row["match"])
     return rows

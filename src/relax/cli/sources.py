@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,6 +101,18 @@ def is_file(name: str) -> bool:
         return bool(name.strip()) and Path(name).exists()
     except (OSError, ValueError):
         return False
+
+
+def is_path(name: str) -> bool:
+    """Whether a name looks like a path: one word with a slash or the suffix of a file, or a start such as ``./``."""
+    from relax.modalities.image.pictures import SUFFIXES as PICTURES
+    from relax.modalities.sound.reading import SUFFIXES as SOUNDS
+    from relax.modalities.text.modality import SUFFIXES
+
+    suffix = Path(name).suffix.lower() in {*PICTURES, *SOUNDS, *SUFFIXES}
+    slash = any(separator in name for separator in {"/", os.sep})
+    started = name.startswith(("/", "./", "../", "~/"))
+    return started or (slash and suffix) or (len(name.split()) == 1 and (slash or suffix))
 
 
 def targets_for(

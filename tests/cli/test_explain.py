@@ -62,6 +62,13 @@ def test_pictures_are_explained_and_bad_ones_skipped(photo, tmp_path):
     assert e.at_picture_size().shape == (50, 70)
 
 
+def test_a_file_of_messages_has_no_control_characters(photo, tmp_path):
+    done = run("explain", photo, "--masks", "256", "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert "256 masks" in done.stderr
+    assert all(char.isprintable() or char == "\n" for char in done.stderr)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

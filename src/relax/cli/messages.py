@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
+from relax._support.joiners import JOINERS
+
 
 class Exit(IntEnum):
     """Exit codes."""
@@ -30,7 +32,10 @@ def say(line: str) -> None:
 
 def printable(text: str) -> str:
     """Escape control characters and undecodable bytes, so that the text is one line on any terminal."""
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in text)
+    line = "".join(
+        char if char.isprintable() or char in JOINERS else char.encode("unicode_escape", "replace").decode()
+        for char in text
+    )
     return line.encode("utf-8", "backslashreplace").decode()
 
 
@@ -40,14 +45,14 @@ def counted(what: str, quiet: bool) -> Iterator[Callable[..., None]]:
 
     Args:
         what: the unit that is counted, such as ``"pictures"``.
-        quiet: show nothing.
+        quiet: show nothing; nor is anything shown in a file or a pipe.
 
     Yields:
         A function to call with the number done, the total, and optionally a short status text.
     """
     from tqdm.auto import tqdm
 
-    with tqdm(disable=quiet, unit=f" {what}", dynamic_ncols=True, delay=0.5) as bar:
+    with tqdm(disable=quiet or None, unit=f" {what}", dynamic_ncols=True, delay=0.5) as bar:
 
         def show(done: int, total: int, status: str = "") -> None:
             bar.total = total

@@ -142,7 +142,7 @@ def targets_for(
             if len(files) == 1 and not texts:
                 raise
             empty.append(str(error))
-    if not sources and not texts:
+    if empty and not sources and not texts:
         raise InputError("; ".join(empty))
     folder = writable_folder(out)
     targets = targets_of(list(dict.fromkeys(sources)), folder, ENDINGS[kind])

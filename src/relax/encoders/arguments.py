@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
 from relax import modalities
+from relax.encoders.sentences import SentenceModel, prompt_of
 from relax.errors import ArgumentError
 from relax.modalities import Modality
+from relax.modalities.text.tokenizer import TextTokenizer
 
 Key = str | int
 """Name or index of a view."""
+
+
+def adopted(model: Any, transform: Any, modality: Any) -> tuple[Any, Any, Any]:
+    """The model, preprocessing and modality of an encoder; a ``SentenceTransformer`` brings its tokenizer and prompt.
+
+    Args:
+        model: any model.
+        transform: preprocessing; ``None`` for the model's own.
+        modality: modality; ``None`` for the model's own.
+    """
+    library = sys.modules.get("sentence_transformers")  # whoever has such a model has imported it
+    if library is None or transform is not None or modality not in (None, "text"):
+        return model, transform, modality
+    if not isinstance(model, library.SentenceTransformer):
+        return model, transform, modality
+    tokenizer = TextTokenizer(model.tokenizer, max_length=model.max_seq_length, prompt=prompt_of(model))
+    return SentenceModel(model), tokenizer, "text"
 
 
 def modality_of(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from relax import modalities
-from relax.encoders.arguments import callable_of, modality_of
+from relax.encoders.arguments import adopted, callable_of, modality_of
 from relax.encoders.batching import BatchSizer
 from relax.encoders.devices import as_device
 from relax.encoders.engines import Engines
@@ -73,6 +73,7 @@ class Encoder:
         views: Sequence[str] | int | None = None,
         origin: dict[str, Any] | None = None,
     ) -> None:
+        model, transform, modality = adopted(model, transform, modality)
         self.modality = modality_of(model, transform, modality, patch, views)
         self.model = model = callable_of(self.modality.adapted(model))
         self.name: str = name or str(getattr(model, "__name__", type(model).__name__))

@@ -48,4 +48,7 @@ def describe_batch(batch: Batch) -> str:
     """Shape of one input of a batch, for error messages."""
     if isinstance(batch, Tensor):
         return f"shape {tuple(batch.shape[1:])}"
+    if isinstance(batch, list) and "" in (item for item in batch if isinstance(item, str)):
+        what = "texts, one of them empty" if len(batch) > 1 else "an empty text"
+        return f"{what} (relax removes words, all of them, too: return a vector for '', or use fill='drawn')"
     return ", ".join(map(str, shapes(batch)))

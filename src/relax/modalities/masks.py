@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from relax._support.registry import Registry
@@ -49,6 +50,11 @@ def create(name: str, **options: Any) -> Masks:
     kind = MASKS[name]
     if isinstance(options.get("cells"), list):
         options["cells"] = tuple(options["cells"])
+    known = inspect.signature(kind).parameters
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        has = f"they have: {', '.join(known)}" if known else "they have none"
+        raise ArgumentError(f"masks {name!r} do not take these options: {', '.join(unknown)}; {has}")
     try:
         return kind(**options)
     except TypeError as error:

@@ -41,6 +41,10 @@ def test_sentence_transformers_own_encode_equals_ours(folder):
     own = torch.from_numpy(encoder.model.model.encode(TEXTS, prompt="query: "))
     torch.testing.assert_close(prompted.encode(TEXTS), own, atol=1e-5, rtol=1e-4)
     assert relax.explain(prompted, "cats purr").labels == ("cats", "purr")
+    for modality in (None, "text"):  # the object itself
+        adopted = relax.Encoder(encoder.model.model, modality=modality)
+        assert adopted.name == "SentenceTransformer"
+        torch.testing.assert_close(adopted.encode(TEXTS), encoder.encode(TEXTS))
 
 
 def test_dropped_words_equal_the_shortened_text(minilm):

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 
 import relax
-from relax.methods.repeat import Repeat
 from relax.modalities.text.masks import PatternMasks, WordMasks
 from relax.retrieval.interactions import Interactions
 
@@ -247,61 +246,15 @@ def test_a_prompt_is_never_removed(bert, tokenizer):
     np.testing.assert_allclose(e.importance, relax.explain(plain, "why do cats purr", masks=kept).importance, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("", "got an empty one"),
-        (" \n ", "got an empty one"),
-        (7, "expected a text"),
-        ("\ud800 cat", "lone surrogate"),
-        (Path("missing.txt"), "cannot be read"),
-    ],
-)
-def test_bad_texts_are_said(encoder, source, words):
-    with pytest.raises(relax.InputError, match=words):
-        relax.explain(encoder, source)
+def test_joined_emoji_stay_together_on_a_terminal(bag):
+    from relax.cli.messages import printable
+    from relax.modalities.text.terminal import text_of
 
-
-def test_a_bad_entry_of_a_list_is_named(encoder):
-    with pytest.raises(relax.InputError, match=r"^inputs\[2\]: text: expected a text, got an empty one"):
-        relax.explain(encoder, ["cats purr", "dogs", " ", "fish"])
-
-
-def test_a_file_that_is_not_utf8_is_said(encoder, tmp_path):
-    file = tmp_path / "latin.txt"
-    file.write_bytes("café".encode("latin-1"))
-    with pytest.raises(relax.InputError, match="expected UTF-8, got byte 0xe9 at 3"):
-        relax.explain(encoder, file)
-
-
-@pytest.mark.parametrize("method", ["saliency", "integrated-gradients", "deeplift", "relax-gradient", "lafam"])
-def test_methods_of_gradients_and_activations_say_which_work_on_texts(encoder, method):
-    for asked in (method, Repeat(base=method) if method == "saliency" else method):
-        with pytest.raises(relax.ArgumentError) as caught:
-            relax.Explainer(encoder, method=asked)
-        reason, available = str(caught.value).split("; available: ")
-        assert "text" in reason
-        assert {"relax", "relax-regression", "occlusion", "kernel-shap"} <= {*available.split(", ")}
-        for name in available.split(", "):  # those do
-            assert relax.explain(encoder, "the cat sat", method=name, n_masks=None).importance.shape == (3,)
-
-
-@pytest.mark.parametrize("fill", ["mean", "zero", "blur", "red", "nosuch", 3, ["mean"], ""])
-def test_fills_of_other_modalities_are_refused_with_the_list(encoder, fill):
-    with pytest.raises(relax.ArgumentError, match="texts have the fills drawn, dropped, mask-token, pad-token, got"):
-        relax.Explainer(encoder, fill=fill)
-
-
-def test_fills_that_do_not_fit_are_said(encoder, bag):
-    for fill in ("mask-token", "pad-token"):
-        with pytest.raises(relax.ArgumentError, match="takes strings"):
-            relax.explain(bag, TEXT, fill=fill)
-    with pytest.raises(relax.ArgumentError, match="text"):
-        relax.explain(encoder, TEXT, fill="blur")
-    with pytest.raises(relax.ArgumentError, match="text"):
-        relax.explain(encoder, TEXT, masks="grid")
-    with pytest.raises(relax.ArgumentError, match="takes strings"):
-        relax.explain(bag, TEXT, masks="tokens")
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    shown = text_of(relax.explain(bag, f"the {family} sat\x1b[31m")).plain
+    assert family in shown
+    assert "\x1b" not in shown
+    assert printable(f"{family}\x1b") == f"{family}\\x1b"
 
 
 def test_an_archive_keeps_labels_spans_and_text(encoder, tmp_path):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from relax._support.extras import require
 from relax.encoders.base import Encoder
 from relax.encoders.zoo.hf_text import text_from_hf
+from relax.encoders.zoo.weights import check_folder
 from relax.errors import ArgumentError, EncoderError, first_line
 from relax.modalities.image.transforms import ImageTransform
 
@@ -55,6 +56,7 @@ def from_hf(
         )
     if tower not in TOWERS:
         raise ArgumentError(f"expected `tower` to be one of {', '.join(TOWERS)}, got {tower!r}")
+    check_folder("hf", name)
     if tower == "text" or (tower == "auto" and _is_text(transformers, name)):
         return text_from_hf(name, pool)
     missing = [file for file in ("config.json", "preprocessor_config.json") if not (Path(name) / file).is_file()]

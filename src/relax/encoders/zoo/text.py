@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from relax._support.extras import require
 from relax.encoders.base import Encoder
+from relax.encoders.sentences import SentenceModel, prompt_of
 from relax.encoders.zoo.bert import Bert
-from relax.encoders.zoo.weights import read_weights
+from relax.encoders.zoo.weights import check_folder, read_weights
 from relax.errors import EncoderError, MissingExtraError, UnknownNameError, first_line
 from relax.modalities.text.tokenizer import TextTokenizer
 
@@ -76,35 +77,17 @@ def sentence_transformer(
     library = require("sentence_transformers", extra="text")
     if not pretrained or weights is not None:
         raise EncoderError(f"sentence-transformers:{name} reads configuration and weights together; give a folder")
+    check_folder("sentence-transformers", name)
     try:
         model = library.SentenceTransformer(name, device="cpu", trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EncoderError(
             f"sentence-transformers:{name} cannot be loaded: {first_line(error)}; use a hub name or a folder"
         ) from error
-    prompts = dict(getattr(model, "prompts", None) or {})
-    default = getattr(model, "default_prompt_name", None)
-    text = prompts.get(default, "") if prompt is None else prompts.get(prompt, prompt)
+    text = prompt_of(model, prompt)
     tokenizer = TextTokenizer(model.tokenizer, max_length=model.max_seq_length, prompt=text)
     origin = {"name": f"sentence-transformers:{name}", "prompt": text}
     return Encoder(SentenceModel(model), tokenizer, modality="text", name=origin["name"], origin=origin)
-
-
-class SentenceModel(nn.Module):
-    """A model of sentence-transformers that takes named inputs.
-
-    Args:
-        model: a ``SentenceTransformer``.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, **features: Tensor) -> Tensor:
-        """``(N, T)`` inputs by name to ``(N, D)``."""
-        embedding: Tensor = self.model(features)["sentence_embedding"]
-        return embedding
 
 
 class OnnxText:

@@ -68,3 +68,18 @@ def load_weights(model: nn.Module, path: str | PathLike[str], head: tuple[str, .
         raise EncoderError(
             f"{path}: the weights do not fit {type(model).__name__}: {len(mismatched)} names differ ({examples})"
         )
+
+
+def check_folder(family: str, name: str) -> None:
+    """Check that a name that can only be a folder is one.
+
+    Args:
+        family: prefix of the encoder's name.
+        name: name on a hub, ``owner/model``, or a folder.
+
+    Raises:
+        EncoderError: there is no such folder.
+    """
+    path = Path(name).expanduser()
+    if (name.startswith(("/", ".", "~")) or name.count("/") > 1) and not path.is_dir():
+        raise EncoderError(f"{family}:{name}: no such folder")

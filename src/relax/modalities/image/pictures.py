@@ -36,6 +36,7 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
     Raises:
         InputError: the file is missing, empty, damaged, not a picture, or has more than ``MAX_PIXELS`` pixels.
     """
+    looks_like_text = isinstance(path, str) and not Path(path).suffix and "/" not in path
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: expected a picture, got a folder")
@@ -50,7 +51,8 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
                 image.load()
                 return upright_rgb(image, str(path))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        hint = '; for a text, give the encoder modality="text"' if looks_like_text else ""
+        raise InputError(f"{path}: no such file{hint}") from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: not a picture in a format that Pillow {PIL.__version__} reads") from None
     except Image.DecompressionBombError:

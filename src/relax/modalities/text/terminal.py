@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from relax._support.joiners import JOINERS
 from relax.modalities.shown import Shown
 from relax.modalities.text.shading import pieces_of, scale_of, strongest, value_of
 
@@ -36,5 +37,5 @@ def text_of(explanation: Shown, scale: float | None = None) -> Any:
 
 
 def _safe(text: str) -> str:
-    """A text without control characters but line ends."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
+    """A text without control characters but line ends and joiners, such as those of an emoji of several."""
+    return "".join(letter if letter.isprintable() or letter == "\n" or letter in JOINERS else " " for letter in text)

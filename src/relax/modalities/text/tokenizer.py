@@ -56,7 +56,8 @@ class TextTokenizer:
         self.prompt = prompt
         self.names = tuple(getattr(tokenizer, "model_input_names", ("input_ids", "attention_mask")))
         self.left = getattr(tokenizer, "padding_side", "right") == "left"
-        self.mask_id = self._id(getattr(tokenizer, "mask_token", None), "[MASK]", "<mask>")
+        own = hasattr(tokenizer, "mask_token")  # a tokenizer that says that it has none has none
+        self.mask_id = self._id(tokenizer.mask_token) if own else self._id("[MASK]", "<mask>")
         pad = self._id(getattr(tokenizer, "pad_token", None), "[PAD]", "<pad>")
         self.pad_id = 0 if pad is None else pad
 

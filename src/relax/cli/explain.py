@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -153,7 +154,7 @@ def explain(
         batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
         precision=precision,
         engine=engine,
-        progress=not quiet,
+        progress=not quiet and sys.stderr.isatty(),  # a file would be full of control characters
         **method_options,
     )
     if views:

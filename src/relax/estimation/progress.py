@@ -14,7 +14,7 @@ def progress_bar(shown: bool, description: str) -> Iterator[OnBlock | None]:
     """Yield the callback that drives a progress bar, or ``None`` without one.
 
     Args:
-        shown: whether to show the bar; never in a file or a pipe, where it would be control characters.
+        shown: whether to show the bar.
         description: label of the bar.
     """
     if not shown:
@@ -22,7 +22,7 @@ def progress_bar(shown: bool, description: str) -> Iterator[OnBlock | None]:
         return
     from tqdm.auto import tqdm
 
-    with tqdm(desc=description, unit=" masks", dynamic_ncols=True, disable=None) as bar:
+    with tqdm(desc=description, unit=" masks", dynamic_ncols=True, leave=True) as bar:
 
         def on_block(progress: Progress) -> None:
             bar.total = progress.expected

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test docs lint bench encoders match methods study multiview modalities quality text reliability run clean
+.PHONY: help env demo test docs lint bench encoders match methods study multiview modalities quality text reliability run insight clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,10 @@ run: env  ## relax run on a Ray cluster, tested; then the figures of docs/run.md
 	$(BIN)/python -m pip install --quiet --editable '.[run,ray]'
 	$(BIN)/python -m pytest tests/runs/test_cluster.py
 	$(BIN)/python -m benchmarks.runs
+
+insight: env  ## docs/insight.md: does the report find what was planted? resumes; about 40 minutes
+	$(BIN)/relax data fashion-mnist
+	$(BIN)/python -m benchmarks.insight
 
 clean:  ## remove what was made
 	rm -rf $(VENV) relax-out docs/_build docs/tutorials docs/reference/generated .pytest_cache .mypy_cache .ruff_cache

@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.quality.pictures import plot_controls, plot_scenes
 from benchmarks.quality.runs import AUGNET, GAINS, LITE0, SENSE, VIT, Run
-from benchmarks.quality.variants import CONTROLS, DEFAULT, QUICK, SMOOTHED
+from benchmarks.quality.variants import CONTROLS, DEFAULT, GRADIENT, QUICK, SMOOTHED
 from benchmarks.study.page import compared, mean, table
 from relax._support.figures import save_figure
 from relax.evaluation import Evaluation, interval, summary
@@ -86,6 +86,9 @@ def answers(by_encoder: dict[str, pd.DataFrame]) -> list[str]:
         f"- **All together**: by relevance gain {compared(everything, MAIN[0], DEFAULT, list(RIVALS))}; by single "
         f"deletion {compared(everything, MAIN[1], DEFAULT, list(RIVALS))}. With 64 masks, by relevance gain, "
         f"{compared(everything, MAIN[0], QUICK, ['relax', SMOOTHED])}."
+        f" With 48 masks and their gradients (`relax-gradient`, 144 forward-equivalents), by relevance gain, "
+        f"{compared(everything, MAIN[0], GRADIENT, [DEFAULT, *RIVALS])}; by single deletion "
+        f"{compared(everything, MAIN[1], GRADIENT, [DEFAULT, *RIVALS])}."
     )
     return lines
 
@@ -114,7 +117,7 @@ def encoder_part(encoder: str, rows: pd.DataFrame) -> list[str]:
         "",
         *table(means, (*MAIN, "auc", "relevance-rank")),
         "",
-        "Relevance gain by fill (`relax-regression` uses blur and the mean colour itself, `relax` the mean colour):",
+        "Relevance gain by fill (`relax-regression` and `relax-gradient` use blur and the mean colour themselves, `relax` the mean colour):",
         "",
         *table(means, GAINS, cost=False),
         "",

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 import relax
 from benchmarks.quality.runs import LITE0, Run
-from benchmarks.quality.variants import CONTROLS, DEFAULT, QUICK, SIGMA
+from benchmarks.quality.variants import CONTROLS, DEFAULT, GRADIENT, QUICK, SIGMA
 from relax._support.figures import save_figure
 from relax.datasets import open_dataset
 from relax.evaluation import Evaluation, summary
@@ -31,7 +31,7 @@ def plot_controls(rows: dict[str, pd.DataFrame], titles: dict[str, str]) -> Figu
             axis, part = grid[row][column], means[means["metric"] == metric].iloc[::-1]
             for place, item in enumerate(part.to_dict("records")):
                 color = "0.6" if item["method"] in CONTROLS else "tab:blue"
-                color = "tab:red" if item["method"] in (DEFAULT, QUICK) else color
+                color = "tab:red" if item["method"] in (DEFAULT, QUICK, GRADIENT) else color
                 error = [[item["mean"] - item["low"]], [item["high"] - item["mean"]]]
                 axis.barh(place, item["mean"], xerr=error, color=color, error_kw={"elinewidth": 0.8})
             axis.set_yticks(range(len(part)), part["method"] if column == 0 else [""] * len(part), fontsize=8)
@@ -39,7 +39,9 @@ def plot_controls(rows: dict[str, pd.DataFrame], titles: dict[str, str]) -> Figu
             axis.set_xlabel(f"{metric}, higher is better")
             if row == 0:
                 axis.set_title(f"{titles[encoder]}, n = {part['n'].max()}", fontsize=10)
-    figure.suptitle("red: the default, blue: other methods, grey: controls that never saw the encoder with the picture")
+    figure.suptitle(
+        "red: relax-regression, relax-gradient; blue: other methods; grey: never saw the encoder with the picture"
+    )
     return figure
 
 
@@ -50,6 +52,7 @@ def plot_scenes(found: dict[str, tuple[Run, Evaluation]], folder: Path) -> list[
     source = open_dataset(run.dataset, 0)
     methods = {
         "relax-regression": relax.Explainer(encoder),
+        "relax-gradient, 48 masks": relax.Explainer(encoder, method="relax-gradient", n_masks=48),
         "relax, 256 masks": relax.Explainer(encoder, method="relax", n_masks=256),
         f"SmoothGrad, smoothed by {SIGMA:g} px": relax.Explainer(encoder, method=SmoothGrad(n_samples=48)),
         "edges, smoothed": relax.Explainer(encoder, method="edges", sigma=8.0),

@@ -12,12 +12,14 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 import relax
+from relax.estimation.stopping import FixedNumber
 from relax.methods import METHODS, Maps, Method, Problem
 from relax.methods.baselines import Contrast, Edges, Random
 from relax.methods.gradients import SmoothGrad
-from relax.methods.regression import RelaxRegression
+from relax.methods.regression import RelaxGradient, RelaxRegression
 
 DEFAULT, QUICK, SMOOTHED = "relax-regression", "relax-regression:64", "smoothgrad:smoothed"
+GRADIENT = "relax-gradient:48"
 SIGMA = 4.0
 """Pixels, of what smooths SmoothGrad: where its localisation was best on development scenes."""
 
@@ -63,7 +65,11 @@ def _other_picture(problem: Problem) -> Maps:
 
 
 def _quick(problem: Problem) -> Maps:
-    return RelaxRegression().run(replace(problem, stopping=relax.estimation.stopping.FixedNumber(64)))
+    return RelaxRegression().run(replace(problem, stopping=FixedNumber(64)))
+
+
+def _gradient(problem: Problem) -> Maps:
+    return RelaxGradient().run(replace(problem, stopping=FixedNumber(48)))
 
 
 def _smoothed(problem: Problem) -> Maps:
@@ -90,6 +96,7 @@ def register() -> None:
     """Give the variants names that ``relax.evaluate`` finds."""
     made: dict[str, tuple[type[Method], Callable[[Problem], Maps]]] = {
         QUICK: (RelaxRegression, _quick),
+        GRADIENT: (RelaxGradient, _gradient),
         SMOOTHED: (SmoothGrad, _smoothed),
         "random:smoothed": (Random, lambda problem: Random(sigma=WIDE).run(problem)),
         "edges:smoothed": (Edges, lambda problem: Edges(sigma=WIDE).run(problem)),

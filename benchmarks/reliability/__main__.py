@@ -42,22 +42,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
     parser.add_argument("--runs", type=int, default=20, help="seeds of each coverage line")
+    parser.add_argument(
+        "--like", default="", help="only coverage lines whose names begin like this, such as relax-gradient"
+    )
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     began = time.perf_counter()
     lines = []
-    for line in _lines(asked.only, asked.runs):
+    for line in _lines(asked.only, asked.runs, asked.like):
         print(f"{line.promise}: {line.held} of {line.tried} {line.note}", flush=True)
         lines.append(line)
-    if set(asked.only) == set(PARTS):
+    if set(asked.only) == set(PARTS) and not asked.like:
         rows = "".join(f"| {line.promise} | {line.tried:,} | {line.held:,} | {line.note} |\n" for line in lines)
         head = HEAD.format(seconds=time.perf_counter() - began, threads=asked.threads)
         PAGE.write_text(head + rows + TAIL)
         print(f"-> {PAGE}")
 
 
-def _lines(parts: list[str], runs: int) -> Iterator[Held]:
+def _lines(parts: list[str], runs: int, like: str) -> Iterator[Held]:
     if "memory" in parts:  # first, while the process is small
         yield memory()
     if "damage" in parts:
@@ -67,7 +70,7 @@ def _lines(parts: list[str], runs: int) -> Iterator[Held]:
     if "kills" in parts:
         yield from kills()
     if "coverage" in parts:
-        yield from coverage(runs)
+        yield from coverage(runs, like)
 
 
 if __name__ == "__main__":

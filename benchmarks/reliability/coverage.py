@@ -14,6 +14,9 @@ from tqdm.auto import tqdm
 import relax
 from benchmarks.reliability.held import Held
 
+CONVERGED = {"method": "relax-regression", "n_masks": 12_000}
+"""What relax-gradient is to agree with: the same estimand without gradients."""
+
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "relax, fold-over, 512 masks": ({"method": "relax", "n_masks": 512}, {"n_masks": 30_000}),
     "relax, fold-over, 4,096 masks": ({"method": "relax", "n_masks": 4096}, {"n_masks": 60_000}),
@@ -24,6 +27,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "relax-regression, 64 masks": ({"n_masks": 64}, {"n_masks": 20_000}),
     "relax-regression, 128 masks": ({"n_masks": 128}, {"n_masks": 20_000}),
     "relax-regression, 512 masks": ({"n_masks": 512}, {"n_masks": 20_000}),
+    "relax-gradient, 16 masks": ({"method": "relax-gradient", "n_masks": 16}, CONVERGED),
+    "relax-gradient, 48 masks": ({"method": "relax-gradient", "n_masks": 48}, CONVERGED),
     "smoothgrad, 32 samples": ({"method": "smoothgrad"}, {"n_samples": 4000}),
     "sobol, 64 designs": ({"method": "sobol", "n_designs": 64}, {"n_designs": 1024}),
 }
@@ -33,6 +38,8 @@ TRAINED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "relax-regression, 64 masks": ({"n_masks": 64}, {"n_masks": 12_000}),
     "relax-regression, 128 masks": ({"n_masks": 128}, {"n_masks": 12_000}),
     "relax-regression, 512 masks": ({"n_masks": 512}, {"n_masks": 12_000}),
+    "relax-gradient, 16 masks": ({"method": "relax-gradient", "n_masks": 16}, CONVERGED),
+    "relax-gradient, 48 masks": ({"method": "relax-gradient", "n_masks": 48}, CONVERGED),
     "smoothgrad, 32 samples": ({"method": "smoothgrad"}, {"n_samples": 4000}),
 }
 
@@ -51,17 +58,26 @@ class Tiny(nn.Module):
         return self.net(x).mean((2, 3))
 
 
-def coverage(runs: int) -> Iterator[Held]:
-    """A line for each case on the tiny encoder, and for some on a small trained one."""
+def coverage(runs: int, like: str = "") -> Iterator[Held]:
+    """A line for each case on the tiny encoder, and for some on a small trained one.
+
+    Args:
+        runs: number of seeds.
+        like: only cases whose names begin like this.
+    """
     generator = torch.Generator().manual_seed(1)
     x = 0.3 * torch.rand(3, 28, 28, generator=generator)
     x[:, 4:14, 6:16] += 2.0
-    for name, (how, many) in CASES.items():
+    for name, (how, many) in _named(CASES, like):
         yield _case(f"{name}, tiny encoder", relax.Encoder(Tiny()), x, how, many, runs)
     small = relax.load_encoder("fashion:simclr", device="cpu")
     picture = data.chelsea()[:300, 60:360]
-    for name, (how, many) in TRAINED.items():
+    for name, (how, many) in _named(TRAINED, like):
         yield _case(f"{name}, trained encoder", small, picture, how, many, max(runs // 4, 4))
+
+
+def _named(cases: dict[str, Any], like: str) -> list[tuple[str, Any]]:
+    return [item for item in cases.items() if item[0].startswith(like)]
 
 
 def _case(name: str, encoder: relax.Encoder, x: Any, how: dict[str, Any], many: dict[str, Any], runs: int) -> Held:

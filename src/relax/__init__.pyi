@@ -24,6 +24,8 @@ from .evaluation import evaluate as evaluate
 from .explainer import Explainer as Explainer
 from .explanation import Explanation as Explanation
 from .explanation import Failed as Failed
+from .insights import export as export
+from .insights import insight as insight
 from .integrations import captum as captum
 from .integrations import gradcam as gradcam
 from .integrations import quantus as quantus

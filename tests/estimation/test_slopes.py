@@ -130,7 +130,7 @@ def test_slopes_are_worth_masks():
     picture = np.zeros((28, 28), dtype=np.uint8)
     picture[4:24, 10:18] = 220
     picture[6:12, 4:24] = 150
-    converged = relax.explain(encoder, picture, n_masks=4096).importance
+    converged = relax.explain(encoder, picture, n_masks=1024).importance
     agreement = {"relax-gradient": [], "relax-regression": []}
     for seed in range(4):
         for method, n_masks in (("relax-gradient", 16), ("relax-regression", 64)):
@@ -156,7 +156,7 @@ def test_useless_slopes_do_no_harm(image):
     encoder = relax.Encoder(lambda x: pooled(Astray.apply(x)))
     plain = relax.explain(encoder, image, n_masks=256, fill="zero")
     e = relax.explain(encoder, image, method="relax-gradient", n_masks=256, fill="zero")
-    converged = relax.explain(encoder, image, n_masks=4096, fill="zero").importance
+    converged = relax.explain(encoder, image, n_masks=1024, fill="zero").importance
     agreement = [np.corrcoef(found.importance.ravel(), converged.ravel())[0, 1] for found in (plain, e)]
     assert agreement[1] > agreement[0] - 0.05
 
@@ -188,6 +188,6 @@ def test_short_runs_progress_and_budgets(tiny, image):
     method, asked = RelaxGradient().within(forwards=160, n_units=49)
     assert asked == {"n_masks": 53}
     steps = list(relax.Explainer(tiny, method=method, fill="zero").progressive(image))
-    assert [step.n_masks for step in steps] == list(range(16, 16 * len(steps) + 1, 16))
+    assert [step.n_masks for step in steps] == list(range(12, 12 * len(steps) + 1, 12))
     whole = relax.explain(tiny, image, method="relax-gradient", fill="zero")
     np.testing.assert_allclose(steps[-1].importance, whole.importance, atol=1e-6)

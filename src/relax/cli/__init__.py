@@ -16,8 +16,10 @@ from relax.cli.data import data
 from relax.cli.duplicates import duplicates
 from relax.cli.evaluate import evaluate
 from relax.cli.explain import demo, explain
+from relax.cli.export import export
 from relax.cli.help import Command
 from relax.cli.index import index
+from relax.cli.insight import insight
 from relax.cli.listing import list_
 from relax.cli.match import match
 from relax.cli.messages import Exit, emit, say
@@ -83,6 +85,8 @@ app.command(cls=Command)(explain)
 app.command(cls=Command)(compare)
 app.command(cls=Command)(match)
 app.command(cls=Command)(run)
+app.command(cls=Command)(insight)
+app.command(cls=Command)(export)
 app.command(cls=Command)(index)
 app.command(cls=Command)(duplicates)
 app.command(cls=Command)(evaluate)

@@ -8,7 +8,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Most used": ("text", "encoder", "encoders", "methods", "method", "masks", "against", "dataset", "k", "out"),
+    "Most used": ("text", "encoder", "encoders", "methods", "method", "masks", "against", "dataset", "k", "to", "out"),
     "What to explain": (
         "view",
         "column",
@@ -20,6 +20,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "n",
         "ood",
         "threshold",
+        "foreground",
+        "source",
+        "groups",
+        "clusters",
+        "projection",
     ),
     "Against what": ("foil", "against_text", "foil_text", "similarity", "explain", "regions"),
     "How well": (
@@ -49,12 +54,15 @@ TYPES: dict[str, str] = {
     **dict.fromkeys(
         ("encoder", "method", "kind", "fill", "similarity", "design", "device", "engine", "precision"), "NAME"
     ),
-    **dict.fromkeys(("dataset", "ood", "crop", "column", "executor"), "NAME"),
+    **dict.fromkeys(("dataset", "ood", "crop", "column", "executor", "to", "projection"), "NAME"),
+    **dict.fromkeys(("foreground",), "FOLDER"),
+    **dict.fromkeys(("source",), "SOURCE"),
     **dict.fromkeys(("encoders", "methods", "metrics"), "NAMES"),
     **dict.fromkeys(("text", "against_text", "foil_text", "pattern"), "TEXT"),
     **dict.fromkeys(("view",), "NAME=FILE"),
     **dict.fromkeys(("option",), "NAME=VALUE"),
     **dict.fromkeys(("masks", "max_masks", "seed", "batch_size", "threads", "k", "n", "limit", "steps", "batch"), "N"),
+    **dict.fromkeys(("groups", "clusters"), "N"),
     **dict.fromkeys(("cells",), "N"),
     **dict.fromkeys(("budget", "every", "workers"), "N"),
     **dict.fromkeys(("reliability", "keep", "threshold"), "SHARE"),
@@ -69,6 +77,8 @@ ARGUMENTS: dict[str, str] = {
     "query": "QUERY",
     "target": "TARGET",
     "index": "FOLDER",
+    "store": "STORE",
+    "other": "STORE",
     "way": "WAY",
     "what": "KIND",
 }
@@ -84,6 +94,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "compare": ("relax compare photo.jpg --methods relax,smoothgrad,lafam",),
     "match": ("relax match a.jpg b.jpg --regions", "relax match query.jpg index -k 4 --explain"),
     "run": ("relax run photos/ --out store --masks 64", "relax run table.parquet --column text --out store"),
+    "insight": ("relax insight store", "relax insight store other-store --encoder efficientnet-lite0"),
+    "export": ("relax export store --to embedding-atlas",),
     "index": ("relax index photos/ --out index",),
     "duplicates": ("relax duplicates index --threshold 0.9 --explain",),
     "evaluate": ("relax evaluate --dataset stamps --methods relax,smoothgrad,random --n 24",),

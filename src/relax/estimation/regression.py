@@ -237,11 +237,17 @@ class Regression:
         return [item.weight / total for item in self._strata]
 
     def _level_variance(self) -> float:
-        """Variance of the level; from the spread between blocks, whose placements differ, where there are several."""
+        """Variance of the level.
+
+        From the spread between blocks, whose placements differ, but no less than if their pairs of masks were
+        independent: the spread of a few block means may be small by chance.
+        """
         found = 0.0
         for v, item in zip(self._level_weights(), self._strata, strict=True):
             means = torch.tensor(item.means, dtype=torch.float64)
-            found += v**2 * (float(means.var()) / len(means) if len(means) > 1 else item.mean_variances[0])
+            between = float(means.var()) if len(means) > 1 else 0.0
+            within = sum(item.mean_variances) / len(means)
+            found += v**2 * max(between, within) / len(means)
         return found
 
 

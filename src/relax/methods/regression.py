@@ -78,7 +78,7 @@ class RelaxGradient(RelaxRegression):
     sample_cost = 3.0
     limit = 128
     slopes = True
-    block = 16
+    block = 12
 
 
 def seed_of(seed: int, number: int) -> int:

@@ -1,0 +1,1 @@
+"""Does the report find what was planted? ``make insight``."""

@@ -1,0 +1,147 @@
+"""The pictures of a store, as the encoder saw them; only what is still there, and is what was explained."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from functools import cached_property, lru_cache
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from relax._support.registry import registry_of
+from relax.errors import RelaxError, RelaxWarning
+from relax.insights.rows import Rows
+from relax.modalities import Modality
+from relax.modalities.image.pictures import open_picture, upright_rgb
+from relax.runs.records import averaged
+from relax.runs.sources import Source, source_of
+from relax.runs.worker import stamp_of
+
+MASK_SUFFIXES = (".png", ".bmp", ".tif", ".webp", ".jpg")
+"""Endings of the files in a folder of masks."""
+
+
+class Seen:
+    """Inputs of a store.
+
+    Args:
+        rows: the explained inputs.
+        source: where they are; by default what the store was made from.
+        column: column of a table.
+    """
+
+    def __init__(self, rows: Rows, source: Any = None, column: str | None = None) -> None:
+        self.rows, self._asked, self._column = rows, source, column
+        self.picture = lru_cache(256)(self._picture)
+
+    def of(self, rows: Rows) -> Seen:
+        """The inputs of some of the rows."""
+        return Seen(rows, self._asked, self._column)
+
+    @cached_property
+    def source(self) -> Source | None:
+        """The source of the rows that have no file of their own; ``None`` if it is gone."""
+        name, column = self._asked, self._column
+        if name is None:
+            path, _, last = str(self.rows.manifest["source"]).rpartition(":")
+            name, column = (path, last) if path else (None, None)
+        if name is None or (isinstance(name, str) and not Path(name).exists()):
+            return None
+        try:
+            return source_of(name, self._modality, column)
+        except RelaxError:
+            if self._asked is not None:
+                raise
+            return None
+
+    @cached_property
+    def _modality(self) -> Modality:
+        modality: Modality = registry_of("modality")[self.rows.modality]()
+        return modality
+
+    def value(self, place: int) -> Any:
+        """The input as the encoder takes it; ``None`` if it is gone, or has changed since it was explained."""
+        row = self.rows.identity[place]
+        if row["path"] is not None:
+            path = Path(row["path"])
+            same = stamp_of(path) == {"size": row["size"], "modified": row["modified"]}
+            return path if same else None
+        if self.source is None or row["row"] is None or not row["row"] < len(self.source):
+            return None
+        try:
+            return self._modality.of_cell(self.source[row["row"]].value, self.source.folder)
+        except RelaxError:
+            return None
+
+    def _picture(self, place: int) -> Image.Image | None:
+        """The part of a picture that the encoder saw, RGB; ``None`` if it is gone, or the input is no picture."""
+        if self.rows.modality != "image":
+            return None
+        value = self.value(place)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RelaxWarning)  # was said when it was explained
+                whole = _opened(value)
+        except RelaxError:
+            return None
+        return None if whole is None else cropped(whole, self.rows.provenance[place])
+
+    @property
+    def here(self) -> list[int]:
+        """Places of the rows whose pictures can be shown."""
+        return [place for place in range(len(self.rows)) if self.picture(place) is not None]
+
+
+def _opened(value: Any) -> Image.Image | None:
+    if isinstance(value, PathLike):
+        return open_picture(value)
+    if isinstance(value, bytes):
+        return upright_rgb(Image.open(io.BytesIO(value)))
+    if isinstance(value, Image.Image):
+        return upright_rgb(value)
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
+        return Image.fromarray(value).convert("RGB")
+    return None
+
+
+def cropped(picture: Image.Image, provenance: dict[str, Any]) -> Image.Image:
+    """The box of a picture that the encoder saw.
+
+    Args:
+        picture: the whole picture, or a mask of its size.
+        provenance: of the input, with ``picture_size`` and ``box``.
+    """
+    if "box" not in provenance:
+        return picture
+    width, height = provenance["picture_size"]
+    scale = (picture.width / width, picture.height / height)
+    box = [round(edge * scale[side % 2]) for side, edge in enumerate(provenance["box"])]
+    return picture.crop((box[0], box[1], max(box[2], box[0] + 1), max(box[3], box[1] + 1)))
+
+
+def foregrounds(rows: Rows, folder: str | PathLike[str]) -> list[np.ndarray | None]:
+    """The part of each unit that lies on the foreground, from 0 to 1; ``None`` where no mask is known.
+
+    Args:
+        rows: explained pictures.
+        folder: masks under the keys of the inputs, with any ending of a picture; white is foreground.
+    """
+    found: list[np.ndarray | None] = []
+    for row, provenance, values in zip(rows.identity, rows.provenance, rows.importance, strict=True):
+        stem = Path(folder, row["key"])
+        path = next((path for path in map(stem.with_suffix, MASK_SUFFIXES) if path.is_file()), None)
+        if path is None or values.ndim != 2:
+            found.append(None)
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RelaxWarning)
+            mask = cropped(open_picture(path).convert("L"), provenance)
+        least = tuple(max(side, cells) for side, cells in zip(mask.size[::-1], values.shape, strict=True))
+        if mask.size[::-1] != least:
+            mask = mask.resize(least[::-1], Image.Resampling.NEAREST)
+        found.append(averaged((np.asarray(mask) > 127).astype(np.float64), values.shape))
+    return found

@@ -145,7 +145,8 @@ def said(explanation: Shown, names: Sequence[str]) -> list[str]:
     for unit, value in enumerate(effect):
         text = f"{names[unit] if unit < len(names) else unit}: effect {number(float(value), spread)}"
         if explanation.standard_error is not None:
-            text += f" ± {number(float(explanation.standard_error.ravel()[unit]), spread)}"
+            error = float(explanation.standard_error.ravel()[unit])
+            text += f" ± {number(error, spread)}" if error else " (exact)"
         if explanation.uncertainty is not None:
             text += f"\nuncertainty {float(explanation.uncertainty.ravel()[unit]):.3g}"
         texts.append(text)

@@ -63,7 +63,8 @@ def lead(found: Found, pairs: pd.DataFrame) -> list[str]:
         f"{' and '.join(faithful['worse than']) or 'none'}; it puts more importance on the object (relevance rank) "
         f"than {len(place['better than'])} of them. Encoders that differ only in their objective look at different "
         f"things: maps of one encoder with two seeds correlate by {same[0]:.2f} [{same[1]:.2f}, {same[2]:.2f}], maps "
-        f"of the supervised encoder and of the one most like it by {nearest[0]:.2f} [{nearest[1]:.2f}, {nearest[2]:.2f}]. "
+        "of the supervised encoder and of the one most like it by "
+        f"{nearest[0]:.2f} [{nearest[1]:.2f}, {nearest[2]:.2f}]. "
         "Keeping only the parts with little uncertainty makes maps simpler, and less faithful in "
         f"{less} of {cases} cases.",
     ]

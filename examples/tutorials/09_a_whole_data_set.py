@@ -9,6 +9,8 @@ interrupt the run and go on, read the store with pandas, and ask for a report.
 import tempfile
 from pathlib import Path
 
+import pandas as pd
+from matplotlib.figure import Figure
 from PIL import Image
 from skimage import data
 
@@ -31,7 +33,7 @@ def pictures(n):
 
 
 folder = Path(tempfile.mkdtemp())
-for number, (category, picture, mask) in enumerate(pictures(30)):
+for number, (category, picture, mask) in enumerate(pictures(24)):
     for kind, image in (("photos", picture), ("masks", mask)):
         if image is not None:
             path = folder / kind / category / f"{number:02d}.png"
@@ -97,6 +99,18 @@ report = relax.insight(ran, masks=folder / "masks" if (folder / "masks").exists(
 report
 
 # %%
+# Every input has its own figures. Here, how much of its importance lies on the border, where an even spread would have
+# the share at the dashed line, and how concentrated it is.
+
+inputs = pd.DataFrame(report.inputs())
+figure = Figure(figsize=(7, 2.6), layout="constrained")
+axes = figure.subplots()
+axes.scatter(inputs.border, inputs.concentration, color="0.3")
+axes.axvline(report.summary.areas["border"], color="C3", linestyle="--", label="an even spread")
+axes.set(xlabel="share of the importance on the border", ylabel="share of the importance\non a tenth of the units")
+legend = axes.legend(frameon=False)
+
+# %%
 # The page ``insight.html`` has more: clusters of the representations, outliers, the least sure inputs. The tables
 # beside it have every figure.
 
@@ -111,4 +125,5 @@ for name in report.write(folder / "report"):
 # On the command line: ``relax export store --to embedding-atlas``.
 
 exported = relax.export(ran, folder / "store.parquet", projection="pca")
-print(f"{exported.n} inputs; open them with `{exported.command}`")
+print(exported.n, "inputs, projected by", exported.projection)
+print(exported.command.replace(f"{folder}/", ""))

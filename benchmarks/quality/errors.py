@@ -1,13 +1,15 @@
 """Error against forwards: how far a map is from where its own estimator converges to, as masks are added.
 
-The converged maps take ``CONVERGED`` masks of another seed; the paper's method has one of its own, the regression with
-and without gradients shares one. Results are kept, so that a run that was cut off goes on.
+Moments, the regression and the moments that it corrects see the same masks. The converged maps take ``CONVERGED`` masks
+of another seed. Results are kept, so that a run that was cut off goes on.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,23 +19,87 @@ from matplotlib.figure import Figure
 import relax
 from relax.cli.messages import say
 from relax.datasets import open_dataset
+from relax.estimation.crossfitted import FOLDS, CrossFitted
+from relax.estimation.estimators import Ratio
+from relax.estimation.maps import Maps
+from relax.estimation.regression import Regression
+from relax.estimation.strata import Tried
+from relax.methods.problem import Problem
+from relax.methods.regression import RelaxCrossFitted
+from relax.modalities.cells import Cells, UnitCells
 
 CONVERGED = 2048
-LENGTHS = {"relax": 512, "relax-regression": 512, "relax-gradient": 120}
-"""Masks of the longest run of each method."""
+MOST = 512
+GRADIENTS = 120
+"""Masks of the longest runs; a mask with a gradient costs three forwards."""
 
 NAMES = {
-    "relax": "moments (relax)",
-    "relax-regression": "regression (relax-regression)",
+    "relax": "the paper's moments (relax)",
+    "moments": "moments, the default's masks",
+    "relax-crossfit": "moments corrected by regression (relax-crossfit)",
+    "relax-regression": "regression (the default)",
     "relax-gradient": "regression with gradients (relax-gradient)",
 }
-TRUTHS = {"relax": "relax", "relax-regression": "relax-regression", "relax-gradient": "relax-regression"}
-COLORS = {"relax": "0.4", "relax-regression": "tab:red", "relax-gradient": "tab:blue"}
+TRUTHS = {"moments": "relax-crossfit", "relax-gradient": "relax-regression"}
+"""Whose converged map is meant, where it is not the method's own."""
+
+COLORS = dict(zip(NAMES, ("0.3", "0.65", "tab:orange", "tab:red", "tab:blue"), strict=True))
 SIDE = 14
 BUDGETS = (64, 128, 256, 512)
 
 Curves = dict[str, list[list[float]]]
-"""By method: pairs of forward-equivalents and errors."""
+"""By estimator: pairs of forward-equivalents and errors."""
+
+Snapshots = list[tuple[int, dict[str, np.ndarray]]]
+
+
+class Estimators:
+    """Three estimators that see the same masks; keeps their maps after every turn."""
+
+    def __init__(self, cells: Cells | UnitCells) -> None:
+        self.regression, self.crossfitted = Regression(cells), CrossFitted(cells)
+        self.ratios: dict[int, Ratio] = {}
+        self.snapshots: Snapshots = []
+
+    @property
+    def n_masks(self) -> int:
+        return self.regression.n_masks
+
+    @property
+    def n_blocks(self) -> int:
+        return self.regression.n_blocks
+
+    def update(self, tried: Tried) -> None:
+        self.ratios.setdefault(tried.number, Ratio()).update(tried)
+        self.crossfitted.update(tried)
+        self.regression.update(replace(tried, number=tried.number // FOLDS))
+
+    def close_round(self) -> None: ...
+
+    def reliability(self) -> float:
+        return float("nan")
+
+    def maps(self, signed: bool) -> Maps:
+        maps = self.regression.maps(signed)
+        found = {
+            "moments": np.mean([ratio.maps(signed).importance for ratio in self.ratios.values()], axis=0),
+            "relax-crossfit": self.crossfitted.maps(signed).importance,
+            "relax-regression": maps.importance,
+        }
+        self.snapshots.append((self.n_masks, {name: cells(values) for name, values in found.items()}))
+        return maps
+
+
+@dataclass(frozen=True)
+class Together(RelaxCrossFitted):
+    """The default's kinds of masks, for all estimators at once."""
+
+    name = "together"
+    made: ClassVar[list[Estimators]] = []
+
+    def estimator(self, problem: Problem) -> Estimators:
+        self.made.append(Estimators(self.cells(problem)))
+        return self.made[-1]
 
 
 def measure(encoder: str, dataset: str, n: int, folder: Path) -> list[Curves]:
@@ -51,19 +117,22 @@ def measure(encoder: str, dataset: str, n: int, folder: Path) -> list[Curves]:
 
 def curves(encoder: relax.Encoder, picture: object) -> Curves:
     """One scene."""
-    truths = {
-        method: cells(relax.Explainer(encoder, method=method, n_masks=CONVERGED, seed=1)(picture).importance)
-        for method in set(TRUTHS.values())
+    relax.Explainer(encoder, method=Together(), n_masks=CONVERGED, seed=1)(picture)
+    truths = Together.made.pop().snapshots[-1][1]
+    truths["relax"] = cells(relax.Explainer(encoder, method="relax", n_masks=CONVERGED, seed=1)(picture).importance)
+    runs: dict[str, Snapshots] = {}
+    for _ in relax.Explainer(encoder, method=Together(), n_masks=MOST).progressive(picture):
+        pass
+    for name in ("moments", "relax-crossfit", "relax-regression"):
+        runs[name] = [(n + 1, {name: maps[name]}) for n, maps in Together.made[-1].snapshots]
+    Together.made.clear()
+    for name, n_masks, price in (("relax", MOST, 1), ("relax-gradient", GRADIENTS, 3)):
+        explained = relax.Explainer(encoder, method=name, n_masks=n_masks).progressive(picture)
+        runs[name] = [(price * e.n_masks + 1, {name: cells(e.importance)}) for e in explained]
+    return {
+        name: [[cost, 1 - float(np.corrcoef(maps[name], truths[TRUTHS.get(name, name)])[0, 1])] for cost, maps in run]
+        for name, run in runs.items()
     }
-    found: Curves = {}
-    for method, n_masks in LENGTHS.items():
-        own = []
-        for e in relax.Explainer(encoder, method=method, n_masks=n_masks).progressive(picture):
-            cost = e.n_masks * (3 if method == "relax-gradient" else 1) + 1
-            error = 1 - float(np.corrcoef(cells(e.importance), truths[TRUTHS[method]])[0, 1])
-            own.append([cost, error])
-        found[method] = own
-    return found
 
 
 def cells(importance: np.ndarray) -> np.ndarray:

@@ -137,9 +137,11 @@ def errors_part(errors: dict[str, list[Curves]]) -> list[str]:
         "## Error against forwards",
         "",
         f"How far is a map from where its own estimator ends, with {CONVERGED} masks of another seed? Both are averaged over "
-        "14x14 cells; 0 is a converged map. The paper's estimator by moments has a smoother target than the regression, "
-        "which is easier to reach: the curves say what more masks bring, the gains above say which target is better. "
-        "`relax-gradient` is measured by the regression's target.",
+        "14x14 cells; 0 is a converged map, and the error of the converged map is in all figures. Three estimators see the same "
+        "masks, in turn with blur and the mean colour: plain moments, moments that a regression of other masks corrects, which have "
+        "the same target, and the regression. The regression's target is finer, which is harder to reach; the paper's masks have one "
+        "fill and come in larger blocks. `relax-gradient` is measured by the regression's target. The gains above say which "
+        "target is better, the curves what more masks bring.",
         "",
         "![Error against forwards on each encoder](quality/errors.png)",
         "",

@@ -258,3 +258,14 @@ def test_methods_and_fills_of_other_inputs_are_refused(numbers):
     for fill in ("zero", relax.fills.create("mean")):
         with pytest.raises(relax.ArgumentError, match="does not know rows of tables"):
             relax.explain(encoder, numbers.iloc[0], fill=fill)
+
+
+def test_names_of_columns_are_escaped_under_the_pointer(numbers):
+    hostile = '"><b onload=x>'
+    frame = numbers.rename(columns={"a": hostile})
+    encoder = relax.Encoder(
+        lambda rows: rows.to_numpy(dtype=float) @ WEIGHTS, modality=relax.Table(reference_data=frame)
+    )
+    html = relax.explain(encoder, frame.iloc[0]).html()
+    assert "<b onload" not in html
+    assert "&quot;&gt;&lt;b onload=x&gt; = " in html

@@ -118,7 +118,7 @@ def explain(
     as_json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Explain pictures, texts or recordings: NAME.png and NAME.npz go to the output folder, mostly NAME.html, too."""
+    """Explain pictures, texts or recordings; writes NAME.png, NAME.npz and, for texts and recordings, NAME.html."""
     if bool(files or text) == bool(view):
         raise ArgumentError("expected files, --text, or one --view NAME=FILE per view of an object")
     if view and (against or foil or against_text or foil_text):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Most used": ("text", "encoder", "encoders", "methods", "method", "masks", "against", "dataset", "k", "to", "out"),
     "What to explain": (
         "view",
+        "explain",
+        "regions",
+        "modality",
         "column",
         "weights",
         "pretrained",
@@ -26,7 +29,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "clusters",
         "projection",
     ),
-    "Against what": ("foil", "against_text", "foil_text", "similarity", "explain", "regions"),
+    "Against what": ("foil", "against_text", "foil_text", "similarity"),
     "How well": (
         "max_masks",
         "reliability",
@@ -51,6 +54,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 TYPES: dict[str, str] = {
     **dict.fromkeys(("against", "foil", "weights"), "FILE"),
     **dict.fromkeys(("out",), "FOLDER"),
+    **dict.fromkeys(("modality",), "NAME"),
     **dict.fromkeys(
         ("encoder", "method", "kind", "fill", "similarity", "design", "device", "engine", "precision"), "NAME"
     ),
@@ -69,6 +73,17 @@ TYPES: dict[str, str] = {
 }
 """What stands behind an option in the help."""
 
+OWN_TYPES: dict[tuple[str, str], str] = {("train", "out"): "FILE", ("export", "out"): "FILE"}
+"""Where a command's option differs, by command and option."""
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "One input": ("explain", "compare", "match"),
+    "Many inputs": ("run", "insight", "export", "index", "duplicates"),
+    "How well": ("evaluate",),
+    "Getting started": ("demo", "list", "data", "train"),
+}
+"""Groups of commands, in the order in which they are shown."""
+
 ARGUMENTS: dict[str, str] = {
     "files": "FILE",
     "names": "NAME",
@@ -78,7 +93,7 @@ ARGUMENTS: dict[str, str] = {
     "target": "TARGET",
     "index": "FOLDER",
     "store": "STORE",
-    "other": "STORE",
+    "other": "OTHER",
     "way": "WAY",
     "what": "KIND",
 }
@@ -118,7 +133,12 @@ class Command(TyperCommand):
         for parameter in self.params:
             if parameter.metavar is None and not getattr(parameter, "is_flag", False):
                 names = TYPES if parameter.param_type_name == "option" else ARGUMENTS
-                parameter.metavar = names.get(str(parameter.name), "VALUE")
+                usual = names.get(str(parameter.name), "VALUE")
+                parameter.metavar = OWN_TYPES.get((str(self.name), str(parameter.name)), usual)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The line of usage, with arguments that must be given as they are: FILE, not {FILE}."""
+        return [re.sub(r"^\{(.*)\}$", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, group by group."""
@@ -146,6 +166,27 @@ class Command(TyperCommand):
         examples = EXAMPLES.get(str(ctx.info_name), ())
         if examples:
             formatter.write("\nExamples:\n" + "".join(f"  {line}\n" for line in examples))
+
+
+class Group(TyperGroup):
+    """A group whose help has its commands by purpose, each with its whole first sentence, and examples."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, group by group."""
+        named = {name for names in COMMANDS.values() for name in names}
+        rest = tuple(name for name in self.list_commands(ctx) if name not in named)
+        for heading, names in (*COMMANDS.items(), (OTHER, rest)):
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, re.split(r"(?<=\.)\s", command.help or "")[0]) for name, command in found if command]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples, as they are."""
+        lines = [EXAMPLES[name][0] for name in ("explain", "match", "run", "list")]
+        formatter.write("\nExamples:\n" + "".join(f"  {line}\n" for line in lines))
+        formatter.write("\n`relax COMMAND --help` says more.\n")
 
 
 def _place(name: str) -> tuple[str, int]:

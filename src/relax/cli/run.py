@@ -77,7 +77,7 @@ def run(
     as_json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Explain a whole data set into a store of Parquet files; the same command goes on with a run that was cut off."""
+    """Explain a whole data set into a store of Parquet files; the same command resumes an interrupted run."""
     from relax import runs
     from relax.encoders import load_encoder
 

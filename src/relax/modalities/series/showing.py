@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from relax.modalities.pointer import read_bars, said
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
 
@@ -47,6 +48,8 @@ def plot_series(explanation: Shown) -> Figure:
             above.set_ylabel("value")
         bars(below, explanation, explanation.effect)
         shade(above, explanation)
+        for axes in (above, below):
+            read_bars(axes, explanation.spans or (), said(explanation, explanation.labels or ()))
         below.set_xlabel("frequency (cycles a series)" if kind == "bands" else "sample")
     more = len(series) - len(shown)
     figure.suptitle(title_of(explanation) + (f"   ·   {more} more channels" if more else ""), fontsize=10)
@@ -104,4 +107,7 @@ def _channels(left: Axes, right: Axes, series: np.ndarray, explanation: Shown) -
     right.barh(rows, effect, color=colors, xerr=lines, ecolor="0.2", capsize=2)
     right.axvline(0, color="0.2", linewidth=0.8)
     right.invert_yaxis()
+    texts = said(explanation, explanation.labels or ())[: len(series)]
+    for axes in (left, right):
+        read_bars(axes, [(row - 0.5, row + 0.5) for row in rows], texts, upright=False)
     right.set_xlabel(f"change of the {explanation.measures['importance']}", fontsize=8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from relax.modalities import masks as masks_
+from relax.modalities.pointer import Cells, said
 from relax.modalities.series.layout import Layout, finest
 from relax.modalities.series.masks import SeriesMasks
 from relax.modalities.series.spectrum import spectrum_of
@@ -22,6 +24,9 @@ from relax.modalities.sound.masks import edges_of
 
 FLOOR = 80.0
 """Decibels below the loudest point at which a spectrogram is white."""
+
+MOST_READ = 400
+"""Most units of a figure with values under the pointer."""
 
 
 def plot_sound(explanation: Shown) -> Figure:
@@ -59,6 +64,15 @@ def plot_sound(explanation: Shown) -> Figure:
             wave.axvspan(start, stop, color=mesh.to_rgba(float(value)), alpha=0.45, linewidth=0)
     for axes in (spectrogram, map_):
         axes.set_ylabel("frequency (Hz)")
+    if effect.size <= MOST_READ:
+        names = [
+            f"{start:.2f}–{stop:.2f} s, {low:.0f}–{high:.0f} Hz"
+            for low, high in pairwise(hertz)
+            for start, stop in pairwise(seconds)
+        ]
+        texts = np.array(said(explanation, names), dtype=object).reshape(effect.shape)
+        for axes in (spectrogram, map_):
+            axes.add_artist(Cells(seconds, hertz, texts.tolist()))
     map_.set_xlabel(f"time (s){_error(explanation)}")
     figure.suptitle(title_of(explanation), fontsize=9, wrap=True)
     return figure

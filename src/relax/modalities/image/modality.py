@@ -103,7 +103,7 @@ class Image(Modality):
         """Picture files in a folder and its subfolders, as absolute paths, sorted."""
         return pictures_below(folder)
 
-    def probe(self) -> np.ndarray | None:
+    def probe(self, shape: tuple[int, ...] | None = None) -> np.ndarray | None:
         """A fixed picture; ``None`` for encoders without a transform."""
         return None if self.transform is None else probe_picture()
 

@@ -40,6 +40,7 @@ class Sound(Series):
     default_masks = "segments"
     default_fill = "silence"
     several_fills = ("silence",)
+    suffixes = SUFFIXES
 
     short_names: ClassVar[dict[str, str]] = {"mean": "mean-spectrum", "zero": "silence", "noise": "level-noise"}
 
@@ -62,14 +63,6 @@ class Sound(Series):
         if isinstance(inputs, (Tensor, np.ndarray)):
             return None
         return super().split(inputs)
-
-    def files_in(self, folder: Path) -> list[Path]:
-        """Recordings in a folder, not recursive, sorted."""
-        return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
-
-    def files_below(self, folder: Path) -> list[Path]:
-        """Recordings in a folder and its subfolders, sorted."""
-        return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
 
     def of_cell(self, value: Any, folder: Path) -> Path:
         """The path of a recording in a cell of a table, relative to the table's folder."""

@@ -64,6 +64,15 @@ class Sound(Series):
             return None
         return super().split(inputs)
 
+    def parts_of(self, file: Path) -> None:
+        """``None``: a file is one recording."""
+
+    def probe(self, shape: tuple[int, ...] | None = None) -> Tensor:
+        """A second of sound that rises from 100 Hz to a quarter of the rate."""
+        time = torch.arange(self.samples_a_second, dtype=torch.float64) / self.samples_a_second
+        rise = (self.samples_a_second / 4 - 100) / 2
+        return (0.5 * torch.sin(2 * torch.pi * (100 * time + rise * time**2))).float()
+
     def of_cell(self, value: Any, folder: Path) -> Path:
         """The path of a recording in a cell of a table, relative to the table's folder."""
         if not isinstance(value, str) or not value.strip():

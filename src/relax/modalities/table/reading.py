@@ -57,11 +57,12 @@ def read_table(path: Path) -> DataFrame:
         MissingExtraError: pandas is not installed.
     """
     pandas = require("pandas", extra="tables")
-    if not path.is_file():
-        raise InputError(f"{path}: {'is a folder; expected a table' if path.is_dir() else 'no such file'}")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"{path}: expected a table ({', '.join(SUFFIXES)}), got a {suffix or 'file without suffix'}")
+        got = "a folder" if path.is_dir() else suffix or "a name without suffix"
+        raise InputError(f"{path}: expected a table ({', '.join(SUFFIXES)}), got {got}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
     try:
         frame = _read(pandas, path, suffix)
     except (ValueError, OSError) as error:  # the errors of pandas and pyarrow are ValueErrors

@@ -18,6 +18,7 @@ from relax.modalities.cells import Cells
 from relax.modalities.image.cells import image_cells
 from relax.modalities.image.geometry import at_picture
 from relax.modalities.image.pictures import (
+    SUFFIXES,
     describe,
     files_in,
     fingerprint,
@@ -46,6 +47,8 @@ class Image(Modality):
     name = "image"
     method = "relax-regression"
     several_fills = ("blur", "mean")
+    cards = False
+    suffixes = tuple(sorted(SUFFIXES))
 
     def prepare(self, source: Any) -> Prepared:
         if isinstance(source, Prepared):

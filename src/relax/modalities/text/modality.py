@@ -70,6 +70,7 @@ class Text(Modality):
     several_fills = ("dropped",)
     enumerated = 1024
     differentiable = False
+    cards = False
     suffixes = SUFFIXES
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:

@@ -32,7 +32,7 @@ class Channels:
 
 
 def read_series(path: Path) -> Channels:
-    """The series in a file: an ``.npy`` array, or a CSV or TSV file with a row for each step, a column for each channel.
+    """The series in a file: an ``.npy`` array, or a CSV or TSV file with a row for each step and a column a channel.
 
     A first line without numbers names the channels. Columns of times and of words are left out, which is said.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from html import escape
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -196,6 +197,23 @@ class Table(Modality):
         from relax.modalities.table.showing import plot_table
 
         return plot_table(explanation)
+
+    @staticmethod
+    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
+        """The columns of both rows on one scale, and which column answers which."""
+        from relax.modalities.table.pairs import plot_pair
+
+        return plot_pair(a, b, similarity, interactions)
+
+    @classmethod
+    def card(cls, prepared: Prepared) -> str:
+        """The row as a table of two lines."""
+        row = prepared.inputs[ROW].iloc[0]
+        cells = [(escape(str(column)), escape(_written(value))) for column, value in row.items()]
+        head = "".join(f"<th>{column}</th>" for column, _ in cells)
+        body = "".join(f"<td>{value}</td>" for _, value in cells)
+        frame = '<div style="overflow-x:auto"><table border="1" cellpadding="4" style="border-collapse:collapse">'
+        return f"{frame}<tr>{head}</tr><tr>{body}</tr></table></div>"
 
 
 class Transformer:

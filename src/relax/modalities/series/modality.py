@@ -211,3 +211,17 @@ class Series(Modality):
         from relax.modalities.series.showing import plot_series
 
         return plot_series(explanation)
+
+    @staticmethod
+    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
+        """Both series on one colour scale, and which unit answers which."""
+        from relax.modalities.series.pairs import plot_pair
+
+        return plot_pair(a, b, similarity, interactions)
+
+    @classmethod
+    def card(cls, prepared: Prepared) -> str:
+        """The series as a small picture."""
+        from relax.modalities.series.showing import thumbnail
+
+        return thumbnail(prepared)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from relax.errors import ArgumentError, InputError
 from relax.modalities.prepared import Prepared
-from relax.modalities.series.layout import Layout
+from relax.modalities.series.layout import Layout, layout_of
 from relax.modalities.series.modality import Series
 from relax.modalities.shown import Shown
 from relax.modalities.sound.reading import SUFFIXES, read
@@ -95,3 +95,26 @@ class Sound(Series):
         from relax.modalities.sound.showing import html_of
 
         return html_of(explanation)
+
+    @staticmethod
+    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
+        """Both spectrograms on one colour scale, and which unit answers which."""
+        from relax.modalities.sound.pairs import plot_pair
+
+        return plot_pair(a, b, similarity, interactions)
+
+    @classmethod
+    def page_of_pair(cls, a: Shown, b: Shown, similarity: float, interactions: Any) -> str:
+        """Both recordings, to listen to, and the figure."""
+        from relax.modalities.sound.pairs import html_of_pair
+
+        return html_of_pair(a, b, similarity, interactions)
+
+    @classmethod
+    def card(cls, prepared: Prepared) -> str:
+        """The recording, to listen to."""
+        from relax.modalities.showing import called
+        from relax.modalities.sound.showing import player
+
+        samples = prepared.tensor.numpy()
+        return player(samples, layout_of(prepared).rate or 1.0, called(prepared.source))

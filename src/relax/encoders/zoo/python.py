@@ -44,7 +44,7 @@ def from_python(name: str, *, modality: str | None = None, data: str | None = No
         return encoder
     transformer = not callable(found) and callable(getattr(found, "transform", None))
     if isinstance(found, type) or not (transformer or callable(found)):
-        got = f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
+        got = f"the class {found.__name__}" if isinstance(found, type) else type(found).__name__
         raise ArgumentError(
             f"python:{name}: expected a relax.Encoder, a fitted transformer of scikit-learn or a callable, got {got}"
         )
@@ -103,7 +103,7 @@ def _module(place: str) -> ModuleType:
         raise
     except (Exception, SystemExit) as error:
         sys.modules.pop(name, None)
-        missing = isinstance(error, ModuleNotFoundError) and error.name == place
+        missing = isinstance(error, ModuleNotFoundError) and f"{place}.".startswith(f"{error.name}.")
         if missing:
             raise ArgumentError(f"{place}: no such module; a file is named as python:FILE.py:NAME") from None
         raise EncoderError(f"{place}: fails when it is run: {type(error).__name__}: {first_line(error)}") from error

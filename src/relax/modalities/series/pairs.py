@@ -159,7 +159,7 @@ def mark_series(axes: Any, e: Shown, unit: int, text: str, color: str) -> None:
 
 def label(axes: Any, x: float, y: float, text: str, color: str, transform: Any = None) -> None:
     """Write a number that is read on any background; several numbers of one unit stand side by side."""
-    before = sum(1 for old in axes.texts if np.allclose(old.xy, (x, y)))
+    before = sum(1 for old in axes.texts if getattr(old, "xy", None) == (x, y))
     shown = axes.annotate(
         text,
         (x, y),

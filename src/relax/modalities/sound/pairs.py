@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def html_of_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> st
         interactions: interactions of their units; ``None`` omits them.
     """
     players = [
-        f"<p>{name}</p>{player(next(iter(e.inputs.values())), rate_of(e), called(e.settings['input']))}"
+        f"<p>{name}: {escape(called(e.settings['input']))}</p>{player(next(iter(e.inputs.values())), rate_of(e), called(e.settings['input']))}"
         for name, e in (("a", a), ("b", b))
     ]
     figure = as_html(plot_pair(a, b, similarity, interactions), title_of_pair(a, similarity))

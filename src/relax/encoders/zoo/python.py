@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from relax.encoders.base import Encoder
 from relax.errors import ArgumentError, EncoderError, InputError, RelaxError, first_line
 from relax.modalities.table.modality import Table
@@ -117,10 +119,11 @@ def _fitted_columns(model: Any, path: Path) -> Any:
     fitted = getattr(model, "feature_names_in_", None)
     if fitted is None:
         return frame
-    missing = [column for column in fitted if column not in frame.columns]
+    names = np.asarray(fitted).tolist()
+    missing = [column for column in names if column not in frame.columns]
     if missing:
         raise InputError(
             f"{path}: has no column {names_of(missing)}, which the encoder was fitted on; "
             f"it has {names_of(list(frame.columns))}"
         )
-    return frame[list(fitted)]
+    return frame[names]

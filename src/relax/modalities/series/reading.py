@@ -52,7 +52,7 @@ def read_series(path: Path) -> Channels:
         if suffix == ".npy":
             return Channels(np.load(path, allow_pickle=False))
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [line for line in csv.reader(file, delimiter="\t" if suffix == ".tsv" else ",") if any(line)]
+            lines = [line for line in csv.reader(file, delimiter="\t" if suffix == ".tsv" else ",") if line]
     except (ValueError, OSError, EOFError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a series: {first_line(error)}") from None
     return _of_lines(path, lines)

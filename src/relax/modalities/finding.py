@@ -28,12 +28,12 @@ class Finding:
         return self._files(folder, folder.iterdir())
 
     def files_below(self, folder: Path) -> list[Path]:
-        """Input files in a folder and its subfolders, sorted; by default those with the modality's suffixes.
+        """Input files in a folder and its subfolders, as absolute paths, sorted; by default those with its suffixes.
 
         Raises:
             InputError: the modality does not read folders.
         """
-        return self._files(folder, folder.rglob("*"))
+        return self._files(folder, folder.resolve().rglob("*"))
 
     def _files(self, folder: Path, files: Iterable[Path]) -> list[Path]:
         if not self.suffixes:

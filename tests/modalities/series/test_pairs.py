@@ -149,7 +149,7 @@ def test_pickles_are_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore:one.csv")
 def test_the_commands_explain_match_and_index_series(here):
     pytest.importorskip("lancedb")
-    named = ["--encoder", "python:enc.py:encoder", "--masks", 32, "--json"]
+    named = ["--encoder", "python:enc.py:encoder", "--masks", 64, "--json"]
     rows = rows_of(invoke("explain", "one.csv", "many.npy#2", *named, "--kind", "segments", "--cells", 4, "--out", "o"))
     assert [len(row["effects"]) for row in rows] == [4, 4]
     assert (here / "o" / "many-2.html").exists()

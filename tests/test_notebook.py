@@ -136,6 +136,13 @@ def test_the_table_of_an_evaluation_has_means_and_intervals(results):
         assert f"95 % interval {row['low']:.3g} to {row['high']:.3g}, n = {row['n']}" in html
 
 
+def test_the_mean_map_of_a_report_is_under_the_pointer(results):
+    mean = results["insight"].summary.mean_map
+    assert max(mean.shape) <= 14  # as it is kept, without blocks
+    shown = [float(text) for text in titles(results["insight"]._repr_html_())[: mean.size]]
+    np.testing.assert_allclose(shown, mean.ravel(), atol=float(np.ptp(mean)) / 100)
+
+
 def test_a_run_says_what_was_done_even_if_its_store_is_gone(results, tmp_path):
     ran = results["run"]
     assert "12 inputs explained" in ran._repr_html_()

@@ -56,7 +56,7 @@ class Series(Modality):
     default_fill = "series-mean"
     several_fills = ("series-mean",)
     enumerated = 1024
-    suffixes = SUFFIXES
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
 
     short_names: ClassVar[dict[str, str]] = {
         "mean": "series-mean",

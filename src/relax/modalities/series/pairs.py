@@ -92,8 +92,10 @@ def figure_of(
         last.set_xlabel(x, fontsize=8)
     unclear = _mark_answers(sides, a, b, interactions, mark)
     if matrix:
-        numbers = [np.arange(len(e.effect)) for e in (a, b)]
-        draw_matrix(figure.add_subplot(grid[:, 1]), interactions, *numbers, (a.labels or (), b.labels or ()), what)
+        units_a, units_b = np.arange(len(a.effect)), np.arange(len(b.effect))
+        draw_matrix(
+            figure.add_subplot(grid[:, 1]), interactions, units_a, units_b, (a.labels or (), b.labels or ()), what
+        )
     note = "" if interactions is None else f"   ·   the strongest {what}s of a and their answers in b are numbered"
     figure.suptitle(f"{title_of_pair(a, similarity)}{note}{unclear}", fontsize=10)
     return figure

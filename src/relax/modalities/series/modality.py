@@ -127,6 +127,14 @@ class Series(Modality):
             spans=elements.rows,
         )
 
+    def of_cell(self, value: Any, folder: Path) -> Any:
+        """The path of a file in a cell of a table, relative to the table's folder; paths and numbers stay."""
+        if isinstance(value, str) and value.strip():
+            return folder / value
+        if value is None or isinstance(value, str):
+            raise InputError(f"expected the path of a {self.name} file in this cell, got {str(value)[:40]!r}")
+        return value
+
     def split(self, inputs: Any) -> list[Any] | None:
         """Split a list of series; ``None`` for one series, also as a list of numbers."""
         if isinstance(inputs, (str, PathLike)) and numbered(Path(inputs))[1] is None:

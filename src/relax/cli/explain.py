@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from relax.explainer import Explainer
 
 
+MANY = 20
+"""Number of rows of a table from which a note says that some can be named."""
+
+
 def explain(
     files: Annotated[
         list[Path] | None,
@@ -141,6 +145,8 @@ def explain(
     files = [Path(f"{file}#{number}") for file in files or [] for number in row] if row else files or []
     modality = kind_of(files, text or [], encoder)
     targets, empty = targets_for(modality, files, text or [], out, recursive)  # fail before the encoder is loaded
+    if modality == "table" and not row and len(targets) > MANY:
+        say(f"note: {len(targets)} rows are explained one by one; --row N explains one")
     weights_file = None if weights is None else str(weights)
     trained = None if pretrained else False
     opened = loaded(encoder, modality, device, files, crop=crop, weights=weights_file, pretrained=trained)

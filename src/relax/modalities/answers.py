@@ -54,6 +54,16 @@ def draw_matrix(axes: Any, interactions: Any, rows: Any, columns: Any, labels: t
     bar.ax.tick_params(labelsize=7)
 
 
+def limits(a: Shown, b: Shown) -> tuple[float, float]:
+    """Limits of the effects of both inputs with their errors."""
+    ends = [0.0]
+    for e in (a, b):
+        error = np.zeros_like(e.effect) if e.standard_error is None else np.nan_to_num(e.standard_error)
+        ends += [float(np.nanmin(e.effect - error)), float(np.nanmax(e.effect + error))]
+    margin = 0.08 * (max(ends) - min(ends)) or 1.0
+    return min(ends) - margin, max(ends) + margin
+
+
 def unclear(interactions: Any) -> np.ndarray:
     """Whether each interaction is within two standard errors of 0."""
     blank: np.ndarray = np.abs(interactions.values) < CLEAR * interactions.standard_error

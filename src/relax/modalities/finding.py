@@ -63,7 +63,7 @@ class Finding:
         path, row = numbered(file)
         parts = self.parts_of(path)
         if row is not None:
-            return chosen(parts, path, row)
+            return chosen(parts, path, row, str(getattr(self, "name", "other")))
         if parts is None:
             return path
         if len(parts) > 1:

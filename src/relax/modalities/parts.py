@@ -39,19 +39,24 @@ def numbered(name: Path) -> tuple[Path, int | None]:
     return name.with_name(stem), int(row)
 
 
-def chosen(parts: Any, path: Path, row: int) -> Any:
+def chosen(parts: Any, path: Path, row: int, kind: str) -> Any:
     """The input of a number.
 
     Args:
         parts: the inputs of a file; ``None`` for a file that is one input.
         path: the file.
         row: number of the input, from 0.
+        kind: name of the modality, for messages.
 
     Raises:
         InputError: there is no such input.
     """
     if parts is None:
-        raise InputError(f"{path}#{row}: this file holds one input; name it without #{row}")
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        raise InputError(
+            f"{path}#{row}: for an encoder of {kind} inputs this file is one; leave out #{row}, or use another encoder"
+        )
     if row >= len(parts):
         raise InputError(f"{path}#{row}: there is no such row; the file has {len(parts)}, from 0 to {len(parts) - 1}")
     return parts[row]

@@ -40,7 +40,7 @@ class Entry:
         if self.text is not None:
             return self.text
         parts = modality.parts_of(Path(self.path)) if self.row >= 0 else None
-        return Path(self.path) if parts is None else chosen(parts, Path(self.path), self.row)
+        return Path(self.path) if parts is None else chosen(parts, Path(self.path), self.row, modality.name)
 
     @property
     def name(self) -> str:

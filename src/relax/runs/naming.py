@@ -72,7 +72,7 @@ def inputs_of(paths: Sequence[Path], modality: Modality, recursive: bool = False
             continue
         file, row = numbered(path)
         parts = modality.parts_of(file)
-        inputs += (parts or [path]) if row is None else [chosen(parts, file, row)]
+        inputs += (parts or [path]) if row is None else [chosen(parts, file, row, modality.name)]
     return list(dict.fromkeys(inputs))
 
 

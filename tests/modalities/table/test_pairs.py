@@ -19,6 +19,7 @@ COLUMNS = list("abcd")
 
 ENCODER = """
 import numpy as np
+import torch
 WEIGHTS = np.random.default_rng(0).normal(size=(4, 6))
 COLUMNS = list("abcd")
 
@@ -31,6 +32,7 @@ class Scaler:
         return frame.to_numpy(float) @ WEIGHTS[:2]
 
 scaler = Scaler()
+module = torch.nn.Conv1d(2, 3, 1)
 broken = 3
 """
 
@@ -169,6 +171,8 @@ def test_the_command_explains_rows(here, encoder, data):
         ("python:none.py:linear", "none.py: no such file"),
         ("python:no.such.module:linear", "no.such.module: no such module"),
         ("python:bad.py:linear", "bad.py: fails when it is run: ZeroDivisionError"),
+        ("python:enc.py:module", "a module does not read rows of tables"),
+        ("efficientnet-lite0", "for an encoder of image inputs this file is one"),
         ("python:linear", "expected an encoder as python:FILE.py:NAME"),
     ],
 )

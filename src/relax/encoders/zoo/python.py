@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from relax.encoders.base import Encoder
 from relax.errors import ArgumentError, EncoderError, InputError, RelaxError, first_line
@@ -51,10 +52,16 @@ def from_python(name: str, *, modality: str | None = None, data: str | None = No
             f"python:{name}: expected a relax.Encoder, a fitted transformer of scikit-learn or a callable, got {got}"
         )
     kind: Any = modality or ("table" if transformer else None)
+    if kind == "table" and isinstance(found, nn.Module):
+        raise ArgumentError(
+            f"python:{name}: a module does not read rows of tables; for series make it "
+            "relax.Encoder(module, modality='series')"
+        )
+    model = found.transform if transformer and kind != "table" else found
     if kind == "table" and data is not None:
         kind = Table(reference_data=_fitted_columns(found, Path(data)))
         origin["data"] = data
-    return Encoder(found, modality=kind, name=origin["name"], origin=origin)
+    return Encoder(model, modality=kind, name=origin["name"], origin=origin)
 
 
 def reads(name: str) -> str | None:

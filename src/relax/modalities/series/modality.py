@@ -56,7 +56,7 @@ class Series(Modality):
     default_fill = "series-mean"
     several_fills = ("series-mean",)
     enumerated = 1024
-    suffixes = SUFFIXES
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
 
     short_names: ClassVar[dict[str, str]] = {
         "mean": "series-mean",
@@ -126,6 +126,14 @@ class Series(Modality):
             labels=elements.labels,
             spans=elements.rows,
         )
+
+    def of_cell(self, value: Any, folder: Path) -> Any:
+        """The path of a file in a cell of a table, relative to the table's folder; paths and numbers stay."""
+        if isinstance(value, str) and value.strip():
+            return folder / value
+        if value is None or isinstance(value, str):
+            raise InputError(f"expected the path of a {self.name} file in this cell, got {str(value)[:40]!r}")
+        return value
 
     def split(self, inputs: Any) -> list[Any] | None:
         """Split a list of series; ``None`` for one series, also as a list of numbers."""

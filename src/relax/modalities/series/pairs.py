@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from relax._support.figures import literal
-from relax.modalities.answers import CLEAR, draw_matrix, title_of_pair
+from relax.modalities.answers import CLEAR, draw_matrix, limits, title_of_pair
 from relax.modalities.regions import strongest
 from relax.modalities.series.showing import MOST_CHANNELS, bars, plot_lines
 from relax.modalities.showing import called
@@ -74,7 +74,7 @@ def figure_of(
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(len(heights), 2 if matrix else 1, height_ratios=heights)
     peak = max(float(np.nanmax(np.abs(e.effect))) for e in (a, b)) or 1.0
-    low, high = _reach(a, b)
+    low, high = limits(a, b)
     sides = []
     for place, e in enumerate((a, b)):
         above = figure.add_subplot(grid[place * len(heights) // 2, 0])
@@ -92,21 +92,13 @@ def figure_of(
         last.set_xlabel(x, fontsize=8)
     unclear = _mark_answers(sides, a, b, interactions, mark)
     if matrix:
-        numbers = [np.arange(len(e.effect)) for e in (a, b)]
-        draw_matrix(figure.add_subplot(grid[:, 1]), interactions, *numbers, (a.labels or (), b.labels or ()), what)
+        units_a, units_b = np.arange(len(a.effect)), np.arange(len(b.effect))
+        draw_matrix(
+            figure.add_subplot(grid[:, 1]), interactions, units_a, units_b, (a.labels or (), b.labels or ()), what
+        )
     note = "" if interactions is None else f"   ·   the strongest {what}s of a and their answers in b are numbered"
     figure.suptitle(f"{title_of_pair(a, similarity)}{note}{unclear}", fontsize=10)
     return figure
-
-
-def _reach(a: Shown, b: Shown) -> tuple[float, float]:
-    """Limits of the effects of both inputs with their errors."""
-    ends = [0.0]
-    for e in (a, b):
-        error = np.zeros_like(e.effect) if e.standard_error is None else np.nan_to_num(e.standard_error)
-        ends += [float(np.nanmin(e.effect - error)), float(np.nanmax(e.effect + error))]
-    margin = 0.08 * (max(ends) - min(ends)) or 1.0
-    return min(ends) - margin, max(ends) + margin
 
 
 def _mark_answers(sides: list[Any], a: Shown, b: Shown, interactions: Any, mark: Mark) -> str:

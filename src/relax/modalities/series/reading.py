@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def _of_lines(path: Path, lines: list[list[str]]) -> Channels:
 
 def _is_number(cell: str) -> bool:
     try:
-        return np.isfinite(float(cell))
+        return math.isfinite(float(cell))
     except ValueError:
         return False
 

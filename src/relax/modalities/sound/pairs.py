@@ -46,10 +46,10 @@ def html_of_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> st
         similarity: similarity of their representations.
         interactions: interactions of their units; ``None`` omits them.
     """
-    players = [
-        f"<p>{name}: {escape(called(e.settings['input']))}</p>{player(next(iter(e.inputs.values())), rate_of(e), called(e.settings['input']))}"
-        for name, e in (("a", a), ("b", b))
-    ]
+    players = []
+    for name, e in (("a", a), ("b", b)):
+        (samples,), called_ = e.inputs.values(), called(e.settings["input"])
+        players.append(f"<p>{name}: {escape(called_)}</p>{player(samples, rate_of(e), called_)}")
     figure = as_html(plot_pair(a, b, similarity, interactions), title_of_pair(a, similarity))
     return f'<div style="max-width:80em">{"".join(players)}{figure}</div>'
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from relax._support.figures import literal
-from relax.modalities.answers import draw_matrix, short, title_of_pair
+from relax.modalities.answers import draw_matrix, limits, short, title_of_pair
 from relax.modalities.showing import called
 from relax.modalities.shown import Shown
 
@@ -35,11 +36,13 @@ def plot_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figur
     figure = Figure(figsize=(11, sum(heights) + 0.5), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
-    peak = max(_reach(e, order) for e, order in zip((a, b), orders, strict=True)) or 1.0
+    low, high = limits(a, b)
     for place, (e, order) in enumerate(zip((a, b), orders, strict=True)):
         axes = figure.add_subplot(grid[0, place])
         _bars(axes, e, order)
-        axes.set_xlim(-1.08 * peak, 1.08 * peak)
+        axes.set_xlim(low, high)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.tick_params(axis="x", labelsize=8)
         name, other = "ab"[place], "ba"[place]
         axes.set_title(literal(f"{name}: {called(e.settings['input'])}, what in it is like {other}"), fontsize=9)
     if interactions is not None:
@@ -57,11 +60,6 @@ def _orders(a: Shown, b: Shown) -> tuple[np.ndarray, np.ndarray]:
     if len(effects[0]) == len(effects[1]):
         effects = [np.maximum(*effects)] * 2
     return tuple(np.argsort(-effect, kind="stable")[:BARS] for effect in effects)  # type: ignore[return-value]
-
-
-def _reach(e: Shown, order: np.ndarray) -> float:
-    """Largest effect with its standard error."""
-    return float((np.abs(np.nan_to_num(e.effect)) + np.nan_to_num(_errors(e)))[order].max())
 
 
 def _errors(e: Shown) -> np.ndarray:

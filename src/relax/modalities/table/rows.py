@@ -20,7 +20,12 @@ class Rows(Sequence[Any]):
 
     Args:
         frame: the rows.
+
+    Attributes:
+        described: what a batch is called in messages.
     """
+
+    described = "rows of a table"
 
     def __init__(self, frame: DataFrame) -> None:
         self.frame = frame

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from relax.estimation.regression import Regression
+from relax.estimation.stopping import Stopping, UntilReliable
 from relax.estimation.strata import Perturbed, Stratum
 from relax.methods.base import Masking
 from relax.methods.problem import Problem
@@ -49,6 +50,13 @@ class RelaxRegression(Masking):
         for number, (masks, fill) in enumerate(strata):
             stratum = Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number))
             yield problem.under(stratum)
+
+    def stopping(self, problem: Problem) -> Stopping:
+        """After as many blocks of every stratum as the modality takes at least, or four in all."""
+        stopping, n_strata = problem.stopping, len(self.kinds(problem)) * len(problem.fills)
+        if not isinstance(stopping, UntilReliable):
+            return stopping
+        return replace(stopping, min_blocks=min(stopping.min_blocks, problem.modality.fewest_blocks * n_strata))
 
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:
         return problem.kinds

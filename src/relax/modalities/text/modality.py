@@ -69,6 +69,7 @@ class Text(Modality):
     default_fill = "dropped"
     several_fills = ("dropped",)
     enumerated = 1024
+    fewest_blocks = 2
     differentiable = False
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:

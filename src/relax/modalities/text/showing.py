@@ -11,7 +11,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from relax._support.figures import literal
+from relax._support.figures import lay_out, literal
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
 from relax.modalities.text.shading import Piece, cut_of, effects_of, pieces_of, scale_of, strongest
@@ -54,7 +54,7 @@ def plot_text(explanation: Shown) -> Figure:
         draw_text(above, rows, str(explanation.presentation), cut_of(explanation) or "the text", cut)
         _bars(below, explanation, bars)
         figure.suptitle(title_of(explanation), fontsize=10)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

@@ -13,6 +13,7 @@ import torch
 
 from benchmarks.text.page import write
 from benchmarks.text.rivals import EmbeddingGradients, Length, Position, Rarity, Rollout, ShapPartition
+from benchmarks.text.speed import speed
 from relax.evaluation import evaluate
 from relax.evaluation.metrics import FOR_TEXTS
 from relax.methods import Method
@@ -45,8 +46,13 @@ def main() -> None:
     parser.add_argument("--n-dear", type=int, default=60, help="number of scenes for methods of 500 forwards")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--page", action="store_true", help="only write the page of what is there")
+    parser.add_argument("--only", choices=["speed"], help="only print how long an explanation of a sentence takes")
+    parser.add_argument("--turns", type=int, default=7, help="runs of each with --only speed")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    if given.only == "speed":
+        speed(given.turns)
+        return
     if not given.page:
         run(DEAR, min(given.n_dear, given.n))
         run(METHODS, given.n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
@@ -52,11 +53,13 @@ class RelaxRegression(Masking):
             yield problem.under(stratum)
 
     def stopping(self, problem: Problem) -> Stopping:
-        """After as many blocks of every stratum as the modality takes at least, or four in all."""
-        stopping, n_strata = problem.stopping, len(self.kinds(problem)) * len(problem.fills)
-        if not isinstance(stopping, UntilReliable):
+        """After as many masks of every stratum as the modality takes at least, or four blocks in all."""
+        stopping, fewest = problem.stopping, problem.modality.fewest_masks
+        if not isinstance(stopping, UntilReliable) or fewest >= stopping.min_blocks * self.block:
             return stopping
-        return replace(stopping, min_blocks=min(stopping.min_blocks, problem.modality.fewest_blocks * n_strata))
+        n_strata = len(self.kinds(problem)) * len(problem.fills)
+        blocks = math.ceil(fewest / min(self.block, problem.perturbed.block_size))
+        return replace(stopping, min_blocks=min(stopping.min_blocks, blocks * n_strata))
 
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:
         return problem.kinds

@@ -73,6 +73,7 @@ quality: env  ## docs/quality.md: how good the default explanation is; resumes i
 	$(BIN)/python -m benchmarks.quality
 
 text: env  ## docs/text.md: explanations of texts judged by planted sentences; resumes if it was cut off
+	$(BIN)/python -m pip install --quiet 'shap>=0.46'
 	$(BIN)/relax data python-docs wordnet
 	$(BIN)/python -m benchmarks.text
 

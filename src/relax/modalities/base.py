@@ -44,6 +44,7 @@ class Modality(Finding, Presenting):
         several_fills: names of the default fills of methods that take several.
         enumerated: number of masks up to which an adaptive run tries all, once each; 0 for never. A run of at least as
             many masks as there are tries all, too.
+        fewest_masks: fewest masks of each kind in an adaptive run of regression; four blocks in all are always enough.
         one_map: whether an explanation is one map; several views have one each.
         differentiable: whether an input can be one tensor of real numbers, which methods of gradients and activations
             need.
@@ -55,6 +56,7 @@ class Modality(Finding, Presenting):
     default_fill: ClassVar[str] = "mean"
     several_fills: ClassVar[tuple[str, ...]] = ("mean",)
     enumerated: ClassVar[int] = 0
+    fewest_masks: ClassVar[int] = 256
     one_map: ClassVar[bool] = True
     differentiable: ClassVar[bool] = True
 

@@ -234,6 +234,8 @@ def _of_dataset(dataset: Any, name: str, folder: Path, column: str | None) -> So
 def _chosen(column: str | None, names: Sequence[str], what: str) -> str:
     """The column that was asked for, or the only one."""
     listed = ", ".join(names)
+    if not names:
+        raise InputError(f"{what}: expected a table with a column, got an empty one")
     if column is None and len(names) != 1:
         raise ArgumentError(f"{what}: expected column= (--column), one of {listed}")
     if column is not None and column not in names:

@@ -22,9 +22,9 @@ $(VENV)/.made: pyproject.toml
 demo: env  ## explain a photograph; the pictures are in relax-out/
 	$(BIN)/relax demo
 
-test: env  ## the tests (fetches 192 MB of pictures, for some tests, into the user's cache first, where it can)
+test: env  ## the tests, in parallel (fetches 192 MB of pictures, for some tests, into the user's cache first, where it can)
 	-$(BIN)/relax data
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 docs: env $(VENV)/.docs  ## the site, in docs/_build/html; runs the tutorials, checks the links, needs no network
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
@@ -73,6 +73,7 @@ quality: env  ## docs/quality.md: how good the default explanation is; resumes i
 	$(BIN)/python -m benchmarks.quality
 
 text: env  ## docs/text.md: explanations of texts judged by planted sentences; resumes if it was cut off
+	$(BIN)/python -m pip install --quiet 'shap>=0.46'
 	$(BIN)/relax data python-docs wordnet
 	$(BIN)/python -m benchmarks.text
 

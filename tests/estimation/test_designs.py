@@ -2,10 +2,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 
 import relax
-from relax.estimation.designs import DESIGNS, scrambled_net
+from relax.estimation.designs import DESIGNS, hadamard, scrambled_net
 from relax.modalities.masks import GridMasks
 
 FOLDOVER, INDEPENDENT = DESIGNS["foldover"], DESIGNS["independent"]
@@ -82,3 +83,8 @@ def test_the_net_of_four_placements_is_that_of_scipy(dimensions):
     for seed in range(50):
         expected = Sobol(dimensions, rng=np.random.default_rng(seed)).random(4)
         np.testing.assert_array_equal(scrambled_net(dimensions, np.random.default_rng(seed)), expected)
+
+
+@pytest.mark.parametrize("order", [1, 2, 8, 64])
+def test_the_hadamard_matrix_is_that_of_scipy(order):
+    np.testing.assert_array_equal(hadamard(order), scipy.linalg.hadamard(order))

@@ -35,6 +35,12 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
         figure.savefig(file, format=extension)
 
 
+def lay_out(figure: Figure) -> None:
+    """Lay out a figure that is complete, once: saving it does not do so again."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
 def literal(text: str) -> str:
     """Escape text for matplotlib: no math mode, no control characters, no unpaired surrogates."""
     printable = "".join(character if character.isprintable() else " " for character in text)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relax.cli.encoders import DEFAULTS
 from relax.cli.messages import Exit, counted, emit, say
 from relax.cli.options import QUIET, THREADS, set_threads
 from relax.cli.parsing import names_of, options_of
-from relax.cli.sources import DEFAULTS
 from relax.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def evaluate(
     from relax import evaluation
 
     set_threads(threads)
-    if modality not in DEFAULTS:
-        raise ArgumentError(f"expected --modality {' or '.join(DEFAULTS)}, got {modality!r}")
+    if modality not in DATASETS:
+        raise ArgumentError(f"expected --modality {' or '.join(DATASETS)}, got {modality!r}")
     inputs = "text" if dataset == "planted" else modality
     usual_metrics = evaluation.FOR_TEXTS if inputs == "text" else evaluation.DEFAULT
     options: dict[str, dict[str, Any]] = {}

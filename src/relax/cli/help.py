@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 GROUPS: dict[str, tuple[str, ...]] = {
     "Most used": ("text", "encoder", "encoders", "methods", "method", "masks", "against", "dataset", "k", "to", "out"),
     "What to explain": (
+        "row",
         "view",
         "explain",
         "regions",
@@ -37,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "metrics",
         "kind",
         "pattern",
+        "group",
         "cells",
         "keep",
         "fill",
@@ -65,10 +67,11 @@ TYPES: dict[str, str] = {
     **dict.fromkeys(("text", "against_text", "foil_text", "pattern"), "TEXT"),
     **dict.fromkeys(("view",), "NAME=FILE"),
     **dict.fromkeys(("option",), "NAME=VALUE"),
+    **dict.fromkeys(("group",), "NAME=COLUMNS"),
     **dict.fromkeys(("masks", "max_masks", "seed", "batch_size", "threads", "k", "n", "limit", "steps", "batch"), "N"),
     **dict.fromkeys(("groups", "clusters"), "N"),
     **dict.fromkeys(("cells",), "N"),
-    **dict.fromkeys(("budget", "every", "workers"), "N"),
+    **dict.fromkeys(("budget", "every", "workers", "row"), "N"),
     **dict.fromkeys(("reliability", "keep", "threshold"), "SHARE"),
 }
 """What stands behind an option in the help."""
@@ -105,6 +108,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relax explain photos/ --masks 128 --out maps --skip-existing",
         "relax explain photo.jpg --against other.jpg",
         'relax explain --text "the words that matter most"',
+        "relax explain rows.csv --row 3 --encoder python:FILE.py:pipeline",
     ),
     "compare": ("relax compare photo.jpg --methods relax,smoothgrad,lafam",),
     "match": ("relax match a.jpg b.jpg --regions", "relax match query.jpg index -k 4 --explain"),

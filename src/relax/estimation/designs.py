@@ -10,7 +10,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from scipy.linalg import hadamard
 
 from relax._support.registry import Registry
 from relax.errors import ArgumentError
@@ -245,6 +244,21 @@ def scrambled_net(dimensions: int, stream: np.random.Generator) -> np.ndarray:
     v, w = columns[:, 0], columns[:, 1]
     w = w ^ np.where(np.arange(dimensions) == 1, v, 0).astype(np.uint32)  # 11 in the second dimension, 01 in the first
     return np.stack([shift, shift ^ v, shift ^ v ^ w, shift ^ w]) / 2.0**_BITS
+
+
+def hadamard(order: int) -> np.ndarray:
+    """Sylvester's Hadamard matrix, that of ``scipy.linalg.hadamard``, whose import takes a quarter of a second.
+
+    Args:
+        order: number of rows, a power of two.
+
+    Returns:
+        ``(order, order)`` of 1 and -1, whose rows are orthogonal.
+    """
+    matrix = np.ones((1, 1), dtype=np.int64)
+    while len(matrix) < order:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return matrix
 
 
 def _order(n_units: int) -> int:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from math import nan
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from relax.evaluation.base import Metric
 from relax.evaluation.subject import Subject
+from relax.modalities import Prepared
 from relax.modalities.text.masks import PartUnits
 from relax.modalities.units import Block
 
@@ -40,6 +42,9 @@ LEAST = 0.1
 """Smallest fall of the similarity from the whole to the empty text that the metrics are scaled by."""
 
 _known: WeakKeyDictionary[Subject, dict[str, float]] = WeakKeyDictionary()
+
+_ends: WeakKeyDictionary[Prepared, dict[Any, tuple[Tensor, float, float]]] = WeakKeyDictionary()
+"""Target, and similarity of the whole and of the empty text, by input: the same for all methods."""
 
 
 def comprehensiveness(subject: Subject) -> float:
@@ -105,20 +110,27 @@ def _scaled(subject: Subject, kept: Sequence[np.ndarray], fill: str) -> np.ndarr
     if prepared is None:
         return np.full(len(kept), nan)
     n = len(_values(subject))
-    bits = torch.from_numpy(np.stack([np.ones(n, bool), np.zeros(n, bool), *kept])).float()
+    units = PartUnits(torch.arange(n))
     bound = encoder.modality.fill(fill).bind(prepared, encoder.modality, subject.seed)
     with encoder.session() as session:
-        if subject.against is None:
-            target = encoder.represent(session, [prepared])[0]
-        else:
-            target = encoder.represent(session, [encoder.prepare(subject.against)])[0]
-        block = Block(bits, torch.zeros(1, 1, dtype=torch.long))
-        rows = bound.encode(session, prepared, PartUnits(torch.arange(n)), block)
-        scores: Tensor = torch.cosine_similarity(rows.double(), target.double()[None])
-        session.check_finite()
-    values = scores.cpu().numpy()
-    whole, empty = values[0], values[1]
-    return np.full(len(kept), nan) if whole - empty < LEAST else (values[2:] - empty) / (whole - empty)
+
+        def scores(bits: np.ndarray, target: Tensor) -> np.ndarray:
+            block = Block(torch.from_numpy(bits).float(), torch.zeros(1, 1, dtype=torch.long))
+            rows = bound.encode(session, prepared, units, block)
+            session.check_finite()
+            return np.asarray(torch.cosine_similarity(rows.double(), target.double()[None]).cpu().numpy())
+
+        known = _ends.setdefault(prepared, {})
+        key = (id(encoder), str(subject.against), fill, subject.seed)
+        if key not in known:
+            other = prepared if subject.against is None else encoder.prepare(subject.against)
+            target = encoder.represent(session, [other])[0]
+            whole, empty = scores(np.stack([np.ones(n, bool), np.zeros(n, bool)]), target)
+            known[key] = (target, float(whole), float(empty))
+        target, whole, empty = known[key]
+        if whole - empty < LEAST:
+            return np.full(len(kept), nan)
+        return (scores(np.stack(kept), target) - empty) / (whole - empty)
 
 
 def _mean(values: np.ndarray) -> float:

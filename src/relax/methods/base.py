@@ -14,6 +14,7 @@ from relax.estimation.designs import Exhaustive
 from relax.estimation.estimators import Enumeration, Estimator
 from relax.estimation.loop import Loop
 from relax.estimation.maps import Maps
+from relax.estimation.stopping import Stopping
 from relax.estimation.strata import Perturbed
 from relax.methods.problem import Problem
 from relax.modalities.batches import Batch
@@ -181,6 +182,10 @@ class Masking(Method):
     def estimator(self, problem: Problem) -> Estimator:
         """Create an estimator for one input."""
 
+    def stopping(self, problem: Problem) -> Stopping:
+        """When to stop; by default as asked for."""
+        return problem.stopping
+
     def finished(self, maps: Maps) -> Maps:
         """Post-process the estimator's maps; by default returns them unchanged."""
         return maps
@@ -191,7 +196,7 @@ class Masking(Method):
         loop = Loop(
             problem.session,
             problem.reference,
-            problem.stopping,
+            self.stopping(problem),
             problem.on_block,
             problem.watch,
             1 if exhaustive else self.blocks_a_turn,

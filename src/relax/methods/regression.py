@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ import torch
 from relax.estimation.crossfitted import FOLDS, CrossFitted
 from relax.estimation.estimators import Estimator
 from relax.estimation.regression import Regression
+from relax.estimation.stopping import Stopping, UntilReliable
 from relax.estimation.strata import Perturbed, Stratum
 from relax.methods.base import Masking
 from relax.methods.problem import Problem
@@ -55,6 +57,15 @@ class RelaxRegression(Masking):
         """Maximum number of masks in a block; in a short run every stratum has a block, too."""
         share = problem.stopping.wanted // n_strata
         return min(self.block, max(2, share - share % 2))
+
+    def stopping(self, problem: Problem) -> Stopping:
+        """After as many masks of every stratum as the modality takes at least, or four blocks in all."""
+        stopping, fewest = problem.stopping, problem.modality.fewest_masks
+        if not isinstance(stopping, UntilReliable) or fewest >= stopping.min_blocks * self.block:
+            return stopping
+        n_strata = len(self.kinds(problem)) * len(problem.fills)
+        blocks = math.ceil(fewest / min(self.block, problem.perturbed.block_size))
+        return replace(stopping, min_blocks=min(stopping.min_blocks, blocks * n_strata))
 
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:
         return problem.kinds

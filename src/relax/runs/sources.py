@@ -110,6 +110,8 @@ def source_of(source: Any, modality: Modality, column: str | None = None) -> Sou
     path = Path(source)
     if path.is_dir() and any((path / name).exists() for name in DATASET_FILES):
         opened: Source = _of_folder_of_dataset(path, column)
+    elif column is None and (parts := modality.parts_of(path)) is not None:
+        opened = Rows(str(path.resolve()), path.resolve().parent, len(parts), parts.__getitem__)
     elif path.suffix.lower() in TABLES:
         opened = _of_table(path, column)
     else:
@@ -232,6 +234,8 @@ def _of_dataset(dataset: Any, name: str, folder: Path, column: str | None) -> So
 def _chosen(column: str | None, names: Sequence[str], what: str) -> str:
     """The column that was asked for, or the only one."""
     listed = ", ".join(names)
+    if not names:
+        raise InputError(f"{what}: expected a table with a column, got an empty one")
     if column is None and len(names) != 1:
         raise ArgumentError(f"{what}: expected column= (--column), one of {listed}")
     if column is not None and column not in names:

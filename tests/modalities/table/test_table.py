@@ -205,7 +205,8 @@ def test_it_is_shown_saved_and_loaded(numbers, tmp_path):
         (lambda row: {**row, "kind": "unknown"}, "'unknown' is not one of its categories"),
         (lambda row: row.to_frame().T.iloc[:0], "empty table"),
         (lambda row: {}, "at least one column"),
-        (lambda row: "word", "got str"),
+        (lambda row: "word", "got a name without suffix"),
+        (lambda row: 3, "got int"),
         (lambda row: pd.concat([row, row]), "distinct names, got 'whole' 2 times"),
     ],
 )

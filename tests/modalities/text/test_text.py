@@ -224,6 +224,29 @@ def test_more_masks_than_there_are_are_never_tried(encoder):
     assert relax.explain(encoder, long, max_masks=128).n_masks <= 128
 
 
+@pytest.mark.parametrize(("words", "sentences", "n_masks"), [(12, 1, 128), (20, 1, 128), (26, 2, 136)])
+def test_a_short_text_that_is_reliable_stops_at_128_masks(bag, words, sentences, n_masks):
+    """A block has 32 masks for 12 words and 64 for 20; one of two sentences has 4."""
+    sentence = "the cat sat on a mat and we ate fish today why do cats not purr a dog lay on the carpet and we sat"
+    text = sentence.split()
+    long = " ".join([" ".join(text[:words]).capitalize() + "."] * sentences)
+    assert relax.explain(bag, long, similarity="dot").n_masks == n_masks
+
+
+def test_of_a_long_text_only_what_is_seen_is_segmented(bert, tokenizer, monkeypatch):
+    from relax.modalities.text import modality
+    from relax.modalities.text.tokenizer import TextTokenizer
+
+    segmented, words = [], modality.words
+    monkeypatch.setattr(modality, "words", lambda text: segmented.append(text) or words(text))
+    encoder = relax.Encoder(bert, TextTokenizer(tokenizer, max_length=6), modality="text")
+    with pytest.warns(relax.RelaxWarning, match="are cut off"):
+        e = relax.explain(encoder, "the cat sat on a mat and we ate fish", max_masks=16)
+    assert set(segmented) == {"the cat sat on"}
+    assert e.labels == ("the", "cat", "sat", "on")
+    assert e.presentation == "the cat sat on a mat and we ate fish"
+
+
 def test_truncation_is_said_with_how_much(bert, tokenizer):
     from relax.modalities.text.tokenizer import TextTokenizer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -50,6 +51,8 @@ LENGTH = 2.0
 NAME = 48
 """Number of characters of a text that serve as its name."""
 
+_SPACE = re.compile(r"\s")
+
 SUFFIXES = (".txt", ".md", ".rst")
 """Suffixes of text files in a folder."""
 
@@ -69,7 +72,10 @@ class Text(Modality):
     default_fill = "dropped"
     several_fills = ("dropped",)
     enumerated = 1024
+    fewest_masks = 128
     differentiable = False
+    cards = False
+    suffixes = SUFFIXES
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
         if transform is not None and not isinstance(transform, TextTokenizer):
@@ -94,7 +100,8 @@ class Text(Modality):
                     f"{tokens.n_cut} ({share:.0%}) are cut off and not explained"
                 )
                 provenance["tokens_cut"] = tokens.n_cut
-            layout = Layout(text, (), tokens.spans, tokens.fixed)
+            seen = text if not tokens.n_cut else _start_of(text, int(tokens.spans.max()))
+            layout = Layout(seen, (), tokens.spans, tokens.fixed)
             inputs = {IDS: torch.from_numpy(tokens.ids), ATTENTION: torch.ones(len(tokens.ids), dtype=torch.long)}
             if TYPES in self.transform.names:
                 inputs[TYPES] = torch.from_numpy(tokens.types)
@@ -156,14 +163,6 @@ class Text(Modality):
             return [str(item) for item in inputs]
         return super().split(inputs)
 
-    def files_in(self, folder: Path) -> list[Path]:
-        """Text files in a folder, not recursive, sorted."""
-        return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
-
-    def files_below(self, folder: Path) -> list[Path]:
-        """Text files in a folder and its subfolders, sorted."""
-        return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-
     def passages(self, source: Any) -> list[tuple[Span | None, Any]]:
         """Passages of whole sentences; a short text is one."""
         text, provenance = _read(source)
@@ -179,7 +178,7 @@ class Text(Modality):
             raise InputError(f"expected a text in this cell, got {'an empty one' if value == '' else repr(value)[:40]}")
         return value
 
-    def probe(self) -> str:
+    def probe(self, shape: tuple[int, ...] | None = None) -> str:
         return "The quick brown fox jumps over the lazy dog, 42 times a day."
 
     def collate(self, inputs: Sequence[Prepared]) -> Batch:
@@ -236,6 +235,12 @@ class Text(Modality):
         from relax.modalities.text.html import html_of
 
         return html_of(explanation)
+
+
+def _start_of(text: str, stop: int) -> str:
+    """The text to the end of the word at ``stop``: what comes after it is not seen, and need not be segmented."""
+    space = _SPACE.search(text, stop)
+    return text if space is None else text[: space.start()]
 
 
 def _read(source: Any) -> tuple[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from relax._support.figures import literal
+from relax._support.figures import lay_out, literal
 from relax.modalities.showing import called
 from relax.modalities.shown import Shown
 from relax.modalities.text.html import framed, legend, words
@@ -69,7 +69,7 @@ def plot_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figur
             _interactions(figure, axes[2], a, b, interactions)
         red = f"red words bring the two together, blue ones apart; full colour: ±{scale:.3g}"
         figure.suptitle(literal(f"{_title(a, similarity)}   ·   {red}"), fontsize=9)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

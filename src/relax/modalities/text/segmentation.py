@@ -6,6 +6,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from relax._support.extras import require
 
@@ -29,6 +30,11 @@ def words(text: str) -> list[Span]:
     Args:
         text: any text.
     """
+    return list(_words(text))  # an explanation asks a dozen times
+
+
+@lru_cache(maxsize=4)
+def _words(text: str) -> tuple[Span, ...]:
     found: list[Span] = []
     opening: int | None = None  # start of punctuation that has no word before it
     for start, stop in _segments(require("uniseg.wordbreak", extra="text").words(text)):
@@ -46,7 +52,7 @@ def words(text: str) -> list[Span]:
             opening = start if opening is None else opening
     if found and opening is not None:
         found[-1] = (found[-1][0], len(text.rstrip()))
-    return found or matches(text, r"\S+")
+    return tuple(found or matches(text, r"\S+"))
 
 
 def sentences(text: str) -> list[Span]:

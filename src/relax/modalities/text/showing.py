@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from relax._support.figures import literal
+from relax._support.figures import lay_out, literal
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
 from relax.modalities.text.shading import Piece, cut_of, effects_of, pieces_of, scale_of, strongest
@@ -24,6 +25,9 @@ COLUMNS = 92
 
 LINES = 40
 """Maximum number of lines of text; a longer text is cut, and the figure says so."""
+
+MOST = 3 * LINES * COLUMNS
+"""Number of characters that certainly fill the figure."""
 
 BARS = 15
 """Maximum number of words with a bar."""
@@ -54,7 +58,7 @@ def plot_text(explanation: Shown) -> Figure:
         draw_text(above, rows, str(explanation.presentation), cut_of(explanation) or "the text", cut)
         _bars(below, explanation, bars)
         figure.suptitle(title_of(explanation), fontsize=10)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
@@ -129,7 +133,8 @@ def lines_of(pieces: list[Piece]) -> tuple[list[list[Piece]], bool]:
     rows: list[list[Piece]] = [[]]
     used = 0.0
     for piece in pieces:
-        for number, part in enumerate(_parts(piece)):
+        whole = replace(piece, text=piece.text[:MOST])  # a book after the part that is explained
+        for number, part in enumerate(_parts(whole)):
             if number and "\n" in piece.text and part.unit is None and not part.text:
                 rows.append([])
                 used = 0.0

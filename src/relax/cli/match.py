@@ -154,5 +154,10 @@ def _explain_neighbours(
     rows = []
     for row in neighbour_rows(query, neighbours, out, matcher, say):
         rows.append(row)
-        print_row({**row, "files": [*row["files"], str(page)]} if as_json else row, as_json, row["match"])
+        print_row({**row, "files": [*row["files"], str(page)]} if as_json else row, as_json, _named(row))
     return rows
+
+
+def _named(row: dict[str, Any]) -> str:
+    """Path of a neighbour, with its row in a table."""
+    return f"{row['match']}#{row['row']}" if "row" in row else str(row["match"])

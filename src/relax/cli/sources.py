@@ -137,6 +137,7 @@ def targets_for(
     modality, sources, empty = MODALITIES[kind](), [], []
     for file in files:
         try:
+            _check_no_table(file)
             sources += inputs_of([file], modality, recursive)
         except InputError as error:
             if len(files) == 1 and not texts:
@@ -147,6 +148,13 @@ def targets_for(
     folder = writable_folder(out)
     targets = targets_of(list(dict.fromkeys(sources)), folder, ENDINGS[kind])
     return [*text_targets(texts, folder, ENDINGS[kind]), *targets], empty
+
+
+def _check_no_table(file: Path) -> None:
+    from relax.runs.sources import TABLES
+
+    if file.suffix.lower() in TABLES and file.is_file():
+        raise InputError(f"{file}: is a table; explain its rows by: relax run {file} --column NAME --out STORE")
 
 
 def fitting(encoder: Encoder, kind: str) -> Encoder:

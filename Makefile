@@ -22,9 +22,9 @@ $(VENV)/.made: pyproject.toml
 demo: env  ## explain a photograph; the pictures are in relax-out/
 	$(BIN)/relax demo
 
-test: env  ## the tests (fetches 192 MB of pictures, for some tests, into the user's cache first, where it can)
+test: env  ## the tests, in parallel (fetches 192 MB of pictures, for some tests, into the user's cache first, where it can)
 	-$(BIN)/relax data
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 docs: env $(VENV)/.docs  ## the site, in docs/_build/html; runs the tutorials, checks the links, needs no network
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html

@@ -41,7 +41,7 @@ SAMPLES: dict[str, tuple[str, int]] = {
 SUMMARY = """\
 Every method explains the same picture, under one call. Perturbation methods cost hundreds of forwards and do not look
 inside the encoder; gradient methods cost a forward and a backward a sample; activation methods cost one forward and say
-nothing about the score. What each shows stands below it; which one to trust is asked on [another page](quality.md).
+nothing about the score. What each shows is written below it; which one to trust is asked on [another page](quality.md).
 
 ![The default of the paper, RELAX, on a cat's face](methods/relax.png)
 """

@@ -81,11 +81,28 @@ def start(options: list[str], others: tuple[Path, ...] = (), turns: int = TURNS)
     return found
 
 
+def imports(turns: int) -> list[float]:
+    """Seconds of ``import relax`` in processes of their own, without the start of Python; torch is not imported."""
+    code = (
+        "import sys, time; began = time.perf_counter(); import relax; print(time.perf_counter() - began); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run(command, check=True, capture_output=True, env=environment) for _ in range(turns + 1)][1:]
+    return [float(run.stdout) for run in runs]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--imports", action="store_true", help="time `import relax` instead")
     parser.add_argument("--against", type=Path, nargs="*", default=[], help="src folders of other versions")
     parser.add_argument("--turns", type=int, default=TURNS)
     options, passed = parser.parse_known_args()
+    if options.imports:
+        took = imports(options.turns)
+        print(f"import relax: {np.median(took):.3f} s ({min(took):.3f} to {max(took):.3f}), {options.turns} processes")
+        return
     print(
         f"medians of {options.turns} processes (least to most), seconds since the process began; {' '.join(passed)}\n"
     )

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.modalities --only tables``: figures on stdout, a picture in docs/modalities/."""
+"""``python -m benchmarks.modalities --only tables``: figures on stdout, pictures in docs/modalities/."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def main() -> None:
         for line in module.run(options.n or module.CASES):
             print(f"  {line}", flush=True)
         module.picture().savefig(f"docs/modalities/{part}.png")
+        module.pair().savefig(f"docs/modalities/{part}-pair.png")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 import relax
 from benchmarks.modalities.counting import share
+from relax.retrieval import Matcher
 
 CASES = 200
 SLOW_CASES = 40
@@ -40,11 +41,18 @@ def read(name: str, part: str) -> tuple[Tensor, np.ndarray]:
     return torch.tensor(series), np.unique([row[-1] for row in rows], return_inverse=True)[1]
 
 
-def trained(name: str) -> relax.Encoder:
-    """A network of three convolutions, trained to tell the classes apart; its pooled last layer is the encoder."""
+def trained(name: str, scaled: bool = False) -> relax.Encoder:
+    """A network of three convolutions, trained to tell the classes apart; its pooled last layer is the encoder.
+
+    Args:
+        name: name of the data.
+        scaled: whether each channel is divided by its standard deviation over the training half first.
+    """
     series, classes = read(name, "TRAIN")
+    spread = series.std((0, 2), keepdim=True)[0] if scaled else torch.ones(series.shape[1], 1)
     torch.manual_seed(SEED)
     trunk = nn.Sequential(
+        Scaled(1 / spread),
         nn.Conv1d(series.shape[1], 32, 7, padding=3),
         nn.ReLU(),
         nn.Conv1d(32, 32, 5, padding=2),
@@ -63,8 +71,20 @@ def trained(name: str) -> relax.Encoder:
     held, truth = read(name, "TEST")
     with torch.no_grad():
         right = (head(trunk(held)).argmax(1).numpy() == truth).tolist()
-    print("  " + share(f"{name}: the network's accuracy on the test half", right))
+    title = f"{name}{', scaled channels' if scaled else ''}: the network's accuracy on the test half"
+    print("  " + share(title, right))
     return relax.Encoder(trunk, modality="series", name=f"{name} network")
+
+
+class Scaled(nn.Module):
+    """Channels times factors, ``(C, 1)``."""
+
+    def __init__(self, factors: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("factors", factors)
+
+    def forward(self, series: Tensor) -> Tensor:
+        return series * self.get_buffer("factors")
 
 
 def bump(series: Tensor, rng: np.random.Generator) -> tuple[Tensor, tuple[int, int]]:
@@ -100,6 +120,34 @@ def segments(encoder: relax.Encoder, data: str, n: int, fill: str, foil: bool) -
     return hits, float(np.mean(chances))
 
 
+def answered(encoder: relax.Encoder, n: int) -> list[bool]:
+    """Whether the segments of two bumps, one in each of two series, answer each other most."""
+    rng, (series, _) = np.random.default_rng(SEED), read("GunPoint", "TEST")
+    matcher = Matcher(encoder, regions=True, masks=relax.SegmentMasks(segments=UNITS), fill="linear", n_masks=MASKS)
+    hits = []
+    for _ in range(n):
+        one, other, spans = two_bumps(series, rng)
+        pair = matcher(one, other)
+        best = np.unravel_index(int(pair.interactions.values.argmax()), (UNITS, UNITS))
+        sides = zip((pair.a, pair.b), spans, best, strict=True)
+        hits.append(all(overlapping(e, span)[unit] for e, span, unit in sides))
+    return hits
+
+
+def two_bumps(series: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor, list[tuple[int, int]]]:
+    """Two series, each with an upward bump, and where the bumps are."""
+    found, spans = [], []
+    for number in rng.choice(len(series), 2, replace=False):
+        x = series[int(number)]
+        width = x.shape[1] // UNITS
+        start = int(rng.integers(x.shape[1] - width))
+        planted = x.clone()
+        planted[:, start : start + width] += 2 * HEIGHT * x.std() * torch.sin(torch.linspace(0, np.pi, width))
+        found.append(planted)
+        spans.append((start, start + width))
+    return found[0], found[1], spans
+
+
 def largest(data: str, n: int) -> list[bool]:
     """Control: the segment with the sample that is farthest from the mean."""
     rng, (series, _) = np.random.default_rng(SEED), read(data, "TEST")
@@ -110,20 +158,72 @@ def largest(data: str, n: int) -> list[bool]:
     return hits
 
 
-def channels(encoder: relax.Encoder, n: int) -> list[bool]:
-    """Whether the strongest channel is the one that comes from a series of another class."""
+def foreign(n: int) -> Iterator[tuple[Tensor, Tensor, Tensor, int]]:
+    """Series with a channel of another class: the series before, the result, another of its class, the channel."""
     rng, (series, classes) = np.random.default_rng(SEED), read("BasicMotions", "TEST")
-    hits = []
-    while len(hits) < n:
+    done = 0
+    while done < n:
         one, other = rng.choice(len(series), 2, replace=False)
         if classes[one] == classes[other]:
             continue
         place = int(rng.integers(series.shape[1]))
         planted = series[one].clone()
         planted[place] = series[other][place]
-        e = relax.explain(encoder, planted, relax.Corpus([planted], foil=[series[one]]), masks="channels")
+        mates = [number for number in range(len(series)) if classes[number] == classes[one] and number != one]
+        yield series[one], planted, series[mates[done % len(mates)]], place
+        done += 1
+
+
+def channels(encoder: relax.Encoder, n: int, similarity: str, fill: str) -> list[bool]:
+    """Whether the strongest channel is the foreign one; ``fill`` is a name, ``"before"`` or ``"mate"``."""
+    hits = []
+    for before, planted, mate, place in foreign(n):
+        replaced = {"before": before, "mate": mate}.get(fill, fill)
+        against = relax.Corpus([planted], foil=[before])
+        e = relax.explain(encoder, planted, against, masks="channels", fill=replaced, similarity=similarity)
         hits.append(int(np.argmax(e.effect)) == place)
     return hits
+
+
+def one_by_one(encoder: relax.Encoder, n: int) -> list[bool]:
+    """Whether setting the foreign channel alone to its mean lowers the score most, without estimates of any kind."""
+    hits, cosine = [], torch.nn.functional.cosine_similarity
+    for before, planted, _, place in foreign(n):
+        own, other = encoder.encode([planted, before])
+        without = planted.repeat(len(planted), 1, 1)
+        for channel, one in enumerate(without):
+            one[channel] = one[channel].mean()
+        h = encoder.encode(list(without))
+        hits.append(int((cosine(h, own[None]) - cosine(h, other[None])).argmin()) == place)
+    return hits
+
+
+def in_length(encoder: relax.Encoder, n: int) -> tuple[float, float, float]:
+    """Quartiles of the share of the representation's change that is along itself, where the cosine cannot see it."""
+    shares = []
+    for before, planted, _, _ in foreign(n):
+        own, other = encoder.encode([planted, before]).double()
+        change = own - other
+        shares.append(float((change @ other) ** 2 / (change @ change) / (other @ other)))
+    low, middle, high = np.quantile(shares, [0.25, 0.5, 0.75])
+    return float(low), float(middle), float(high)
+
+
+def channel_lines(n: int) -> Iterator[str]:
+    """Is the foreign channel found, and if not, why not?"""
+    spreads = ", ".join(f"{spread:.1f}" for spread in read("BasicMotions", "TRAIN")[0].std((0, 2)))
+    yield f"BasicMotions: standard deviations of the channels in the training half {spreads}"
+    plain, scaled = trained("BasicMotions"), trained("BasicMotions", scaled=True)
+    title = "BasicMotions{}, {}, fill {}: the foreign channel"
+    for name, encoder in (("", plain), (", scaled channels", scaled)):
+        for similarity in ("cosine", "dot"):
+            for fill in ("mean", "mate"):
+                hits = channels(encoder, n, similarity, fill)
+                yield share(title.format(name, similarity, fill), hits, 1 / 6)
+        low, middle, high = in_length(encoder, n)
+        yield f"BasicMotions{name}: share of the change in length, quartiles {low:.2f} {middle:.2f} {high:.2f}"
+    yield share(title.format("", "cosine", "before"), channels(plain, n, "cosine", "before"), 1 / 6)
+    yield share("BasicMotions, cosine, channels one by one, no masks: the foreign channel", one_by_one(plain, n), 1 / 6)
 
 
 def bands(encoder: relax.Encoder, n: int) -> list[bool]:
@@ -151,13 +251,13 @@ def run(n: int) -> Iterator[str]:
     hits, chance = segments(network, "GunPoint", n, "linear", False)
     yield share("GunPoint network, fill linear, no foil: segment of the bump", hits, chance)
     yield share("control: the sample farthest from the mean", largest("GunPoint", n))
+    hits = answered(network, n)
+    yield share("GunPoint network, fill linear, pairs: the bumps answer each other most", hits, chance**2)
     fracast, few = relax.load_encoder("series:fracast", device="cpu"), min(n, SLOW_CASES)
     hits, chance = segments(fracast, "GunPoint", few, "linear", True)
     yield share("series:fracast, fill linear, rather than before: segment of the bump", hits, chance)
     yield share("GunPoint network, fill mean, rather than before: band of the wave", bands(network, n), 1 / UNITS)
-    yield share(
-        "BasicMotions network, rather than before: the foreign channel", channels(trained("BasicMotions"), n), 1 / 6
-    )
+    yield from channel_lines(n)
 
 
 def picture() -> Figure:
@@ -168,3 +268,11 @@ def picture() -> Figure:
     masks = relax.SegmentMasks(segments=UNITS)
     e = relax.explain(trained("GunPoint"), planted, against, masks=masks, fill="linear", n_masks=MASKS)
     return e.plot()
+
+
+def pair() -> Figure:
+    """Two series with a bump each."""
+    rng, (series, _) = np.random.default_rng(4), read("GunPoint", "TEST")
+    one, other, _ = two_bumps(series, rng)
+    masks = relax.SegmentMasks(segments=UNITS)
+    return relax.match(trained("GunPoint"), one, other, regions=True, masks=masks, fill="linear", n_masks=MASKS).plot()

@@ -17,9 +17,13 @@ import relax
 from benchmarks.modalities.counting import share
 from relax.datasets.cache import STAMPS, find
 from relax.modalities.sound.reading import read
+from relax.retrieval import Matcher
 
 CASES = 100
 SEED = 0
+PAIRS = 40
+"""Pairs of recordings, which take several seconds each."""
+
 RATE = 16000
 HALF = round(1.6 * RATE)
 """Samples of each half."""
@@ -74,6 +78,37 @@ def on_half(e: relax.Explanation, half: int) -> bool:
     return bool(means[half] > means[1 - half])
 
 
+def two_scenes(index: int) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Two joined recordings with one language in common, and in which half of each it is."""
+    rng = np.random.default_rng([SEED + 1, index])
+    shared, one, other = rng.choice(LANGUAGES, 3, replace=False)
+    used: set[Any] = set()
+    places = [int(half) for half in rng.integers(2, size=2)]
+    scenes = []
+    for language, half in zip((one, other), places, strict=True):
+        parts = [speech(shared, rng, used), speech(language, rng, used)]
+        scenes.append(np.concatenate(parts if half == 0 else parts[::-1]))
+    return scenes[0], scenes[1], *places
+
+
+def answered(encoder: relax.Encoder, n: int) -> tuple[list[bool], list[bool]]:
+    """Whether the halves of one language answer each other more than any other two halves; and more than by loudness.
+
+    The second list is a control: the louder halves.
+    """
+    matcher = Matcher(
+        encoder, regions=True, masks=relax.SegmentMasks(segments=SEGMENTS), n_masks=MASKS, batch_size=MASKS
+    )
+    hits, louder = [], []
+    for index in range(n):
+        a, b, *places = two_scenes(index)
+        values = matcher(a, b).interactions.values.reshape(2, SEGMENTS // 2, 2, SEGMENTS // 2).mean((1, 3))
+        hits.append(np.unravel_index(int(values.argmax()), (2, 2)) == tuple(places))
+        levels = [int(np.square(scene.reshape(2, -1)).mean(1).argmax()) for scene in (a, b)]
+        louder.append(levels == places)
+    return hits, louder
+
+
 def run(n: int) -> Iterator[str]:
     """Lines of figures."""
     encoder = relax.load_encoder("sound:resemblyzer", device="cpu")
@@ -95,6 +130,9 @@ def run(n: int) -> Iterator[str]:
     yield share("against A rather than B: the strongest segment is in A's half", top, 0.5)
     yield share("the encoder itself: A's half alone is nearer to A than B's half", nearer, 0.5)
     yield share("control: the louder half is A's", louder, 0.5)
+    hits, louder = answered(encoder, min(n, PAIRS))
+    yield share("pairs: the halves of one language answer each other most", hits, 0.25)
+    yield share("pairs, control: the louder halves", louder, 0.25)
 
 
 def picture() -> Figure:
@@ -103,3 +141,10 @@ def picture() -> Figure:
     encoder = relax.load_encoder("sound:resemblyzer", device="cpu")
     against = relax.Corpus([like_a], foil=[like_b])
     return relax.explain(encoder, joined, against, masks="segments", n_masks=MASKS).plot()
+
+
+def pair() -> Figure:
+    """Two recordings with one language in common."""
+    a, b, *_ = two_scenes(0)
+    encoder = relax.load_encoder("sound:resemblyzer", device="cpu")
+    return relax.match(encoder, a, b, regions=True, masks="segments", n_masks=2 * MASKS).plot()

@@ -111,3 +111,10 @@ def picture() -> Figure:
     table, model = penguins()
     encoder = relax.Encoder(model, modality=relax.Table(reference_data=table), name="penguins")
     return relax.explain(encoder, table.iloc[[0]]).plot()
+
+
+def pair() -> Figure:
+    """Two penguins."""
+    table, model = penguins()
+    encoder = relax.Encoder(model, modality=relax.Table(reference_data=table), name="penguins")
+    return relax.match(encoder, table.iloc[[0]], table.iloc[[40]], regions=True).plot()

@@ -8,8 +8,9 @@ import warnings
 import torch
 
 import relax
+from benchmarks.quality.errors import measure
 from benchmarks.quality.page import write_page
-from benchmarks.quality.runs import carry_out, runs
+from benchmarks.quality.runs import ERRORS, RUNS, SCENES, SIZES, carry_out, runs
 from benchmarks.quality.variants import register
 
 
@@ -25,7 +26,10 @@ def main() -> None:
     register()
     chosen = [run for run in runs(given.scale) if run.name.startswith(tuple(given.only))]
     found = {run.name: (run, carry_out(run, given.threads)) for run in chosen}
-    write_page(found, given.threads, given.scale)
+    encoders = [encoder for encoder in SIZES if any(run.encoder == encoder for run in chosen)]
+    n = max(2, round(ERRORS * given.scale))
+    errors = {encoder: measure(encoder, SCENES["several"], n, RUNS / "errors") for encoder in encoders}
+    write_page(found, errors, given.threads, given.scale)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,15 @@ SCENES = {"one": "stamps:held-out", "several": "stamps:several:held-out"}
 GAINS = tuple(f"relevance-gain:{fill}" for fill in FILLS)
 METRICS = ("relevance-gain", *GAINS, "single-deletion", "auc", "relevance-rank")
 METHODS = (DEFAULT, QUICK, GRADIENT, "relax", SMOOTHED, "occlusion", "lafam", "integrated-gradients", *CONTROLS)
-SENSE = ("max-sensitivity", "avg-sensitivity", "parameter-randomisation")
+SENSE = ("randomisation", "randomisation:cascade", "randomisation:entropy", "avg-sensitivity")
 SIZES = {LITE0: 20, AUGNET: 8, VIT: 5}
 """Scenes of each kind."""
+
+ERRORS = 6
+"""Scenes on which errors are measured against forwards."""
+
+SANE = {LITE0: 8, AUGNET: 4, VIT: 4}
+"""Scenes on which the encoder's weights are shuffled and noise is added."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,9 @@ def runs(scale: float = 1.0) -> list[Run]:
         for kind, dataset in SCENES.items():
             n = max(2, round(scenes * scale))
             made.append(Run(f"{encoder}-{kind}", dataset, encoder, METHODS, METRICS, n))
-    n = max(2, round(4 * scale))
-    made.append(Run("sanity", SCENES["one"], LITE0, (DEFAULT, "relax", SMOOTHED), SENSE, n))
+    for encoder, scenes in SANE.items():
+        methods = (DEFAULT, "relax", SMOOTHED, "edges")
+        made.append(Run(f"sanity-{encoder}", SCENES["one"], encoder, methods, SENSE, max(2, round(scenes * scale))))
     return made
 
 

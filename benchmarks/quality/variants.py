@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
 import relax
 from relax.estimation.stopping import FixedNumber
+from relax.evaluation.randomised import shuffled
 from relax.methods import METHODS, Maps, Method, Problem
 from relax.methods.baselines import Contrast, Edges, Random
 from relax.methods.gradients import SmoothGrad
@@ -36,27 +35,15 @@ CONTROLS = (
 _kept: dict[str, relax.Encoder] = {}
 
 
-def shuffled(encoder: relax.Encoder) -> relax.Encoder:
-    """The encoder with the weights of each tensor in random order; made once."""
+def _shuffled(encoder: relax.Encoder) -> relax.Encoder:
+    """The encoder with shuffled weights, made once."""
     if encoder.name not in _kept:
-        other = relax.Encoder(
-            copy.deepcopy(encoder.model),
-            modality=encoder.modality,
-            name=encoder.name,
-            pool=encoder.pooling.rule,
-            patch=encoder.patch,
-        )
-        generator = torch.Generator().manual_seed(0)
-        with torch.no_grad():
-            for weights in other.model.parameters():
-                order = torch.randperm(weights.numel(), generator=generator)
-                weights.copy_(weights.flatten()[order].view_as(weights))
-        _kept[encoder.name] = other
+        _kept[encoder.name] = shuffled(encoder)
     return _kept[encoder.name]
 
 
 def _random_weights(problem: Problem) -> Maps:
-    explainer = relax.Explainer(shuffled(problem.encoder), seed=problem.seed)
+    explainer = relax.Explainer(_shuffled(problem.encoder), seed=problem.seed)
     return Maps(explainer(problem.prepared).importance)
 
 

@@ -8,12 +8,14 @@ import pandas as pd
 from safetensors import safe_open
 
 import relax
+from benchmarks.intervals import without_intervals
 from benchmarks.study.pictures import plot_ablations, plot_agreement, plot_disagreement, plot_robustness
-from benchmarks.study.runs import LITE0, SMALL, UNLABELLED, Run
+from benchmarks.study.runs import LITE0, SMALL, UNLABELLED
+from benchmarks.study.verdicts import Found, compared, lead, rows_of
 from relax._support.figures import save_figure
 from relax.encoders.training.fitting import probe
 from relax.encoders.zoo.small import WEIGHTS
-from relax.evaluation import METRICS, Evaluation, interval, ood_table, summary
+from relax.evaluation import METRICS, interval, ood_table, summary
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 FOLDER = DOCS / "study"
@@ -21,21 +23,7 @@ FOLDER = DOCS / "study"
 DEFAULTS = {"masks": "256", "grid": "7x7", "fill": "mean", "similarity": "cosine"}
 """What the others are compared with."""
 
-Found = dict[str, tuple[Run, Evaluation]]
-
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
-
-
-def rows_of(found: Found, part: str) -> pd.DataFrame:
-    """All rows of a part; where a setting is varied, it stands in the place of the method."""
-    frames = []
-    for run, evaluation in found.values():
-        if run.part == part:
-            frames.append(evaluation.rows.assign(method=run.setting) if run.setting else evaluation.rows)
-    rows = pd.concat(frames, ignore_index=True)
-    signed = rows["metric"] == "parameter-randomisation"  # older runs kept the sign
-    rows.loc[signed, "value"] = rows.loc[signed, "value"].abs()
-    return rows
 
 
 def cell(row: pd.Series) -> str:
@@ -45,7 +33,7 @@ def cell(row: pd.Series) -> str:
 
 
 def table(part: pd.DataFrame, metrics: tuple[str, ...], first: str = "method", cost: bool = True) -> list[str]:
-    """A Markdown table: methods (or settings) down, metrics across."""
+    """A Markdown table: methods (or settings) down, metrics across; intervals are in the CSV files."""
     heads = [first, *(f"{m} {ARROWS[METRICS[m].better]}" for m in metrics)]
     heads += ["forwards + backwards", "seconds"] if cost else []
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
@@ -56,26 +44,12 @@ def table(part: pd.DataFrame, metrics: tuple[str, ...], first: str = "method", c
             own = indexed.loc[method].iloc[0]
             cells += [f"{own['forwards']:.0f} + {own['backwards']:.0f}", f"{own['seconds']:.2f}"]
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
-    return lines
+    return without_intervals(lines)
 
 
 def mean(part: pd.DataFrame, method: str, metric: str) -> str:
     row = part[(part["method"] == method) & (part["metric"] == metric)].iloc[0]
     return f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-
-
-def compared(rows: pd.DataFrame, metric: str, one: str, others: list[str]) -> str:
-    """``better than a and b; worse than c; not told apart from d``, by paired differences on the same inputs."""
-    values = rows[rows["metric"] == metric].pivot_table(index="input", columns="method", values="value", dropna=False)
-    sign = 1 if METRICS[metric].better == "higher" else -1
-    groups: dict[str, list[str]] = {"better than": [], "worse than": [], "not told apart from": []}
-    for other in others:
-        if other not in values or one not in values:
-            continue
-        _, low, high = interval((sign * (values[one] - values[other])).dropna())
-        key = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
-        groups[key].append(other)
-    return "; ".join(f"{key} {', '.join(names)}" for key, names in groups.items() if names)
 
 
 def about_runs(found: Found, part: str) -> str:
@@ -110,8 +84,6 @@ def question_1(found: Found) -> list[str]:
         f"{compared(own, 'relevance-rank', 'relax', ['lafam'])} on relevance rank. The trial's figure for RELAX on "
         "insertion − deletion, .53 on six scenes with the metric's own fill (blur), is not reproduced with the mean colour as "
         "fill, and LaFAM is not the less faithful one.",
-        "",
-        "![Relevance rank against insertion − deletion, a point for each method and encoder](study/disagreement.png)",
     ]
 
 
@@ -147,6 +119,7 @@ def question_3(found: Found, pairs: pd.DataFrame) -> list[str]:
     rows = rows_of(found, "objectives")
     of_relax = rows[rows["method"] == "relax"].assign(method=lambda r: r["encoder"], encoder="small")
     means = summary(of_relax)
+    means.round(6).to_csv(FOLDER / "small.csv", index=False)
     save_figure(plot_agreement(pairs), FOLDER / "agreement.png")
     metrics = ("relevance-rank", "auc", "relevance-mass", "complexity", "sparseness", "insertion-deletion")
     lines = ["## 3. Do explanations differ between encoders trained with and without labels?", ""]
@@ -270,15 +243,23 @@ def write_page(found: Found, pairs: pd.DataFrame) -> None:
     parts = list(dict.fromkeys(run.part for run, _ in found.values()))
     for part in parts:
         summary(rows_of(found, part)).round(6).to_csv(FOLDER / f"{part}.csv", index=False)
+    files = ", ".join(f"[{part}](study/{part}.csv)" for part in [*parts, "small"] if part != "agreement")
     head = [
         "# What encoders look at, and what explanations are worth",
         "",
-        "Made by `make study`, which goes on where it was cut off; `--scale 4` makes it four times as large. Scenes are "
-        "made of cut-outs on real photographs, with exact masks (`relax data`). Every number is a mean over inputs with "
-        "its 95 % bootstrap interval; bold is rank 1, shared by methods that paired differences on the same inputs "
-        "cannot tell apart; that relation is not transitive, so that a method in the middle of two others may share rank 1 "
-        "with neither. Methods are given the stated number of forwards where they have a number to choose. A backward counts as two forwards. The words *better*, *worse* and *not told apart* below are "
-        "computed from those paired intervals. Small n: what is not told apart here may be told apart by more scenes.",
+        *lead(found, pairs),
+        "",
+        "![Relevance rank against insertion − deletion, a point for each method and encoder](study/disagreement.png)",
+        "",
+        "Made by `make study`, which resumes; `--scale 4` makes it four times as large. Scenes are cut-outs on real "
+        "photographs, with exact masks (`relax data`). The tables have means over inputs; the 95 % bootstrap intervals, n and "
+        f"ranks are in files: {files}.",
+        "",
+        "Bold is rank 1, shared by methods that paired differences on the same inputs cannot tell apart. That relation is not "
+        "transitive: a method between two others may share rank 1 with neither. A dash means that fewer than two inputs have a "
+        "value for every method. *Better*, *worse* and *not told apart* are computed from the paired intervals; more scenes may "
+        "tell apart what is not told apart here. Each method gets the stated number of forwards where it has a number to choose; "
+        "a backward counts as two.",
         "",
         f"RELAX explains with the mean colour as fill. `insertion-deletion` scores with blur, `insertion-deletion:mean` "
         f"with that same mean colour, so the first is the fairer one. {LITE0} is supervised.",

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from relax.cli import app
-from relax.cli.help import EXAMPLES, GROUPS, OTHER
+from relax.cli.help import COMMANDS, EXAMPLES, GROUPS, OTHER
 
 GROUP = typer.main.get_command(app)
 
@@ -48,3 +48,18 @@ def test_the_most_used_options_come_first_and_are_few():
     section = text[text.index("Most used:") : text.index("What to explain:")]
     shown = re.findall(r"^  (--[a-z-]+)", section, re.MULTILINE)
     assert shown == ["--text", "--encoder", "--method", "--masks", "--against", "--out"]
+
+
+def test_the_program_lists_each_command_once_with_its_whole_sentence():
+    result = CliRunner().invoke(app, ["--help"], prog_name="relax", terminal_width=200)
+    listed = re.findall(r"^  ([a-z]+)  +\S", result.output.split("Examples:")[0], re.MULTILINE)
+    assert sorted(listed) == sorted(GROUP.commands)
+    assert "..." not in result.output.replace("[ARGS]...", "")
+    for heading in COMMANDS:
+        assert f"\n{heading}:\n" in result.output
+
+
+def test_usage_names_arguments_without_braces():
+    assert help_of("insight").startswith("Usage: relax insight [OPTIONS] STORE [OTHER]\n")
+    assert "--out FILE" in help_of("train")
+    assert "--kind NAME" in help_of("evaluate")

@@ -77,9 +77,9 @@ def test_weights_and_noise_are_found():
 def regression_of(cells, blocks):
     estimator = Regression(cells)
     for shares, scores in blocks:
-        if not estimator._strata:
-            estimator._strata.append(Observed(1.0, 0.5, torch.zeros(0, shares.shape[1] + 3).double()))
-        estimator._strata[0].add(shares, scores)
+        if not estimator.strata:
+            estimator.strata.append(Observed(1.0, 0.5, torch.zeros(0, shares.shape[1] + 3).double()))
+        estimator.strata[0].add(shares, scores)
         estimator.n_masks += len(shares)
     return estimator
 
@@ -110,10 +110,10 @@ def test_compressed_rows_have_the_same_posterior():
         blocks.append((shares, (shares @ torch.arange(8).double()).tanh()))
     prior = Hyperparameters(torch.tensor([1.0]).double(), torch.tensor([0.1]).double())
     compressed = regression_of(plain_cells((8,)), blocks)
-    assert len(compressed._strata[0].columns) < 96 == compressed._strata[0].n_rows
+    assert len(compressed.strata[0].columns) < 96 == compressed.strata[0].n_rows
     whole = regression_of(plain_cells((8,)), [(torch.cat(s), torch.cat(y)) for s, y in [zip(*blocks, strict=True)]])
-    whole._strata[0].columns = torch.cat([_pairs(*block) for block in blocks])
-    whole._strata[0].n_rows = 96
+    whole.strata[0].columns = torch.cat([_pairs(*block) for block in blocks])
+    whole.strata[0].n_rows = 96
     compressed._prior = whole._prior = prior
     torch.testing.assert_close(compressed.posterior().effects, whole.posterior().effects)
     torch.testing.assert_close(compressed.posterior().covariance, whole.posterior().covariance)
@@ -285,9 +285,9 @@ def test_the_prior_does_not_depend_on_how_the_masks_came(tiny, image):
         masks = units.masks(block)
         scores = torch.cosine_similarity(tiny(image * masks[:, None]).detach(), own).double()
         for each in (estimator, at_once):
-            if not each._strata:
-                each._strata.append(Observed(1.0, 0.5, torch.zeros(0, cells.n_cells + 3).double()))
-            each._strata[0].add(cells.shares(masks) - 0.5, scores)
+            if not each.strata:
+                each.strata.append(Observed(1.0, 0.5, torch.zeros(0, cells.n_cells + 3).double()))
+            each.strata[0].add(cells.shares(masks) - 0.5, scores)
             each.n_masks += len(masks)
         estimator._fit()
         estimator._latest_prior()

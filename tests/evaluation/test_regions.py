@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 import relax
-from relax.evaluation.regions import FILLS, imputed, partitions, pooled, relevance_gain, single_deletion
+from relax.evaluation.regions import FILLS, partitions, pooled, relevance_gain, single_deletion
+from relax.evaluation.road import imputed
 from relax.evaluation.subject import Subject
 
 SIDE = 28

@@ -1,5 +1,8 @@
 """The interfaces of Captum, Quantus and pytorch-grad-cam."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -67,3 +70,13 @@ def test_the_target_of_pytorch_grad_cam_is_the_score(tiny, image):
     expected = relax.similarity_forward(tiny, image)(batch)
     for output, score in zip(tiny(batch), expected, strict=True):
         torch.testing.assert_close(target(output), score, atol=1e-5, rtol=1e-5)
+
+
+def test_the_how_to_of_pytorch_grad_cam_runs_where_it_is_installed():
+    pytest.importorskip("pytorch_grad_cam")
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "ecosystem.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict = {}
+    for block in (blocks[0], *blocks[-2:]):
+        exec(block, names)
+    assert names["cam"].shape == (1, 28, 28)

@@ -15,7 +15,7 @@ def test_the_example_runs(page, tmp_path, monkeypatch):
         pytest.importorskip("pandas")
         pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
-    (example,) = re.findall(r"```python\n(.*?)```", (PAGES / f"{page}.md").read_text(encoding="utf-8"), re.DOTALL)
+    examples = re.findall(r"```python\n(.*?)```", (PAGES / f"{page}.md").read_text(encoding="utf-8"), re.DOTALL)
     with torch.random.fork_rng():
-        exec(example, {})
+        exec("\n".join(examples), {})
     assert list(tmp_path.glob("*.png"))

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 import relax
+from relax._support.averaging import averaged
 from relax.modalities.image.storing import stored_shape
 from relax.runs.checksums import checksum_of, seed_for
-from relax.runs.records import averaged, record_of, table_of
+from relax.runs.records import record_of, table_of
 
 pytest.importorskip("pyarrow")
 

@@ -8,7 +8,6 @@ from collections import Counter
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from relax._support.version import __version__
 from relax.cli.compare import compare
@@ -17,7 +16,7 @@ from relax.cli.duplicates import duplicates
 from relax.cli.evaluate import evaluate
 from relax.cli.explain import demo, explain
 from relax.cli.export import export
-from relax.cli.help import Command
+from relax.cli.help import Command, Group
 from relax.cli.index import index
 from relax.cli.insight import insight
 from relax.cli.listing import list_
@@ -28,7 +27,7 @@ from relax.cli.train import train
 from relax.errors import RelaxError, RelaxWarning
 
 
-class _Reporting(TyperGroup):
+class _Reporting(Group):
     """Runs a command; turns the package's errors into one line on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:

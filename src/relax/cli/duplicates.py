@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from relax.cli.matches import load, print_row, write_matches
+from relax.cli.matches import encoder_of, print_row, write_matches
 from relax.cli.messages import say
 from relax.cli.options import DEVICE, ENCODER, JSON, MASKS, OUT, OVERWRITE, QUIET, SEED, THREADS, set_threads
 
@@ -43,15 +43,12 @@ def duplicates(
         pairs = found[: max(limit, 0)]
         if len(found) > len(pairs):
             say(f"note: {len(found)} pairs found, showing the {len(pairs)} most similar; see --limit")
-        loaded = None
-        if explain and pairs:
-            loaded = load(encoder or opened.about["encoder"]["name"], device)
-            opened.check(loaded)
+        embedding = encoder_of(opened, encoder, device) if explain and pairs else None
         rows = []
-        for row in duplicate_rows(pairs, out, loaded, say, n_masks=masks, seed=seed):
+        for row in duplicate_rows(pairs, out, opened.about["modality"], embedding, say, n_masks=masks, seed=seed):
             rows.append(row)
             print_row(row, as_json, row["query"], row["match"])
         subtitle = f"Pairs in {index} with a cosine similarity of at least {threshold}."
-        if explain and opened.about["modality"] != "text":
+        if explain and opened.about["modality"] == "image":
             subtitle += " Maps: the same masks on both pictures; blue parts distinguish the two."
         write_matches(page, "Near-duplicates", subtitle, rows)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relax.cli.encoders import DEFAULTS
 from relax.cli.messages import Exit, counted, emit, say
 from relax.cli.options import QUIET, THREADS, set_threads
 from relax.cli.parsing import names_of, options_of
-from relax.cli.sources import DEFAULTS
 from relax.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def evaluate(
     dataset: Annotated[
         str | None, typer.Option(help="Name from `relax list datasets`; default: stamps, for texts planted.")
     ] = None,
-    modality: Annotated[str, typer.Option(help="image or text: what the defaults are for.")] = "image",
+    modality: Annotated[str, typer.Option(help="image or text: which defaults to use.")] = "image",
     encoders: Annotated[
         str | None,
         typer.Option(
@@ -64,8 +64,8 @@ def evaluate(
     fill: Annotated[
         str | None, typer.Option(help="Name from `relax list fills`; by default each method's own.")
     ] = None,
-    masks: Annotated[
-        str | None, typer.Option("--kind", help="Kind of masks from `relax list masks`; by default each method's own.")
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of masks from `relax list masks`; by default each method's own.")
     ] = None,
     option: Annotated[
         list[str] | None,
@@ -86,19 +86,19 @@ def evaluate(
     from relax import evaluation
 
     set_threads(threads)
-    if modality not in DEFAULTS:
-        raise ArgumentError(f"expected --modality {' or '.join(DEFAULTS)}, got {modality!r}")
-    kind = "text" if dataset == "planted" else modality
-    usual_metrics = evaluation.FOR_TEXTS if kind == "text" else evaluation.DEFAULT
+    if modality not in DATASETS:
+        raise ArgumentError(f"expected --modality {' or '.join(DATASETS)}, got {modality!r}")
+    inputs = "text" if dataset == "planted" else modality
+    usual_metrics = evaluation.FOR_TEXTS if inputs == "text" else evaluation.DEFAULT
     options: dict[str, dict[str, Any]] = {}
     for name, value in options_of(option or []).items():
         method, _, parameter = name.partition(".")
         options.setdefault(method.replace("_", "-"), {})[parameter] = value
     with counted("maps", quiet) as on_job:
         result = evaluation.evaluate(
-            dataset or DATASETS[kind],
-            names_of("--encoders", encoders or DEFAULTS[kind]),
-            names_of("--methods", methods or METHODS[kind]),
+            dataset or DATASETS[inputs],
+            names_of("--encoders", encoders or DEFAULTS[inputs]),
+            names_of("--methods", methods or METHODS[inputs]),
             usual_metrics if metrics is None else names_of("--metrics", metrics),
             n=n or None,
             seed=seed,
@@ -108,7 +108,7 @@ def evaluate(
             options=options,
             on_job=on_job,
             fill=fill,
-            masks=masks,
+            masks=kind,
         )
     files = evaluation.write_report(result)
     _print_summary(result, as_json)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relax.cli.encoders import loaded
+from relax.cli.masking import masks_of
 from relax.cli.messages import Exit, emit, printable, say
 from relax.cli.options import (
     DEVICE,
@@ -23,33 +25,39 @@ from relax.cli.options import (
     existing_policy,
     set_threads,
 )
-from relax.cli.parsing import cells_of, names_of, options_of, views_of, whole
+from relax.cli.parsing import groups_of, options_of, views_of, whole
 from relax.cli.reference import reference_of
-from relax.cli.sources import DEFAULTS, fitting, kind_of, targets_for
+from relax.cli.sources import kind_of, targets_for
 from relax.cli.texts import show_text
 from relax.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from relax.encoders import Encoder
     from relax.explainer import Explainer
+
+
+MANY = 20
+"""Number of rows of a table from which a note says that some can be named."""
 
 
 def explain(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Pictures, text files (.txt, .md, .rst) or recordings (.wav, .flac, .ogg), or folders.",
+            help="Pictures, text files (.txt, .md, .rst), recordings (.wav, .flac, .ogg), series (.npy, .csv), tables "
+            "(.csv, .parquet; FILE#N is a row), or folders.",
             show_default=False,
         ),
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="A text to explain; repeatable.")] = None,
+    row: Annotated[list[int] | None, typer.Option(help="Row of a table to explain, from 0; repeatable.")] = None,
     view: Annotated[
         list[str] | None, typer.Option(help="NAME=FILE of one view (.npy for a vector), instead of FILES; repeatable.")
     ] = None,
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Name from `relax list encoders`; default: efficientnet-lite0, text:minilm or sound:resemblyzer."
+            help="Name from `relax list encoders`; default: efficientnet-lite0, text:minilm, sound:resemblyzer or "
+            "series:fracast."
         ),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Local weights file for the encoder.")] = None,
@@ -91,8 +99,14 @@ def explain(
         ),
     ] = None,
     pattern: Annotated[str | None, typer.Option(help="Regular expression for --kind pattern.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="NAME=COLUMN,COLUMN of a table, removed together; repeatable.")
+    ] = None,
     cells: Annotated[
-        str | None, typer.Option(help="Grid cells per side for --kind grid, or ROWSxCOLUMNS.", metavar="N")
+        str | None,
+        typer.Option(
+            help="Grid cells per side for --kind grid, or ROWSxCOLUMNS; number of segments or bands.", metavar="N"
+        ),
     ] = None,
     keep: Annotated[float | None, typer.Option(help="Keep probability of the masks of --kind; default 0.5.")] = None,
     fill: Annotated[
@@ -118,36 +132,34 @@ def explain(
     as_json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Explain pictures, texts or recordings: NAME.png and NAME.npz go to the output folder, mostly NAME.html, too."""
+    """Explain pictures, texts, recordings, series or rows of tables; writes NAME.png, NAME.npz and mostly NAME.html."""
     if bool(files or text) == bool(view):
         raise ArgumentError("expected files, --text, or one --view NAME=FILE per view of an object")
     if view and (against or foil or against_text or foil_text):
         raise ArgumentError("--against, --foil, --against-text and --foil-text do not go with --view")
     views = views_of(view or [])
     policy = existing_policy(overwrite, skip_existing)
-    from relax.encoders import load_encoder
     from relax.explainer import Explainer
 
     set_threads(threads)
-    modality = kind_of(files or [], text or [], encoder)
-    targets, empty = targets_for(modality, files or [], text or [], out, recursive)  # fail before the encoder is loaded
-    encoder_options = {
-        "crop": crop,
-        "weights": None if weights is None else str(weights),
-        "pretrained": None if pretrained else False,
-    }
-    given = {name: value for name, value in encoder_options.items() if value is not None}
-    loaded = fitting(load_encoder(encoder or DEFAULTS[modality], device=device, **given), modality)
+    files = [Path(f"{file}#{number}") for file in files or [] for number in row] if row else files or []
+    modality = kind_of(files, text or [], encoder)
+    targets, empty = targets_for(modality, files, text or [], out, recursive)  # fail before the encoder is loaded
+    if modality == "table" and not row and len(targets) > MANY:
+        say(f"note: {len(targets)} rows are explained one by one; --row N explains one")
+    weights_file = None if weights is None else str(weights)
+    trained = None if pretrained else False
+    opened = loaded(encoder, modality, device, files, crop=crop, weights=weights_file, pretrained=trained)
     method_options: dict[str, Any] = dict(options_of(option or []))
     explainer = Explainer(
-        loaded,
-        reference_of(loaded, against, foil, against_text, foil_text),
+        opened,
+        reference_of(opened, against, foil, against_text, foil_text),
         method=method,
         n_masks=masks,
         max_masks=max_masks,
         reliability=reliability,
         seed=seed,
-        masks=masks_of(loaded, kind, cells, keep, pattern),
+        masks=masks_of(opened, kind, cells, keep, pattern, groups_of(group or [])),
         fill=fill,
         similarity=similarity,
         design=design,
@@ -171,29 +183,6 @@ def demo(out: OUT = Path("relax-out")) -> None:
 
     photograph = Path(skimage.__file__).parent / "data" / "chelsea.png"
     explain(files=[photograph], out=out, overwrite=True)
-
-
-def masks_of(
-    encoder: Encoder, kind: str | None, cells: str | None, keep: float | None, pattern: str | None = None
-) -> Any:
-    """Masks from the command-line options; patch masks take the encoder's patch size."""
-    options: dict[str, Any] = {"keep": keep, "pattern": pattern}
-    options = {name: value for name, value in options.items() if value is not None}
-    if kind is None:
-        if cells is not None or options:
-            raise ArgumentError(
-                "--cells, --keep and --pattern need a kind of masks; name it by --kind, such as --kind grid"
-            )
-        return None
-    from relax.modalities import masks as masks_
-
-    if "," in kind:
-        return [masks_of(encoder, one, cells, keep, pattern) for one in names_of("--kind", kind)]
-    if cells is not None:
-        options["cells"] = cells_of(cells)
-    if kind == "patches" and encoder.modality.name == "image":
-        options["patch"] = masks_.patch_size(encoder.patch)
-    return masks_.create(kind, **options) if options else kind
 
 
 def _explain_files(

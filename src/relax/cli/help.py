@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Most used": ("text", "encoder", "encoders", "methods", "method", "masks", "against", "dataset", "k", "to", "out"),
     "What to explain": (
+        "row",
         "view",
+        "explain",
+        "regions",
+        "modality",
         "column",
         "weights",
         "pretrained",
@@ -26,7 +30,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "clusters",
         "projection",
     ),
-    "Against what": ("foil", "against_text", "foil_text", "similarity", "explain", "regions"),
+    "Against what": ("foil", "against_text", "foil_text", "similarity"),
     "How well": (
         "max_masks",
         "reliability",
@@ -34,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "metrics",
         "kind",
         "pattern",
+        "group",
         "cells",
         "keep",
         "fill",
@@ -51,6 +56,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 TYPES: dict[str, str] = {
     **dict.fromkeys(("against", "foil", "weights"), "FILE"),
     **dict.fromkeys(("out",), "FOLDER"),
+    **dict.fromkeys(("modality",), "NAME"),
     **dict.fromkeys(
         ("encoder", "method", "kind", "fill", "similarity", "design", "device", "engine", "precision"), "NAME"
     ),
@@ -61,13 +67,25 @@ TYPES: dict[str, str] = {
     **dict.fromkeys(("text", "against_text", "foil_text", "pattern"), "TEXT"),
     **dict.fromkeys(("view",), "NAME=FILE"),
     **dict.fromkeys(("option",), "NAME=VALUE"),
+    **dict.fromkeys(("group",), "NAME=COLUMNS"),
     **dict.fromkeys(("masks", "max_masks", "seed", "batch_size", "threads", "k", "n", "limit", "steps", "batch"), "N"),
     **dict.fromkeys(("groups", "clusters"), "N"),
     **dict.fromkeys(("cells",), "N"),
-    **dict.fromkeys(("budget", "every", "workers"), "N"),
+    **dict.fromkeys(("budget", "every", "workers", "row"), "N"),
     **dict.fromkeys(("reliability", "keep", "threshold"), "SHARE"),
 }
 """What stands behind an option in the help."""
+
+OWN_TYPES: dict[tuple[str, str], str] = {("train", "out"): "FILE", ("export", "out"): "FILE"}
+"""Where a command's option differs, by command and option."""
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "One input": ("explain", "compare", "match"),
+    "Many inputs": ("run", "insight", "export", "index", "duplicates"),
+    "How well": ("evaluate",),
+    "Getting started": ("demo", "list", "data", "train"),
+}
+"""Groups of commands, in the order in which they are shown."""
 
 ARGUMENTS: dict[str, str] = {
     "files": "FILE",
@@ -78,7 +96,7 @@ ARGUMENTS: dict[str, str] = {
     "target": "TARGET",
     "index": "FOLDER",
     "store": "STORE",
-    "other": "STORE",
+    "other": "OTHER",
     "way": "WAY",
     "what": "KIND",
 }
@@ -90,6 +108,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relax explain photos/ --masks 128 --out maps --skip-existing",
         "relax explain photo.jpg --against other.jpg",
         'relax explain --text "the words that matter most"',
+        "relax explain rows.csv --row 3 --encoder python:FILE.py:pipeline",
     ),
     "compare": ("relax compare photo.jpg --methods relax,smoothgrad,lafam",),
     "match": ("relax match a.jpg b.jpg --regions", "relax match query.jpg index -k 4 --explain"),
@@ -118,7 +137,12 @@ class Command(TyperCommand):
         for parameter in self.params:
             if parameter.metavar is None and not getattr(parameter, "is_flag", False):
                 names = TYPES if parameter.param_type_name == "option" else ARGUMENTS
-                parameter.metavar = names.get(str(parameter.name), "VALUE")
+                usual = names.get(str(parameter.name), "VALUE")
+                parameter.metavar = OWN_TYPES.get((str(self.name), str(parameter.name)), usual)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The line of usage, with arguments that must be given as they are: FILE, not {FILE}."""
+        return [re.sub(r"^\{(.*)\}$", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, group by group."""
@@ -146,6 +170,27 @@ class Command(TyperCommand):
         examples = EXAMPLES.get(str(ctx.info_name), ())
         if examples:
             formatter.write("\nExamples:\n" + "".join(f"  {line}\n" for line in examples))
+
+
+class Group(TyperGroup):
+    """A group whose help has its commands by purpose, each with its whole first sentence, and examples."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, group by group."""
+        named = {name for names in COMMANDS.values() for name in names}
+        rest = tuple(name for name in self.list_commands(ctx) if name not in named)
+        for heading, names in (*COMMANDS.items(), (OTHER, rest)):
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, re.split(r"(?<=\.)\s", command.help or "")[0]) for name, command in found if command]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples, as they are."""
+        lines = [EXAMPLES[name][0] for name in ("explain", "match", "run", "list")]
+        formatter.write("\nExamples:\n" + "".join(f"  {line}\n" for line in lines))
+        formatter.write("\n`relax COMMAND --help` says more.\n")
 
 
 def _place(name: str) -> tuple[str, int]:

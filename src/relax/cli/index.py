@@ -8,16 +8,18 @@ from typing import Annotated
 
 import typer
 
+from relax.cli.encoders import loaded
 from relax.cli.messages import Exit, counted, emit, say
 from relax.cli.options import DEVICE, ENGINE, PRECISION, QUIET, THREADS, set_threads
-from relax.cli.sources import DEFAULTS, fitting, kind_in
+from relax.cli.sources import kind_in
 
 
 def index(
     source: Annotated[
         Path,
         typer.Argument(
-            help="Folder of pictures or texts (subfolders are included), a text file, or a table of texts or paths.",
+            help="Folder of pictures, texts, recordings or series (subfolders are included), a text file, or a table: "
+            "of texts, of paths, or of rows for an encoder of rows.",
             show_default=False,
         ),
     ],
@@ -27,7 +29,7 @@ def index(
     ] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Name from `relax list encoders`; default: efficientnet-lite0, for texts text:minilm."),
+        typer.Option(help="Name from `relax list encoders`; default: as for `relax explain`."),
     ] = None,
     precision: PRECISION = "auto",
     engine: ENGINE = "auto",
@@ -36,19 +38,18 @@ def index(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object on stdout.")] = False,
     quiet: QUIET = False,
 ) -> None:
-    """Embed pictures or texts into an index on disk; continues an interrupted run and adds new inputs."""
-    from relax.encoders import load_encoder
+    """Embed inputs of one kind into an index on disk; continues an interrupted run and adds new inputs."""
     from relax.modalities import MODALITIES
     from relax.retrieval.index import Index
     from relax.runs.sources import source_of
 
     set_threads(threads)
     kind = kind_in(source, column, encoder)
-    source_of(source, MODALITIES[kind](), column)  # fail before the encoder is loaded and the index folder is created
-    loaded = fitting(load_encoder(encoder or DEFAULTS[kind], device=device), kind)
-    opened = Index.create(out, loaded)
+    inputs = source_of(source, MODALITIES[kind](), column)  # fail before the encoder is loaded and a folder created
+    embedding = loaded(encoder, kind, device, [source])
+    opened = Index.create(out, embedding, inputs[0].value)
     with counted("inputs", quiet) as on_file:
-        added = opened.add(loaded, source, on_file, column=column, precision=precision, engine=engine)
+        added = opened.add(embedding, source, on_file, column=column, precision=precision, engine=engine)
     for reason in added.failed.values():
         say(f"skipped: {reason}")
     if added.noted:

@@ -15,7 +15,7 @@ from relax.cli.options import JSON, THREADS, set_threads
 def insight(
     store: Annotated[Path, typer.Argument(help="A store made by `relax run`.", show_default=False)],
     other: Annotated[
-        Path | None, typer.Argument(help="Another store of the same inputs, put beside it.", show_default=False)
+        Path | None, typer.Argument(help="Another store of the same inputs, to compare with.", show_default=False)
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the report and its tables.")] = Path("relax-insight"),
     encoder: Annotated[
@@ -28,15 +28,19 @@ def insight(
         str | None, typer.Option(help="Where the inputs are, if not where the store was made from.")
     ] = None,
     column: Annotated[str | None, typer.Option(help="Column of the inputs in a table.")] = None,
-    groups: Annotated[int | None, typer.Option(help="Number of groups of maps; one in 15 inputs if not given.")] = None,
-    clusters: Annotated[int | None, typer.Option(help="Number of clusters; by the silhouette if not given.")] = None,
+    groups: Annotated[
+        int | None, typer.Option(help="Number of groups of maps; by default one for every 15 inputs.")
+    ] = None,
+    clusters: Annotated[
+        int | None, typer.Option(help="Number of clusters; by default the one with the best silhouette.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="Examples of each group and cluster.")] = 8,
     masks: Annotated[int, typer.Option(help="Number of masks for each map against a cluster.")] = 256,
     seed: Annotated[int, typer.Option(help="Seed of clusterings, intervals and masks.")] = 0,
     threads: THREADS = None,
     as_json: JSON = False,
 ) -> None:
-    """Report on a store: where the importance lies, suspicious groups of maps, clusters, outliers, another store."""
+    """Report on a store: where the importance lies, suspicious groups, clusters, outliers, how OTHER differs."""
     from relax import insights
     from relax.insights.groups import SUSPICIOUS
     from relax.insights.writing import PAGE, plain, summary_of

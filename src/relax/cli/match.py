@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relax.cli.matches import load, print_row, shortened, write_matches
+from relax.cli.encoders import loaded
+from relax.cli.matches import encoder_of, print_row, shortened, write_matches
 from relax.cli.messages import counted, say
 from relax.cli.options import DEVICE, ENCODER, JSON, MASKS, OUT, OVERWRITE, QUIET, SEED, THREADS, set_threads
-from relax.cli.sources import DEFAULTS, TEXT_FAMILIES, fitting, is_file, is_path, kind_in
+from relax.cli.sources import is_file, is_path, kind_in, kind_of
 from relax.errors import ArgumentError, InputError
 
 if TYPE_CHECKING:
@@ -21,13 +22,18 @@ if TYPE_CHECKING:
     from relax.retrieval.results import Neighbour
 
 REGIONS = Annotated[
-    bool, typer.Option(help="Also show which region or word of one answers which of the other; always for texts.")
+    bool, typer.Option(help="Also show which region of a picture answers which of the other; always for other inputs.")
 ]
 
 
 def match(
-    query: Annotated[str, typer.Argument(help="A picture, a text file, or a text.", show_default=False)],
-    target: Annotated[str, typer.Argument(help="Another picture or text, a folder, or an index.", show_default=False)],
+    query: Annotated[
+        str,
+        typer.Argument(help="A picture, text file, recording, series, row (FILE#N), or a text.", show_default=False),
+    ],
+    target: Annotated[
+        str, typer.Argument(help="Another of these, a folder, a table, or an index.", show_default=False)
+    ],
     k: Annotated[int, typer.Option("-k", help="Number of neighbours to find.")] = 5,
     explain: Annotated[bool, typer.Option(help="Explain each neighbour by a pair of maps.")] = False,
     regions: REGIONS = False,
@@ -50,10 +56,11 @@ def match(
     set_threads(threads)
     if k < 1:
         raise ArgumentError(f"expected -k to be a positive integer, got {k}")
-    folder = Path(target) if is_file(target) and Path(target).is_dir() else None
-    texts = _about_texts(query, target, folder, encoder)
-    one, other = _source(query, texts), _source(target, texts)
-    pair = pair_files(one, other, out)
+    kind = _kind(query, target, encoder)
+    folder = _searched(target, kind)
+    one = _source(query, kind)
+    other = Path(target) if folder is not None else _source(target, kind)
+    pair = pair_files(one, other, out, kind)
     _check_results(out, folder, (one, other), pair.all)
     page = out / f"{stem_of(one)}-matches.html"
     with only_writer(writable_folder(out)):
@@ -62,51 +69,67 @@ def match(
         elif not overwrite:
             stem = f"{stem_of(one)}-match"
             refuse_existing([page, *(numbered_results(out, stem, k) if explain or regions else ())])
-        given: dict[str, Any] = {"regions": regions or texts, "n_masks": masks, "seed": seed}
+        given: dict[str, Any] = {"regions": regions or kind != "image", "n_masks": masks, "seed": seed}
         if folder is None:
-            loaded = fitting(load(encoder or DEFAULTS["text" if texts else "image"], device), _kind(texts))
-            print_row(pair_row(Matcher(loaded, **given), one, other, out), as_json, query, target)
+            embedding = loaded(encoder, kind, device, [Path(query)])
+            print_row(pair_row(Matcher(embedding, **given), one, other, out), as_json, query, target)
             return
-        loaded, neighbours = _neighbours(one, folder, k, encoder, device, quiet, texts)
-        matcher = Matcher(loaded, **given) if explain or regions else None
-        rows = _explain_neighbours(one, neighbours, out, matcher, as_json, page)
-        subtitle = f"The {len(neighbours)} nearest neighbours in {target} by cosine similarity, encoder {loaded.name}."
-        title = shortened(query) if isinstance(one, str) else one.name
-        write_matches(page, f"Matches of {title}", subtitle, rows, one)
+        embedding, neighbours = _neighbours(one, folder, k, encoder, device, quiet, kind)
+        matcher = Matcher(embedding, **given) if explain or regions else None
+        rows = _explain_neighbours(one, neighbours, out, embedding, matcher, as_json, page)
+        subtitle = f"The {len(neighbours)} nearest neighbours in {target} by cosine similarity, {embedding.name}."
+        title = shortened(query) if isinstance(one, str) else Path(str(one)).name
+        card = embedding.modality.card(embedding.prepare(one)) if embedding.modality.cards else None
+        write_matches(page, f"Matches of {title}", subtitle, rows, one, card)
 
 
-def _about_texts(query: str, target: str, folder: Path | None, encoder: str | None) -> bool:
-    """Whether the command is about texts: by the index, the encoder, the files, or as neither looks like a file."""
-    from relax.modalities.text.modality import SUFFIXES
-    from relax.retrieval.index import ABOUT, Index
+def _kind(query: str, target: str, encoder: str | None) -> str:
+    """Kind of both inputs: that of the index, the encoder or the files; text, if neither looks like a file."""
+    from relax.retrieval.about import ABOUT, read_about
 
-    if folder is not None and (folder / ABOUT).exists():
-        return bool(Index(folder).about["modality"] == "text")
-    names = (query, target)
-    if (encoder or "").startswith(TEXT_FAMILIES) or any(Path(name).suffix.lower() in SUFFIXES for name in names):
-        return True
-    if folder is not None:
-        return kind_in(folder, None, None) == "text"
-    return not any(is_file(name) or is_path(name) for name in names)
+    if is_file(target) and (Path(target) / ABOUT).exists():
+        return str(read_about(Path(target))["modality"])
+    names = [name for name in (query, target) if is_file(name) or is_path(name)]
+    if not names:
+        kind = kind_of([], [], None) if encoder is None else kind_of([Path(query)], [], encoder)
+        return kind if encoder is not None and kind != "image" else "text"
+    kind = kind_of([Path(name) for name in names if not Path(name).is_dir()], [], encoder)
+    if kind == "image" and is_file(target) and Path(target).is_dir():
+        return kind_in(Path(target), None, encoder)
+    return kind
 
 
-def _source(given: str, texts: bool) -> Any:
-    """The text itself, or the path of a file.
+def _searched(target: str, kind: str) -> Path | None:
+    """The folder or table to search for neighbours; ``None`` for a single input."""
+    from relax.modalities import MODALITIES
+    from relax.modalities.parts import numbered
+
+    if not is_file(target):
+        return None
+    path, row = numbered(Path(target))
+    if path.is_dir():
+        return path
+    parts = MODALITIES[kind]().parts_of(path) if row is None else None
+    return path if parts is not None and len(parts) > 1 else None
+
+
+def _source(given: str, kind: str) -> Any:
+    """The text itself, the path of a file, or a part of one.
 
     Raises:
         InputError: it looks like a path, and there is no such file.
     """
-    if is_file(given) or not texts:
+    from relax.modalities import MODALITIES
+
+    if kind != "text":
+        return MODALITIES[kind]().at(Path(given)) if is_file(given) else Path(given)
+    if is_file(given):
         return Path(given)
     if is_path(given):
         raise InputError(f"{given}: no such file")
     if not any(space in given.strip() for space in " \n\t"):
         say(f"note: there is no file or folder {given!r}; it is taken as a text")
     return given
-
-
-def _kind(texts: bool) -> str:
-    return "text" if texts else "image"
 
 
 def _check_results(out: Path, folder: Path | None, sources: tuple[Any, Any], files: tuple[Path, ...]) -> None:
@@ -123,38 +146,49 @@ def _check_results(out: Path, folder: Path | None, sources: tuple[Any, Any], fil
 
 
 def _neighbours(
-    query: Any, target: Path, k: int, encoder: str | None, device: str, quiet: bool, texts: bool
+    query: Any, target: Path, k: int, encoder: str | None, device: str, quiet: bool, kind: str
 ) -> tuple[Encoder, list[Neighbour]]:
-    """Load the encoder and find the nearest neighbours in an index, or in a folder that is indexed temporarily."""
-    from relax.retrieval.index import ABOUT, Index
+    """Load the encoder and find the nearest neighbours in an index, or in a folder or table that is indexed for now."""
+    from relax.retrieval.about import ABOUT
+    from relax.retrieval.index import Index
 
     with ExitStack() as stack:
         if (target / ABOUT).exists():
             index = Index(target)
-            loaded = load(encoder or index.about["encoder"]["name"], device)
-            index.check(loaded)
+            embedding = encoder_of(index, encoder, device)
         else:
-            loaded = fitting(load(encoder or DEFAULTS[_kind(texts)], device), _kind(texts))
-            index = Index.create(stack.enter_context(tempfile.TemporaryDirectory()), loaded)
-            with counted("files", quiet) as on_file:
-                added = index.add(loaded, target, on_file)
+            embedding = loaded(encoder, kind, device, [target])
+            index = Index.create(stack.enter_context(tempfile.TemporaryDirectory()), embedding, query)
+            with counted("inputs", quiet) as on_file:
+                added = index.add(embedding, target, on_file)
             for reason in added.failed.values():
                 say(f"skipped: {reason}")
         if not len(index):
-            raise InputError(f"{target}: contains no readable {'texts' if texts else 'pictures'}")
-        return loaded, index.neighbours(loaded, query, k)
+            raise InputError(f"{target}: contains no readable {kind} inputs")
+        return embedding, index.neighbours(embedding, query, k)
 
 
 def _explain_neighbours(
-    query: Any, neighbours: list[Neighbour], out: Path, matcher: Matcher | None, as_json: bool, page: Path
+    query: Any,
+    neighbours: list[Neighbour],
+    out: Path,
+    encoder: Encoder,
+    matcher: Matcher | None,
+    as_json: bool,
+    page: Path,
 ) -> list[dict[str, Any]]:
     """Explain the neighbours if there is a matcher, and print a row for each; in JSON the page is among its files."""
+    from relax.retrieval.page import name_of
     from relax.retrieval.rows import neighbour_rows
 
     rows = []
-    for row in neighbour_rows(query, neighbours, out, matcher, say):
+    for row in neighbour_rows(query, neighbours, out, encoder, matcher, say):
         rows.append(row)
+<<<<<<< HEAD
         print_row({**row, "files": [*row["files"], str(page)]} if as_json else row, as_json, _named(row))
+=======
+        print_row({**row, "files": [*row["files"], str(page)]} if as_json else row, as_json, name_of(row))
+>>>>>>> origin/main
     return rows
 
 

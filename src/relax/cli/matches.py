@@ -1,4 +1,4 @@
-"""What `relax match` and `relax duplicates` share: encoders, rows and pages."""
+"""What `relax match` and `relax duplicates` share: encoders of indexes, rows and pages."""
 
 from __future__ import annotations
 
@@ -6,20 +6,32 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relax.cli.encoders import loaded
 from relax.cli.messages import emit, printable, say
 
 if TYPE_CHECKING:
     from relax.encoders import Encoder
+    from relax.retrieval.index import Index
 
 SHOWN = 100
 """Maximum number of characters of a passage on the terminal."""
 
 
-def load(name: str, device: str) -> Encoder:
-    """Load an encoder."""
-    from relax.encoders import load_encoder
+def encoder_of(index: Index, name: str | None, device: str) -> Encoder:
+    """Load the encoder of an index.
 
-    return load_encoder(name, device=device)
+    Args:
+        index: the index.
+        name: name of the encoder; ``None`` for the one that made the index.
+        device: device to load it on.
+
+    Raises:
+        ArgumentError: another encoder made the index.
+    """
+    about = index.about["encoder"]
+    encoder = loaded(name or about["name"], index.about["modality"], device, data=about.get("data"))
+    index.check(encoder)
+    return encoder
 
 
 def print_row(row: dict[str, Any], as_json: bool, *names: str) -> None:
@@ -43,10 +55,10 @@ def shortened(text: str) -> str:
 
 
 def write_matches(
-    path: Path, title: str, subtitle: str, rows: list[dict[str, Any]], query: str | Path | None = None
+    path: Path, title: str, subtitle: str, rows: list[dict[str, Any]], query: Any = None, card: str | None = None
 ) -> None:
     """Write the page of all matches and say where it is."""
     from relax.retrieval.page import write_page
 
-    write_page(path, title, subtitle, rows, query)
+    write_page(path, title, subtitle, rows, query, card)
     say(f"-> {printable(str(path))}")

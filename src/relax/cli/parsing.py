@@ -34,6 +34,18 @@ def views_of(texts: list[str]) -> dict[str, str]:
     return views
 
 
+def groups_of(texts: list[str]) -> dict[str, list[str]]:
+    """Parse repeated ``NAME=COLUMN,COLUMN`` options."""
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, columns = text.partition("=")
+        members = [column.strip() for column in columns.split(",") if column.strip()]
+        if not name or not equals or not members or name in groups:
+            raise ArgumentError(f"expected each --group once, as NAME=COLUMN,COLUMN, got {text!r}")
+        groups[name] = members
+    return groups
+
+
 def options_of(texts: list[str]) -> dict[str, str | int | float]:
     """Parse repeated ``NAME=VALUE`` options; numeric values become numbers."""
     options: dict[str, str | int | float] = {}

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relax.cli.explain import masks_of
+from relax.cli.encoders import DEFAULTS, OWN
+from relax.cli.masking import masks_of
 from relax.cli.messages import Exit, counted, emit, say
 from relax.cli.options import DEVICE, JSON, PRECISION, QUIET, SEED, THREADS, set_threads
 from relax.cli.parsing import options_of, whole
 from relax.cli.reference import reference_of
-from relax.cli.sources import DEFAULTS, kind_in
+from relax.cli.sources import kind_in
 
 if TYPE_CHECKING:
     from relax.runs import Progress, Ran
@@ -77,7 +78,7 @@ def run(
     as_json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Explain a whole data set into a store of Parquet files; the same command goes on with a run that was cut off."""
+    """Explain a whole data set into a store of Parquet files; the same command resumes an interrupted run."""
     from relax import runs
     from relax.encoders import load_encoder
 
@@ -85,7 +86,10 @@ def run(
     options = {"crop": crop, "weights": None if weights is None else str(weights)}
     options = {name: value for name, value in options.items() if value is not None}
     arguments: dict[str, Any] = dict(options_of(option or []))
-    encoder = encoder or DEFAULTS[kind_in(Path(source), column, encoder)]
+    input_kind = kind_in(Path(source), column, encoder)
+    encoder = encoder or DEFAULTS[input_kind]
+    if encoder.startswith(OWN):
+        options |= {"modality": input_kind} | ({"data": source} if input_kind == "table" else {})
     if any(value is not None for value in (against, foil, against_text, foil_text, kind, cells, keep)):
         loaded = load_encoder(encoder, device="cpu", **options)
         arguments["against"] = reference_of(loaded, against, foil, against_text, foil_text)

@@ -1,4 +1,4 @@
-"""What the command line explains: pictures, texts or recordings, and the encoder for them."""
+"""What the command line explains: pictures, texts, recordings, series or rows of tables."""
 
 from __future__ import annotations
 
@@ -7,51 +7,51 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relax.errors import ArgumentError, InputError
+from relax.cli.encoders import OWN
+from relax.errors import InputError
 
 if TYPE_CHECKING:
-    from relax.encoders import Encoder
     from relax.runs.naming import Target
     from relax.runs.sources import Source
-
-DEFAULTS = {"image": "efficientnet-lite0", "text": "text:minilm", "sound": "sound:resemblyzer"}
-"""Default encoder of each kind of input."""
-
-TEXT_FAMILIES = ("text:", "sentence-transformers:")
-"""Prefixes of encoders that only read texts."""
-
-SOUND_FAMILIES = ("sound:",)
-"""Prefixes of encoders that only read recordings."""
 
 LOOKED_AT = 100
 """Number of cells of a table that say what kind of inputs it holds."""
 
-ENDINGS = {"image": (".png", ".npz"), "text": (".png", ".html", ".npz"), "sound": (".png", ".html", ".npz")}
-"""Suffixes of the result files of each kind of input."""
+ENDINGS = (".png", ".html", ".npz")
+"""Suffixes of the result files of an input; pictures have no page."""
+
+KINDS = ("image", "text", "sound", "series")
+"""Kinds of files that a folder is searched for, in this order."""
+
+
+def endings_of(kind: str) -> tuple[str, ...]:
+    """Suffixes of the result files of a kind of input."""
+    return (".png", ".npz") if kind == "image" else ENDINGS
 
 
 def kind_of(files: Sequence[Path], texts: Sequence[str], encoder: str | None) -> str:
-    """Kind of the inputs, by their names: ``"text"``, ``"sound"`` or ``"image"``.
+    """Kind of the inputs, by the encoder or their names: ``"image"``, ``"text"``, ``"sound"``, ``"series"``, ...
 
     Args:
         files: files and folders.
         texts: texts given on the command line.
         encoder: name of the encoder; ``None`` for the default.
     """
-    from relax.modalities.sound.reading import SUFFIXES as SOUNDS
-    from relax.modalities.text.modality import SUFFIXES
-
-    if texts or (encoder or "").startswith(TEXT_FAMILIES):
-        return "text"
-    suffixes = {file.suffix.lower() for file in files}
-    if (encoder or "").startswith(SOUND_FAMILIES) or (encoder is None and suffixes & set(SOUNDS)):
-        return "sound"
+    if texts or not files:
+        return "text" if texts else "image"
+    read = _read_by(encoder)
+    if read is not None:
+        return read
+    named = [kind_named(str(file)) for file in files]
+    if encoder is None or encoder.startswith(OWN):
+        folders = [kind_in(file, None, None) for file in files if file.is_dir()]
+        return next((kind for kind in (*named, *folders) if kind is not None), "image")
     of_texts = any(file.is_dir() and kind_in(file, None, None) == "text" for file in files)
-    return "text" if suffixes & set(SUFFIXES) or of_texts else "image"
+    return "text" if "text" in named or of_texts else "image"
 
 
 def kind_in(source: Path, column: str | None, encoder: str | None) -> str:
-    """Kind of the inputs of a source: text for a folder of text files alone, and for a table without pictures' paths.
+    """Kind of the inputs of a source: that of the files in a folder, and text for a table without paths of pictures.
 
     Args:
         source: a folder, a file or a table.
@@ -59,16 +59,36 @@ def kind_in(source: Path, column: str | None, encoder: str | None) -> str:
         encoder: name of the encoder; ``None`` for the default.
     """
     from relax.modalities import MODALITIES
-    from relax.modalities.text.modality import SUFFIXES
     from relax.runs.sources import TABLES, source_of
 
-    if encoder is not None:
-        return "text" if encoder.startswith(TEXT_FAMILIES) else "image"
+    read = _read_by(encoder)
+    if read is not None:
+        return read
+    own = (encoder or "").startswith(OWN)
+    if encoder is not None and not own:
+        return "image"
     if source.is_dir():
-        return "image" if MODALITIES["image"]().files_below(source) or not _texts_below(source) else "text"
-    if source.suffix.lower() in TABLES and source.is_file():
+        return next((kind for kind in KINDS if MODALITIES[kind]().files_below(source)), "image")
+    if source.suffix.lower() in TABLES and source.is_file() and not (own and column is None):
         return _kind_of_cells(source, source_of(source, MODALITIES["text"](), column))
-    return "text" if source.suffix.lower() in SUFFIXES else "image"
+    return kind_named(str(source)) or "image"
+
+
+def kind_named(name: str) -> str | None:
+    """Kind of a file by its suffix; ``None`` for any other name."""
+    from relax.modalities import MODALITIES
+    from relax.modalities.parts import numbered
+
+    suffix = numbered(Path(name))[0].suffix.lower() if is_short(name) else ""
+    kinds = ("text", "sound", "table", "series", "image")  # a CSV file is a table rather than a series
+    return next((kind for kind in kinds if suffix in MODALITIES[kind].suffixes), None)
+
+
+def _read_by(encoder: str | None) -> str | None:
+    """The only kind of inputs that an encoder reads; ``None`` if its name does not say."""
+    from relax.encoders.loading import read_by
+
+    return None if encoder is None else read_by(encoder)
 
 
 def _kind_of_cells(table: Path, cells: Source) -> str:
@@ -89,30 +109,28 @@ def _kind_of_cells(table: Path, cells: Source) -> str:
     return "image"
 
 
-def _texts_below(folder: Path) -> bool:
-    from relax.modalities import MODALITIES
-
-    return bool(MODALITIES["text"]().files_below(folder))
-
-
 def is_file(name: str) -> bool:
-    """Whether there is a file or folder of this name; a text may be too long to be one."""
+    """Whether there is a file or folder of this name, perhaps with the number of a row."""
+    from relax.modalities.parts import numbered
+
+    return bool(name.strip()) and is_short(name) and numbered(Path(name))[0].exists()
+
+
+def is_short(name: str) -> bool:
+    """Whether a text may be the name of a file: it may be too long, or have a null character."""
     try:
-        return bool(name.strip()) and Path(name).exists()
+        Path(name).exists()
     except (OSError, ValueError):
         return False
+    return True
 
 
 def is_path(name: str) -> bool:
     """Whether a name looks like a path: one word with a slash or the suffix of a file, or a start such as ``./``."""
-    from relax.modalities.image.pictures import SUFFIXES as PICTURES
-    from relax.modalities.sound.reading import SUFFIXES as SOUNDS
-    from relax.modalities.text.modality import SUFFIXES
-
-    suffix = Path(name).suffix.lower() in {*PICTURES, *SOUNDS, *SUFFIXES}
+    known = kind_named(name) is not None
     slash = any(separator in name for separator in {"/", os.sep})
     started = name.startswith(("/", "./", "../", "~/"))
-    return started or (slash and suffix) or (len(name.split()) == 1 and (slash or suffix))
+    return started or (slash and known) or (len(name.split()) == 1 and (slash or known))
 
 
 def targets_for(
@@ -146,6 +164,7 @@ def targets_for(
     if empty and not sources and not texts:
         raise InputError("; ".join(empty))
     folder = writable_folder(out)
+<<<<<<< HEAD
     targets = targets_of(list(dict.fromkeys(sources)), folder, ENDINGS[kind])
     return [*text_targets(texts, folder, ENDINGS[kind]), *targets], empty
 
@@ -171,3 +190,7 @@ def fitting(encoder: Encoder, kind: str) -> Encoder:
             f"{DEFAULTS['text']}, or one with a text tower"
         )
     return encoder.text_tower()
+=======
+    targets = targets_of(list(dict.fromkeys(sources)), folder, endings_of(kind))
+    return [*text_targets(texts, folder, endings_of(kind)), *targets], empty
+>>>>>>> origin/main

@@ -11,7 +11,7 @@ def show_text(explanation: Any) -> None:
     Args:
         explanation: an explanation, or ``None``.
     """
-    if explanation is None or not isinstance(explanation.presentation, str):
+    if explanation is None or explanation.settings.get("modality") != "text":
         return
     from rich.console import Console
 

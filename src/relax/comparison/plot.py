@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from relax.explanation import Explanation
 from relax.modalities.image.showing import bare, outline, picture_of, range_of, sized
+from relax.modalities.pointer import read_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,6 +73,7 @@ def _column(
     shape: tuple[int, ...],
 ) -> None:
     """Draw the maps of all encoders by one method, on one colour scale."""
+    share = len(explanations)
     axes[0].set_title(method, fontsize=10)
     shown = {}
     for place, encoder in zip(axes, encoders, strict=True):
@@ -94,6 +96,7 @@ def _column(
     for encoder, (place, explanation, values) in shown.items():
         image = place.imshow(standardised[encoder], cmap="RdBu_r" if signed else "viridis", vmin=low, vmax=high)
         outline(place, values)
+        read_map(place, {"importance": values}, share)
         smallest, largest = range_of(values)
         place.set_xlabel(f"{smallest:.3g} to {largest:.3g}\n{explanation.measures['importance']}", fontsize=6.5)
     bar = figure.colorbar(image, ax=list(axes), location="bottom", fraction=0.02, pad=0.01, shrink=0.8)

@@ -51,4 +51,5 @@ def describe_batch(batch: Batch) -> str:
     if isinstance(batch, list) and "" in (item for item in batch if isinstance(item, str)):
         what = "texts, one of them empty" if len(batch) > 1 else "an empty text"
         return f"{what} (relax removes words, all of them, too: return a vector for '', or use fill='drawn')"
-    return ", ".join(map(str, shapes(batch)))
+    described = getattr(batch, "described", None)
+    return str(described) if described is not None else ", ".join(map(str, shapes(batch)))

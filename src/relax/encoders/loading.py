@@ -24,10 +24,13 @@ class Family:
         summary: one line for ``relax list encoders``.
         load: the loader, or ``"module:function"``. It receives the part of the name after the colon (the full name if
             there is no colon) and the options, and returns an Encoder.
+        reads: the only modality that its encoders read; a function (or ``"module:function"``) from the part of the
+            name after the colon to it; ``None`` if the name does not say.
     """
 
     summary: str
     load: Any
+    reads: Any = None
 
     @property
     def loader(self) -> Callable[..., Encoder]:
@@ -41,7 +44,7 @@ class Family:
 
 
 ENCODERS: Registry[Family] = Registry("encoder", group="relax.encoder")
-for _name, _summary, _load in (
+for _name, _summary, _load, *_reads in (
     (
         "efficientnet-lite0",
         "EfficientNet-Lite0, supervised on ImageNet-1k, bundled with the package",
@@ -76,21 +79,25 @@ for _name, _summary, _load in (
         "text:NAME",
         "sentence encoders for --text and text files; NAME is minilm or minilm-int8 (extra: text)",
         "relax.encoders.zoo.text:text_encoder",
+        "text",
     ),
     (
         "series:NAME",
         "encoders of series; NAME is fracast, a forecaster (pip install --no-deps fracast)",
         "relax.encoders.zoo.series:series_encoder",
+        "series",
     ),
     (
         "sound:NAME",
         "encoders of recordings; NAME is resemblyzer, of speakers (pip install --no-deps resemblyzer; extra: sound)",
         "relax.encoders.zoo.sound:sound_encoder",
+        "sound",
     ),
     (
         "sentence-transformers:NAME",
         "a sentence-transformers model, or its folder, with its pooling and prompt (extra: text)",
         "relax.encoders.zoo.text:sentence_transformer",
+        "text",
     ),
     (
         "hf:NAME-or-folder",
@@ -103,12 +110,18 @@ for _name, _summary, _load in (
         "relax.encoders.zoo.open_clip:from_open_clip",
     ),
     (
+        "python:FILE.py:NAME",
+        "your own: a relax.Encoder, a fitted scikit-learn pipeline or a callable; or python:MODULE:NAME",
+        "relax.encoders.zoo.python:from_python",
+        "relax.encoders.zoo.python:reads",
+    ),
+    (
         "comvc:FOLDER",
         "a saved multi-view clustering, relax.multiview.CoMVC (extra: methods)",
         "relax.multiview.clustering:load_comvc",
     ),
 ):
-    ENCODERS.add(_name, Family(_summary, _load))
+    ENCODERS.add(_name, Family(_summary, _load, *_reads))
 
 
 def load_encoder(name: str, *, device: str | torch.device = "auto", **options: Any) -> Encoder:
@@ -128,8 +141,7 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
         ArgumentError: the loader does not accept one of the options, or the device is not available.
         EncoderError: the model or its weights cannot be loaded.
     """
-    prefix, colon, rest = name.partition(":") if isinstance(name, str) else ("", "", "")
-    key = next((registered for registered in ENCODERS if colon and rest and registered.startswith(f"{prefix}:")), name)
+    key, rest = _family_of(name)
     family = ENCODERS[key]
     load = getattr(family, "loader", family)
     try:
@@ -142,6 +154,27 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
         encoder.model.to(memory_format=torch.channels_last)
         encoder.model.to(_default_device() if device == "auto" else as_device(device))
     return encoder
+
+
+def read_by(name: str) -> str | None:
+    """The only modality that an encoder reads, by its name; ``None`` if the name does not say, or there is none.
+
+    Args:
+        name: name of an encoder.
+    """
+    key, rest = _family_of(name)
+    reads = getattr(ENCODERS[key], "reads", None) if key in ENCODERS else None
+    if isinstance(reads, str) and ":" in reads:
+        reads = resolved(reads)
+    kind: str | None = reads(rest) if callable(reads) else reads
+    return kind
+
+
+def _family_of(name: str) -> tuple[str, str]:
+    """Registered name of an encoder's family, and the rest of its own name."""
+    prefix, colon, rest = name.partition(":") if isinstance(name, str) else ("", "", "")
+    key = next((registered for registered in ENCODERS if colon and rest and registered.startswith(f"{prefix}:")), name)
+    return key, rest
 
 
 def ensure(encoder: Any) -> Encoder:

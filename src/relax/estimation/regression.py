@@ -94,13 +94,16 @@ class Regression:
 
     Args:
         cells: cells of the map, with the kernels of the prior, from rough to smooth.
+
+    Attributes:
+        strata: what was observed of each stratum.
     """
 
     def __init__(self, cells: Cells | UnitCells) -> None:
         self.cells = cells
         self.n_masks = 0
         self.n_blocks = 0
-        self._strata: list[Observed] = []
+        self.strata: list[Observed] = []
         self._prior: Hyperparameters | None = None
         self._fitted_to = (0, 0)  # masks, strata
         self._to_fit: Rows | None = None
@@ -112,14 +115,14 @@ class Regression:
         stratum = tried.perturbed.stratum
         keep = stratum.masks.keep
         shares = self.cells.seen(tried.perturbed.units, tried.block.to(tried.perturbed.device)) - keep
-        if tried.number == len(self._strata):
-            self._strata.append(Observed(stratum.weight, keep, shares.new_zeros(0, shares.shape[1] + 3)))
-        self._strata[tried.number].add(shares, tried.scores.cpu())
+        if tried.number == len(self.strata):
+            self.strata.append(Observed(stratum.weight, keep, shares.new_zeros(0, shares.shape[1] + 3)))
+        self.strata[tried.number].add(shares, tried.scores.cpu())
         self.n_masks += len(shares)
         self.n_blocks += 1
         if tried.slopes is not None:
             slopes = self.cells.slopes(tried.perturbed.units, tried.block.to(tried.perturbed.device), tried.slopes)
-            self._strata[tried.number].slopes.add(slopes)
+            self.strata[tried.number].slopes.add(slopes)
         if self._stale:
             self._fit()
 
@@ -128,7 +131,7 @@ class Regression:
         rows = self._rows()
         if len(rows.masks) <= LARGEST_FIT or (self._prior is None and self._to_fit is None):
             self._to_fit = rows
-        self._fitted_to = self.n_masks, len(self._strata)
+        self._fitted_to = self.n_masks, len(self.strata)
 
     def _latest_prior(self) -> Hyperparameters | None:
         """The prior, fitted now if it is to be."""
@@ -151,19 +154,17 @@ class Regression:
         Args:
             signed: whether to interpret the importance relative to its neutral value.
         """
-        posterior = self.posterior()
-        weights = self._level_weights()
-        level = sum(v * item.level for v, item in zip(weights, self._strata, strict=True))
-        variance = posterior.covariance.diagonal().clamp_min(0) + self._level_variance()
+        posterior, level = self.posterior(), self.level
+        variance = posterior.covariance.diagonal().clamp_min(0) + self.level_variance()
         to_map = self.cells.to_map
-        least, most = min(item.least for item in self._strata), max(item.most for item in self._strata)
+        least, most = min(item.least for item in self.strata), max(item.most for item in self.strata)
         return Maps(
             importance=to_map((level + posterior.effects).clamp(least, most)).numpy(),
-            uncertainty=to_map(self._uncertainty(posterior)).numpy(),
+            uncertainty=to_map(self.uncertainty()).numpy(),
             standard_error=to_map(variance.sqrt()).numpy(),
             n_masks=self.n_masks,
             n_blocks=self.n_blocks,
-            degrees_of_freedom=max(sum(item.n_rows for item in self._strata) - 1, 0),
+            degrees_of_freedom=max(sum(item.n_rows for item in self.strata) - 1, 0),
             reliability=posterior.reliability(),
             signed=signed,
             neutral=level,
@@ -179,15 +180,32 @@ class Regression:
             self._known = self.n_masks, Posterior(self._effects(given), errors)
         return self._known[1]
 
-    def _uncertainty(self, posterior: Posterior) -> Tensor:
+    @property
+    def weight(self) -> float:
+        """Sum of the weights of the strata."""
+        return sum(item.weight for item in self.strata)
+
+    @property
+    def level(self) -> float:
+        """Mean score, weighted over strata."""
+        return sum(v * item.level for v, item in zip(self._level_weights(), self.strata, strict=True))
+
+    def coefficients(self) -> Tensor:
+        """Posterior mean of the coefficient of each cell, ``(P,)``; 0 before the first mask."""
+        if not self.n_masks:
+            return torch.zeros(self.cells.n_cells, dtype=torch.float64)
+        given = self._given(*self._scores(self._rows()), self.cells.kernels, self._latest_prior())
+        return given.scale / self._removed() * (given.cross.T @ (given.projection @ given.response))
+
+    def uncertainty(self) -> Tensor:
         """Variance of the score given that a unit is shown, ``(P,)``."""
         rows = self._rows()
-        levels = torch.tensor([item.level for item in self._strata], dtype=torch.float64)[rows.stratum]
+        levels = torch.tensor([item.level for item in self.strata], dtype=torch.float64)[rows.stratum]
         scores, squares = rows.responses.T
         deviations = squares - 2 * levels * scores + levels.square() * rows.levels.sum(1)
         spread = self._effects(self._given(rows, *_standardised(rows, deviations), self.cells.kernels[-SMOOTH:], None))
-        mean = sum(v * item.variance for v, item in zip(self._level_weights(), self._strata, strict=True))
-        return (mean + spread - posterior.effects.square()).clamp_min(0)
+        mean = sum(v * item.variance for v, item in zip(self._level_weights(), self.strata, strict=True))
+        return (mean + spread - self.posterior().effects.square()).clamp_min(0)
 
     def _effects(self, given: _Given) -> Tensor:
         """Posterior mean of the effects of the units, ``(P,)``."""
@@ -203,21 +221,20 @@ class Regression:
         masks = rows.masks * rows.factors(prior.gains)[:, None]
         cross = masks @ covariance
         projection, _ = projected(rows, cross @ masks.T, prior.noise)
-        scale *= sum(v * (1 - item.keep) for v, item in zip(self._level_weights(), self._strata, strict=True))
-        return _Given(covariance, cross, projection, standardised, scale)
+        return _Given(covariance, cross, projection, standardised, scale * self._removed())
 
     @property
     def _stale(self) -> bool:
         n_masks, n_strata = self._fitted_to
-        return self.n_masks >= GROWTH * n_masks or len(self._strata) > n_strata
+        return self.n_masks >= GROWTH * n_masks or len(self.strata) > n_strata
 
     def _rows(self) -> Rows:
         """Observations of all masks so far."""
         if self._observed is None or self._observed[0] != self.n_masks:
-            stratum = torch.cat([torch.full((len(item.columns),), k) for k, item in enumerate(self._strata)])
-            columns = torch.cat([item.columns for item in self._strata])
-            levels = torch.nn.functional.one_hot(stratum, len(self._strata)) * columns[:, :1]
-            counts = torch.tensor([item.n_rows for item in self._strata])
+            stratum = torch.cat([torch.full((len(item.columns),), k) for k, item in enumerate(self.strata)])
+            columns = torch.cat([item.columns for item in self.strata])
+            levels = torch.nn.functional.one_hot(stratum, len(self.strata)) * columns[:, :1]
+            counts = torch.tensor([item.n_rows for item in self.strata])
             if not levels.any():
                 levels = levels[:, :0]  # pairs have no level
             self._observed = self.n_masks, Rows(levels, columns[:, 1:-2], columns[:, -2:], stratum, counts)
@@ -226,24 +243,27 @@ class Regression:
     def _scores(self, rows: Rows) -> tuple[Rows, Tensor, float]:
         """Rows of masks and of slopes, their standardised responses, and the scale of both."""
         response, scale = _standardised(rows, rows.responses[:, 0])
-        for item in self._strata:
+        for item in self.strata:
             if item.slopes.n:
                 rows = rows.beside(self.cells.groups, item.slopes.spread)
                 response = torch.cat([response, item.slopes.mean / scale])
         return rows, response, scale
 
     def _level_weights(self) -> list[float]:
-        total = sum(item.weight for item in self._strata)
-        return [item.weight / total for item in self._strata]
+        return [item.weight / self.weight for item in self.strata]
 
-    def _level_variance(self) -> float:
-        """Variance of the level.
+    def _removed(self) -> float:
+        """Probability of removing a unit, the mean over strata."""
+        return sum(v * (1 - item.keep) for v, item in zip(self._level_weights(), self.strata, strict=True))
+
+    def level_variance(self) -> float:
+        """Variance of the level's error.
 
         From the spread between blocks, whose placements differ, but no less than if their pairs of masks were
         independent: the spread of a few block means may be small by chance.
         """
         found = 0.0
-        for v, item in zip(self._level_weights(), self._strata, strict=True):
+        for v, item in zip(self._level_weights(), self.strata, strict=True):
             means = torch.tensor(item.means, dtype=torch.float64)
             between = float(means.var()) if len(means) > 1 else 0.0
             within = sum(item.mean_variances) / len(means)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from relax._support.extras import require
 from relax._support.seeding import seeded
 from relax.encoders import Encoder
-from relax.errors import EncoderError, InputError
+from relax.errors import RelaxError
 from relax.evaluation.base import Metric
 from relax.evaluation.curves import area
 from relax.evaluation.subject import Subject, evidence
@@ -185,8 +185,8 @@ def parameter_randomisation(subject: Subject) -> float:
     metric = _quantus().MPRT(skip_layers=True, return_last_correlation=True, **QUIET)
     try:
         return abs(float(call(metric, subject, subject.encoder.model, explain_func=_explain_func(subject)).item()))
-    except (EncoderError, InputError):
-        return nan  # the representation of the randomised network is constant or not finite
+    except RelaxError:  # the same settings explained the network itself
+        return nan
 
 
 def _model(subject: Subject) -> nn.Module:

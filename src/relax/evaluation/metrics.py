@@ -6,12 +6,20 @@ from relax._support.registry import Registry
 from relax.evaluation.base import Metric
 from relax.evaluation.curves import CURVE_METRICS
 from relax.evaluation.from_quantus import QUANTUS_METRICS
+from relax.evaluation.randomised import RANDOMISED_METRICS
 from relax.evaluation.regions import REGION_METRICS
 from relax.evaluation.texts import TEXT_METRICS
 from relax.evaluation.uncertain import UNCERTAINTY_METRICS
 
 METRICS: Registry[Metric] = Registry("metric", group="relax.metric")
-for _metric in (*CURVE_METRICS, *REGION_METRICS, *QUANTUS_METRICS, *UNCERTAINTY_METRICS, *TEXT_METRICS):
+for _metric in (
+    *CURVE_METRICS,
+    *REGION_METRICS,
+    *RANDOMISED_METRICS,
+    *QUANTUS_METRICS,
+    *UNCERTAINTY_METRICS,
+    *TEXT_METRICS,
+):
     METRICS.add(_metric.name, _metric)
 
 DEFAULT = (

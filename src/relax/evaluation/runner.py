@@ -24,6 +24,7 @@ from relax.evaluation.journal import Journal
 from relax.evaluation.judging import Judge, RunSettings, file_name, mark_of
 from relax.evaluation.metrics import DEFAULT, METRICS
 from relax.evaluation.plans import ARGUMENTS, Plan
+from relax.evaluation.showing import html_of, png_of
 from relax.methods import METHODS, Method
 from relax.methods import named as methods_by_name
 
@@ -36,7 +37,6 @@ Job = tuple[Dataset, int, int, str, str]
 OnJob = Callable[[int, int, str], None]
 """Called with the number of jobs done, the total, and a description of the last job."""
 
-
 USUAL = ("relax-regression", "relax", "smoothgrad", "saliency", "lafam", "occlusion", "random")
 """Methods that are compared by default."""
 
@@ -48,9 +48,9 @@ class Evaluation:
     Attributes:
         folder: folder of the run.
         rows: one row per data set, input, encoder, method and metric: ``value`` (NaN if undefined, or if the method
-            failed with a ``note``), and the cost of the explanation: forwards, backwards, seconds.
+            failed, with a ``note``), and the cost of the explanation: forwards, backwards, seconds.
         skipped: reasons for inputs that could not be read, by input.
-        lines: lines of the journal: one per explanation, with all metrics and the curves.
+        lines: lines of the journal, one per explanation: all metrics and the curves.
     """
 
     folder: Path
@@ -67,6 +67,15 @@ class Evaluation:
     def ood(self) -> pd.DataFrame:
         """How well the mean uncertainty distinguishes two data sets (AUROC); empty for one data set."""
         return statistics.ood_table(self.rows)
+
+    def html(self) -> str:
+        """Self-contained HTML for notebooks: means of every method and metric, intervals under the pointer."""
+        return html_of(self)
+
+    _repr_html_ = html
+
+    def _repr_png_(self) -> bytes | None:
+        return png_of(self)
 
 
 def evaluate(
@@ -256,8 +265,7 @@ def _check(
             raise ArgumentError(f"evaluate() and explain() have no argument {name!r}")
     if arguments.get("fill") is not None:
         fills.ensure(arguments["fill"])
-    recipe = arguments.get("masks")
-    if isinstance(recipe, str):
+    if isinstance(recipe := arguments.get("masks"), str):
         masks_.MASKS[recipe]
 
 

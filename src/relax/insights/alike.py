@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from relax._support.averaging import averaged
 from relax.encoders import Encoder, ensure, load_encoder
 from relax.errors import ArgumentError
 from relax.explainer import Explainer
@@ -15,7 +16,6 @@ from relax.insights.clusters import Clusters
 from relax.insights.rows import Rows
 from relax.insights.seen import Seen
 from relax.references import Cluster
-from relax.runs.records import averaged
 
 MASKS = 256
 """Masks of each map."""

@@ -160,7 +160,7 @@ def _from_mean(aspect: np.ndarray, members: np.ndarray) -> np.ndarray:
 def _placed(shares: np.ndarray) -> np.ndarray:
     """Square roots of shares, pooled for pictures, so that squared distances are Hellinger's."""
     if shares.ndim == 2 and min(shares.shape) > CELLS:
-        from relax.runs.records import averaged
+        from relax._support.averaging import averaged
 
         pooled = averaged(shares, (CELLS, CELLS)).astype(np.float64)
         return np.asarray(np.sqrt(pooled.ravel() / pooled.sum()))

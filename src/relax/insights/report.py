@@ -94,6 +94,19 @@ class Insight:
 
         return write(self, Path(folder))
 
+    def html(self) -> str:
+        """Self-contained HTML for notebooks: the report in short, values of its maps under the pointer."""
+        from relax.insights.showing import html_of
+
+        return html_of(self)
+
+    _repr_html_ = html
+
+    def _repr_png_(self) -> bytes | None:
+        from relax.insights.showing import png_of
+
+        return png_of(self)
+
 
 def insight(
     store: Any,

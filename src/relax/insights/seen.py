@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from relax._support.averaging import averaged
 from relax._support.registry import registry_of
 from relax.errors import RelaxError, RelaxWarning
 from relax.insights.rows import Rows
 from relax.modalities import Modality
 from relax.modalities.image.pictures import open_picture, upright_rgb
-from relax.runs.records import averaged
 from relax.runs.sources import Source, source_of
 from relax.runs.worker import stamp_of
 

@@ -18,6 +18,7 @@ METHODS: Registry[type[Method]] = Registry(
         "u-relax": "relax.methods.relax:URelax",
         "relax-regression": "relax.methods.regression:RelaxRegression",
         "relax-gradient": "relax.methods.regression:RelaxGradient",
+        "relax-crossfit": "relax.methods.regression:RelaxCrossFitted",
         "repeat": "relax.methods.repeat:Repeat",
         "repeat-weighted": "relax.methods.repeat:RepeatWeighted",
         "occlusion": "relax.methods.units:Occlusion",

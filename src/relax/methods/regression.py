@@ -11,12 +11,14 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from relax.estimation.crossfitted import FOLDS, CrossFitted
+from relax.estimation.estimators import Estimator
 from relax.estimation.regression import Regression
 from relax.estimation.stopping import Stopping, UntilReliable
 from relax.estimation.strata import Perturbed, Stratum
 from relax.methods.base import Masking
 from relax.methods.problem import Problem
-from relax.modalities.cells import UnitCells, plain_cells
+from relax.modalities.cells import Cells, UnitCells, plain_cells
 from relax.modalities.units import Masks
 
 BLOCK = 64
@@ -46,11 +48,15 @@ class RelaxRegression(Masking):
     def strata(self, problem: Problem) -> Iterator[Perturbed]:
         """Every kind of masks with every fill."""
         strata = list(product(self.kinds(problem), problem.fills))
-        share = problem.stopping.wanted // len(strata)
-        size = min(self.block, max(2, share - share % 2))  # a short run has blocks of every stratum, too
+        size = self.size(problem, len(strata))
         for number, (masks, fill) in enumerate(strata):
             stratum = Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number))
             yield problem.under(stratum)
+
+    def size(self, problem: Problem, n_strata: int) -> int:
+        """Maximum number of masks in a block; in a short run every stratum has a block, too."""
+        share = problem.stopping.wanted // n_strata
+        return min(self.block, max(2, share - share % 2))
 
     def stopping(self, problem: Problem) -> Stopping:
         """After as many masks of every stratum as the modality takes at least, or four blocks in all."""
@@ -64,12 +70,16 @@ class RelaxRegression(Masking):
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:
         return problem.kinds
 
-    def estimator(self, problem: Problem) -> Regression:
+    def estimator(self, problem: Problem) -> Estimator:
+        return Regression(self.cells(problem))
+
+    def cells(self, problem: Problem) -> Cells | UnitCells:
+        """Cells that the scores are regressed on: fixed units themselves, or a grid."""
         cells = problem.modality.cells(problem.prepared)
         units = problem.perturbed.units_on(torch.device("cpu"))
         if len(self.kinds(problem)) == 1 and all(n == 1 for n in units.placements):
-            return Regression(UnitCells(units, cells))
-        return Regression(cells or plain_cells(units.shape))
+            return UnitCells(units, cells)
+        return cells or plain_cells(units.shape)
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,28 @@ class RelaxGradient(RelaxRegression):
     limit = 128
     slopes = True
     block = 12
+
+
+@dataclass(frozen=True)
+class RelaxCrossFitted(RelaxRegression):
+    """The paper's importance without bias, from fewer masks: moments, with the regression of other masks subtracted.
+
+    Every kind of masks with every fill comes twice, with masks of its own; a regression of the first half predicts the
+    scores of the second, and the other way round.
+    """
+
+    name = "relax-crossfit"
+    summary = "E[s M] / E[M] without bias: moments corrected by a regression of other masks"
+    source = "this project: Wickstrøm et al., IJCV 2023, with control variates and cross-fitting"
+
+    def strata(self, problem: Problem) -> Iterator[Perturbed]:
+        strata = list(product(self.kinds(problem), problem.fills, range(FOLDS)))
+        size = self.size(problem, len(strata))
+        for number, (masks, fill, _) in enumerate(strata):
+            yield problem.under(Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number)))
+
+    def estimator(self, problem: Problem) -> CrossFitted:
+        return CrossFitted(self.cells(problem))
 
 
 def seed_of(seed: int, number: int) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -17,20 +16,17 @@ from relax.modalities import masks as masks_
 from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells
 from relax.modalities.fills import Fill
+from relax.modalities.finding import Finding
 from relax.modalities.prepared import Prepared
 from relax.modalities.presenting import Presenting
 from relax.modalities.regions import Regions
 from relax.modalities.units import Masks
 
-if TYPE_CHECKING:
-    pass
-
-
 Run = Callable[..., Any]
 """``run(prepared, masks=None, fill=None, watch=())`` returns one Explanation."""
 
 
-class Modality(Presenting):
+class Modality(Finding, Presenting):
     """A kind of input, with the preprocessing of one encoder.
 
     To add one, implement :meth:`prepare` and :meth:`show`, register the class with
@@ -82,22 +78,6 @@ class Modality(Presenting):
     def split(self, inputs: Any) -> list[Any] | None:
         """Split several inputs into a list; ``None`` for a single input. By default splits lists and tuples."""
         return list(inputs) if isinstance(inputs, (list, tuple)) else None
-
-    def files_in(self, folder: Path) -> list[Path]:
-        """Input files in a folder, not recursive, sorted; not supported by default.
-
-        Raises:
-            InputError: the modality does not read folders.
-        """
-        raise InputError(f"{folder}: expected an input, got a folder")
-
-    def files_below(self, folder: Path) -> list[Path]:
-        """Input files in a folder and its subfolders, sorted; not supported by default.
-
-        Raises:
-            InputError: the modality does not read folders.
-        """
-        raise InputError(f"{folder}: expected an input, got a folder")
 
     def collate(self, inputs: Sequence[Prepared]) -> Batch:
         """Copy unmasked inputs into one batch; by default stacks tensors.
@@ -237,33 +217,6 @@ class Modality(Presenting):
             return self
         views: Modality = registry_of("modality")["views"](self.transform, patch=self.patch)
         return views.for_inputs(inputs)
-
-    def probe(self) -> Any:
-        """A fixed input by which encoders are told apart; ``None`` (default) if the modality has none."""
-        return None
-
-    def passages(self, source: Any) -> list[tuple[tuple[int, int] | None, Any]]:
-        """Parts of a long input that an index keeps one by one, each with its span; by default the whole input.
-
-        Args:
-            source: one input.
-
-        Raises:
-            InputError: the source cannot be read.
-        """
-        return [(None, source)]
-
-    def of_cell(self, value: Any, folder: Path) -> Any:
-        """Input in a cell of a table or data set; by default the value itself.
-
-        Args:
-            value: the value of the cell.
-            folder: folder of the table, which relative paths start from.
-
-        Raises:
-            InputError: the value is not an input of this modality.
-        """
-        return value
 
     @staticmethod
     def described(prepared: Prepared) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from relax.errors import ArgumentError
+from relax.modalities.prepared import Prepared
 from relax.modalities.shown import Shown
 
 if TYPE_CHECKING:
@@ -20,7 +22,13 @@ MOST_STORED = 1024
 
 
 class Presenting(ABC):
-    """The part of a modality that shows explanations and keeps maps; :meth:`show` is the only method to implement."""
+    """The part of a modality that shows explanations and keeps maps; :meth:`show` is the only method to implement.
+
+    Attributes:
+        cards: whether pages show inputs by :meth:`card`; they know pictures and texts themselves.
+    """
+
+    cards: ClassVar[bool] = True
 
     @staticmethod
     @abstractmethod
@@ -52,6 +60,11 @@ class Presenting(ABC):
         from relax.modalities.showing import as_html, title_of
 
         return as_html(cls.show_pair(a, b, similarity, interactions), title_of(a))
+
+    @classmethod
+    def card(cls, prepared: Prepared) -> str:
+        """A short HTML presentation of an input on a page of many; by default its text."""
+        return f"<pre>{escape(str(prepared.presentation or ''))}</pre>"
 
     @staticmethod
     def stored_shape(explanation: Shown) -> tuple[int, ...]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image, features
 
 from relax._support.figures import literal
+from relax.modalities.pointer import STYLE, cells_of
 from relax.modalities.shown import Shown
 
 if TYPE_CHECKING:
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 
 LONGEST = 60
 """Maximum number of characters of a displayed name."""
+
+QUALITIES = (82, 65, 45)
+"""Qualities of an image in HTML, of 100, tried until it is at most ``LARGEST``."""
+
+LARGEST = 75_000
+"""Bytes of an image in HTML that are not exceeded unless the lowest quality does."""
 
 
 def called(source: Mapping[str, Any]) -> str:
@@ -35,14 +43,35 @@ def as_png(figure: Figure) -> bytes:
 
 
 def as_html(figure: Figure, alternative: str) -> str:
-    """A figure as an HTML image that needs no other file.
+    """A figure as HTML that needs no other file and no script: a compressed image, and values under the pointer.
 
     Args:
-        figure: the figure.
+        figure: the figure, with :class:`~relax.modalities.pointer.Cells` where there are values to read.
         alternative: what to read where the image is not shown.
     """
-    data = base64.b64encode(as_png(figure)).decode()
-    return f'<img style="max-width:100%" alt="{escape(alternative)}" src="data:image/png;base64,{data}">'
+    kind, data = _compressed(figure)
+    cells = cells_of(figure)
+    image = (
+        f'<img style="max-width:100%;display:block" alt="{escape(alternative)}" '
+        f'src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
+    )
+    return f'<div class="relax-figure">{STYLE}{image}{cells}</div>' if cells else image
+
+
+def _compressed(figure: Figure) -> tuple[str, bytes]:
+    """Format and content of a small image file of a figure: WebP where Pillow can write it."""
+    if not features.check("webp"):
+        return "png", as_png(figure)
+    pixels = io.BytesIO()
+    figure.savefig(pixels, format="rgba")
+    size = (int(figure.bbox.width), int(figure.bbox.height))
+    picture = Image.frombytes("RGBA", size, pixels.getvalue()).convert("RGB")
+    for quality in QUALITIES:
+        file = io.BytesIO()
+        picture.save(file, format="WEBP", quality=quality)
+        if len(file.getvalue()) <= LARGEST:
+            break
+    return "webp", file.getvalue()
 
 
 def page_of(title: str, parts: Sequence[str]) -> str:

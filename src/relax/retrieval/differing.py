@@ -16,6 +16,7 @@ from relax.explainer import Explainer
 from relax.explanation import Explanation
 from relax.modalities import Prepared
 from relax.modalities.image.pairs import plot_difference
+from relax.modalities.showing import as_html, as_png
 from relax.references import Against, Context, Function, Reference
 from relax.retrieval.interactions import CLEAR
 
@@ -56,6 +57,20 @@ class Difference:
         if path is not None:
             save_figure(figure, path)
         return figure
+
+    def html(self) -> str:
+        """Self-contained HTML of the figure with its values under the pointer, for notebooks and pages."""
+        return as_html(
+            self.plot(), f"Two pictures and what distinguishes them, cosine similarity {self.similarity:.3f}"
+        )
+
+    _repr_html_ = html
+
+    def _repr_png_(self) -> bytes:
+        return as_png(self.plot())
+
+    def __repr__(self) -> str:
+        return f"Difference(similarity={self.similarity:.3f}, found={self.found}, explanation={self.explanation!r})"
 
 
 def difference(encoder: Any, a: Any, b: Any, **arguments: Any) -> Difference:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relax.modalities import Modality
+from relax.modalities.parts import chosen
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -25,10 +28,19 @@ class Entry:
     stop: int = -1
     text: str | None = None
 
-    @property
-    def source(self) -> Any:
-        """The input itself: the passage, or the path of the file."""
-        return Path(self.path) if self.text is None else self.text
+    def source(self, modality: Modality) -> Any:
+        """The input itself: the passage, the row of a table or array, or the path of the file.
+
+        Args:
+            modality: reads the file.
+
+        Raises:
+            InputError: the file can no longer be read, or has no such row.
+        """
+        if self.text is not None:
+            return self.text
+        parts = modality.parts_of(Path(self.path)) if self.row >= 0 else None
+        return Path(self.path) if parts is None else chosen(parts, Path(self.path), self.row, modality.name)
 
     @property
     def name(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from relax.encoders import Encoder
 from relax.errors import InputError
 from relax.modalities import Prepared
 from relax.retrieval.entries import Entry
+from relax.runs.sources import source_of
 
 Stamp = tuple[int, int]
 """Size in bytes and modification time in nanoseconds."""
@@ -124,3 +126,19 @@ def read_chunks(encoder: Encoder, chunks: list[list[Found]], device: torch.devic
             result = pending.pop().result()
             pending += [reader.submit(read_inputs, encoder, chunk) for chunk in chunks[number + 1 : number + 2]]
             yield result
+
+
+def inputs_in(encoder: Encoder, source: str | PathLike[str], column: str | None) -> list[Found]:
+    """The inputs of a source: files, or cells of a table."""
+    opened = source_of(Path(source), encoder.modality, column)
+    items = (opened[position] for position in range(len(opened)))
+    table = Path(source).resolve()
+    return [
+        Found(item.value, -1, item.value) if item.row is None else Found(table, item.row, item.value) for item in items
+    ]
+
+
+def changed_tables(files: Sequence[Found], stored: Mapping[Key, Stamp]) -> list[str]:
+    """Tables that have changed since they were stored; all their rows are read again."""
+    tables = {str(item.path): stamp_of(item.path) for item in files if item.row >= 0}
+    return sorted({path for (path, row), stamp in stored.items() if row >= 0 and tables.get(path, stamp) != stamp})

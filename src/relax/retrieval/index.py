@@ -1,4 +1,4 @@
-"""A searchable index of pictures or texts: representations in a vector store on disk.
+"""A searchable index of inputs: representations in a vector store on disk.
 
 The store is LanceDB: embedded and columnar, with atomic commits. If indexing is interrupted, each file is stored once
 or not at all, and the next run continues. Search is exact: all directions are held in memory, and a single product
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -21,25 +21,17 @@ from torch import Tensor
 from relax._support.atomic import atomic_write
 from relax._support.extras import require
 from relax.encoders import Encoder, Session, ensure
-from relax.errors import ArgumentError, InputError, RelaxWarning
+from relax.errors import ArgumentError, RelaxWarning
+from relax.modalities.parts import Part
 from relax.references.vectors import as_vector
+from relax.retrieval.about import ABOUT, about_of, check, read_about
 from relax.retrieval.entries import Entry
-from relax.retrieval.files import Found, Key, Read, Stamp, read_chunks, stamp_of
+from relax.retrieval.files import Read, changed_tables, inputs_in, read_chunks, stamp_of
 from relax.retrieval.results import Added, Neighbour
 from relax.retrieval.store import TABLE, Store
-from relax.runs.sources import source_of
-
-SCHEMA = 2
-"""Version of the index format; other versions are refused."""
-
-ABOUT = "about.json"
-"""File that describes the index: format version, encoder, representation of the probe."""
 
 CHUNK = 64
 """Files or rows per commit."""
-
-SAME = 1e-3
-"""Largest cosine distance between representations of the probe at which two encoders count as the same."""
 
 ROWS = 1024
 """Rows compared with all others at a time when searching for duplicates."""
@@ -52,7 +44,7 @@ OnFile = Callable[[int, int], None]
 
 
 class Index:
-    """Inputs and their representations on disk: pictures, or passages of texts.
+    """Inputs and their representations on disk: pictures, passages of texts, recordings, series, or rows of tables.
 
     Args:
         folder: folder of the index, as made by :meth:`create`.
@@ -64,16 +56,17 @@ class Index:
     def __init__(self, folder: str | PathLike[str]) -> None:
         self.folder = Path(folder)
         require("lancedb", extra="match")
-        self.about = _read_about(self.folder)
+        self.about = read_about(self.folder)
         self._store = Store(self.folder)
 
     @classmethod
-    def create(cls, folder: str | PathLike[str], encoder: Any) -> Index:
+    def create(cls, folder: str | PathLike[str], encoder: Any, example: Any = None) -> Index:
         """Create an empty index for an encoder, or open the existing one if the same encoder made it.
 
         Args:
             folder: folder of the index; created if needed.
             encoder: anything :func:`relax.explain` accepts.
+            example: one input, for an encoder of series, which does not say how many channels it takes.
 
         Raises:
             ArgumentError: the folder holds other files, or an index made with another encoder.
@@ -84,15 +77,9 @@ class Index:
         if not (folder / ABOUT).exists():
             if folder.exists() and any(folder.iterdir()) and not (folder / f"{TABLE}.lance").exists():
                 raise ArgumentError(f"{folder}: not empty and no index; choose another folder")
+            about = about_of(encoder, example)
             folder.mkdir(parents=True, exist_ok=True)
-            probe = encoder.encode(_probe(encoder))[0]
-            Store.create(folder, len(probe))
-            about = {
-                "schema": SCHEMA,
-                "modality": encoder.modality.name,
-                "encoder": encoder.settings(),
-                "probe": probe.tolist(),
-            }
+            Store.create(folder, len(about["probe"]))
             with atomic_write(folder / ABOUT) as file:  # written last: it marks the index as complete
                 file.write(json.dumps(about).encode())
         index = cls(folder)
@@ -108,24 +95,10 @@ class Index:
         Raises:
             ArgumentError: the settings differ, or the encoder represents the probe differently.
         """
-        saved, current = self.about["encoder"], encoder.settings()
-        if current != saved:
-            different = sorted(name for name in {*saved, *current} if saved.get(name) != current.get(name))
-            raise ArgumentError(
-                f"{self.folder}: made with encoder {saved.get('name')!r}, got {encoder.name!r} with different "
-                f"settings (different: {', '.join(different)}); use the same encoder and preprocessing, or create "
-                "another index"
-            )
-        probe = torch.tensor(self.about["probe"])
-        distance = 1 - float(torch.cosine_similarity(probe, encoder.encode(_probe(encoder))[0], dim=0))
-        if not distance <= SAME:
-            raise ArgumentError(
-                f"{self.folder}: encoder {encoder.name!r} no longer represents the probe as it did when the "
-                f"index was made (cosine distance {distance:.3g}); its weights have changed: create another index"
-            )
+        check(self.folder, self.about, encoder)
 
     def __repr__(self) -> str:
-        what = "passages" if self.about["modality"] == "text" else "pictures"
+        what = {"text": "passages", "image": "pictures", "table": "rows"}.get(self.about["modality"], "inputs")
         return f"Index({str(self.folder)!r}, {len(self)} {what}, {self.about['encoder'].get('name')})"
 
     def __len__(self) -> int:
@@ -160,7 +133,7 @@ class Index:
             raise ArgumentError(f"expected the path of a folder, file or table, got {type(source).__name__}")
         encoder = ensure(encoder)
         self.check(encoder)
-        files = _inputs(encoder, source, column)
+        files = inputs_in(encoder, source, column)
         failed: dict[str, str] = {}
         with (
             self._store.writing(),
@@ -172,7 +145,7 @@ class Index:
             root = Path(source).resolve()
             paths = {path for path, _ in stored}
             gone = sorted(path for path in paths if Path(path).is_relative_to(root) and not Path(path).exists())
-            stale = _changed_tables(files, stored)
+            stale = changed_tables(files, stored)
             self._store.delete([*gone, *stale])
             stored = {key: stamp for key, stamp in stored.items() if key[0] not in stale}
             pending = [item for item in files if not item.path.exists() or stored.get(item.key) != stamp_of(item.path)]
@@ -209,20 +182,25 @@ class Index:
         best = torch.topk(directions @ query, min(k, len(entries)))
         return [Neighbour(entries[i], s) for i, s in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
 
-    def neighbours(self, encoder: Encoder, query: str | PathLike[str], k: int = 5) -> list[Neighbour]:
+    def neighbours(self, encoder: Encoder, query: str | PathLike[str] | Part, k: int = 5) -> list[Neighbour]:
         """Find the nearest neighbours of an input, best first, without the input itself.
 
         Args:
             encoder: the encoder that the index was made with.
-            query: path of a picture or text file; for an encoder of texts a string is the text itself.
+            query: path of a file, or a part of one; for an encoder of texts a string is the text itself.
             k: number of neighbours.
         """
         vector = encoder.encode(query)[0]
         if encoder.modality.name == "text" and isinstance(query, str):
             return self.nearest(vector, k)
-        own_path = str(Path(query).resolve())
-        own = sum(entry.path == own_path for entry in self._directions()[0])
-        return [neighbour for neighbour in self.nearest(vector, k + own) if neighbour.path != own_path][:k]
+        path, row = (query.path, query.row) if isinstance(query, Part) else (Path(query), None)
+        own_path = str(path.resolve())
+
+        def is_own(entry: Entry) -> bool:
+            return entry.path == own_path and row in (None, entry.row)
+
+        own = sum(is_own(entry) for entry in self._directions()[0])
+        return [neighbour for neighbour in self.nearest(vector, k + own) if not is_own(neighbour.entry)][:k]
 
     def duplicates(self, threshold: float = 0.95) -> list[tuple[str, str, float]]:
         """Find pairs of inputs whose cosine similarity reaches a threshold, the most similar first.
@@ -231,7 +209,7 @@ class Index:
             threshold: in (0, 1].
 
         Returns:
-            ``(name, other name, cosine)``, each pair once: the paths of pictures, or passages as ``path:start-stop``.
+            ``(name, other name, cosine)``, each pair once: paths, ``path#row``, or passages as ``path:start-stop``.
 
         Raises:
             ArgumentError: the threshold is out of range.
@@ -270,48 +248,3 @@ class Index:
         vectors = encoder.represent(session, [item.prepared for item in read]).cpu()
         session.check_finite()
         self._store.put(read, vectors, stored)
-
-
-def _probe(encoder: Encoder) -> Any:
-    """The input by which encoders are told apart."""
-    probe = encoder.modality.probe()
-    if probe is None:
-        raise ArgumentError(
-            f"an index needs an encoder of pictures or texts, got one of {encoder.modality.name} inputs"
-        )
-    return probe
-
-
-def _inputs(encoder: Encoder, source: str | PathLike[str], column: str | None) -> list[Found]:
-    """The inputs of a source: files, or cells of a table."""
-    opened = source_of(Path(source), encoder.modality, column)
-    items = (opened[position] for position in range(len(opened)))
-    table = Path(source).resolve()
-    return [
-        Found(item.value, -1, item.value) if item.row is None else Found(table, item.row, item.value) for item in items
-    ]
-
-
-def _changed_tables(files: Sequence[Found], stored: Mapping[Key, Stamp]) -> list[str]:
-    """Tables that have changed since they were stored; all their rows are read again."""
-    tables = {str(item.path): stamp_of(item.path) for item in files if item.row >= 0}
-    return sorted({path for (path, row), stamp in stored.items() if row >= 0 and tables.get(path, stamp) != stamp})
-
-
-def _read_about(folder: Path) -> dict[str, Any]:
-    """Read and check the description of an index."""
-    try:
-        about = json.loads((folder / ABOUT).read_text())
-    except FileNotFoundError:
-        raise InputError(f"{folder}: no index here; create one with `relax index FOLDER --out {folder}`") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder / ABOUT}: cannot be read: {error}") from error
-    schema = about.get("schema") if isinstance(about, dict) else None
-    if schema != SCHEMA:
-        raise InputError(
-            f"{folder}: expected an index of schema {SCHEMA}, got schema {schema}; build the index again with this "
-            "version of relax"
-        )
-    if not {"encoder", "probe", "modality"} <= set(about):
-        raise InputError(f"{folder / ABOUT}: is damaged; build the index again in another folder")
-    return dict(about)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ SIDE = 220
 """Longest side of a thumbnail in pixels."""
 
 
-def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], query: str | Path | None = None) -> None:
+def write_page(
+    path: Path, title: str, about: str, rows: list[dict[str, Any]], query: Any = None, card: str | None = None
+) -> None:
     """Write a page of matches with their similarities and explanations.
 
     Args:
@@ -28,7 +31,8 @@ def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], q
         title: heading of the page.
         about: one sentence on what the page shows.
         rows: matches, as from :mod:`relax.retrieval.rows`.
-        query: path of the query, or its text; ``None`` for a page of pairs.
+        query: path of the query, a part of a file, or a text; ``None`` for a page of pairs.
+        card: the query as HTML; ``None`` for pictures and texts.
 
     Raises:
         ArgumentError: the page cannot be written.
@@ -46,7 +50,11 @@ def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], q
     items = []
     for row in rows:
         item: dict[str, Any] = {"similarity": row["similarity"], "match": None, "texts": [], "pictures": []}
-        if "text" in row:
+        if "card" in row or ("fragment" in row and "text" not in row):
+            names = [row["query"], row["match"]] if query is None else [name_of(row)]
+            item |= {"texts": [(_text(name), "") for name in names]}
+            item |= {"card": row.get("card"), "fragment": row.get("fragment")}
+        elif "text" in row:
             item |= {"texts": _texts(row), "fragment": row.get("fragment"), "rather": row.get("rather")}
         else:
             paths = [row["match"]] if query is not None else [row["query"], row["match"]]
@@ -54,12 +62,13 @@ def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], q
             item["pictures"] = [(_text(path), None if picture else thumbnail(path)) for path in paths]
             item["match"] = _embedded(Path(picture).read_bytes()) if picture else None
         items.append(item)
-    of_texts = isinstance(query, str) or any(item["texts"] for item in items)
+    of_texts = isinstance(query, str) or card is not None or any(item["texts"] for item in items)
     page = environment.get_template("matches.html.j2").render(
         title=title,
         about=about,
         query=None if query is None or of_texts else (_text(str(query)), _thumbnail(query)),
         query_text=_text(str(query)) if of_texts and query is not None else None,
+        query_card=card,
         items=items,
         version=__version__,
     )
@@ -68,6 +77,11 @@ def write_page(path: Path, title: str, about: str, rows: list[dict[str, Any]], q
             file.write(page.encode())
     except OSError as error:
         raise ArgumentError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """What a match is called: a file, with the number of a row."""
+    return f"{row['match']}#{row['row']}" if "row" in row else str(row["match"])
 
 
 def _texts(row: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,17 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from relax.encoders import Encoder
 from relax.errors import ArgumentError, EncoderError, InputError
-from relax.modalities.text.modality import SUFFIXES
 from relax.references import Corpus
 from relax.retrieval.differing import difference
 from relax.retrieval.entries import Entry
 from relax.retrieval.pairs import Match, Matcher, Read
 from relax.retrieval.results import Neighbour
-from relax.runs.naming import slug
+from relax.runs.naming import place_of, slug
 
 Row = dict[str, Any]
 """``query, match, similarity, files``; an explained match also has ``n_masks``, and ``regions`` or ``found``."""
+
+HIDDEN = ("fragment", "rather", "card")
+"""Parts of a row that only the page shows."""
 
 OnMessage = Callable[[str], None]
 """Called with a one-line message for the user."""
@@ -31,15 +34,15 @@ class MatchFiles:
 
     Attributes:
         picture: both inputs and their maps.
-        texts: whether the inputs are texts, which have a page, too.
+        paged: whether there is a page, too, as for all inputs but pictures.
     """
 
     picture: Path
-    texts: bool = False
+    paged: bool = False
 
     @property
     def page(self) -> Path:
-        """Path of the HTML page of a match of texts."""
+        """Path of the HTML page of a match."""
         return self.picture.with_suffix(".html")
 
     @property
@@ -50,25 +53,25 @@ class MatchFiles:
 
     @property
     def all(self) -> tuple[Path, ...]:
-        """The picture, the page of texts, and both archives."""
-        return (self.picture, *((self.page,) if self.texts else ()), *self.archives)
+        """The picture, the page if there is one, and both archives."""
+        return (self.picture, *((self.page,) if self.paged else ()), *self.archives)
 
 
-def pair_files(query: Any, target: Any, out: Path) -> MatchFiles:
+def pair_files(query: Any, target: Any, out: Path, kind: str) -> MatchFiles:
     """Where the results of two inputs go: named after the files, or the first words of texts.
 
     Args:
-        query: path of a file, or a text.
-        target: path of a file, or a text.
+        query: path of a file, a part of one, or a text.
+        target: the other input, likewise.
         out: folder for the files.
+        kind: name of their modality.
     """
-    texts = isinstance(query, str) or Path(query).suffix.lower() in SUFFIXES
-    return MatchFiles(out / f"{stem_of(query)}-{stem_of(target)}.png", texts)
+    return MatchFiles(out / f"{stem_of(query)}-{stem_of(target)}.png", kind != "image")
 
 
 def stem_of(source: Any) -> str:
-    """Name of a file without suffix, or the first words of a text."""
-    return slug(source) if isinstance(source, str) else Path(source).stem
+    """Name of a file without suffix, with the number of a part; or the first words of a text."""
+    return slug(source) if isinstance(source, str) else place_of(source).stem
 
 
 def numbered_results(out: Path, prefix: str, limit: int) -> Iterator[Path]:
@@ -91,20 +94,21 @@ def pair_row(matcher: Matcher, query: Any, target: Any, out: Path) -> Row:
 
     Args:
         matcher: explains the pair.
-        query: path of a file, or a text.
-        target: path of a file, or a text.
+        query: path of a file, a part of one, or a text.
+        target: the other input, likewise.
         out: folder for the files.
 
     Raises:
         InputError: one of the inputs cannot be read.
         ArgumentError: the files cannot be written.
     """
-    row = _write_match(matcher(query, target), pair_files(query, target, out))
+    files = pair_files(query, target, out, matcher.encoder.modality.name)
+    row = _write_match(matcher(query, target), files)
     return {"query": str(query), "match": str(target), **row}
 
 
 def neighbour_rows(
-    query: Any, neighbours: list[Neighbour], out: Path, matcher: Matcher | None, on_message: OnMessage
+    query: Any, neighbours: list[Neighbour], out: Path, encoder: Encoder, matcher: Matcher | None, on_message: OnMessage
 ) -> Iterator[Row]:
     """Rows of a query's neighbours, best first, explained if there is a matcher; the query is encoded once.
 
@@ -113,13 +117,14 @@ def neighbour_rows(
     one are explained as well.
 
     Args:
-        query: path of a file, or a text.
+        query: path of a file, a part of one, or a text.
         neighbours: what the search found.
         out: folder for the files.
+        encoder: the encoder of the index.
         matcher: explains each neighbour; ``None`` to explain nothing.
         on_message: told why a neighbour is not explained.
     """
-    encoded_query = None
+    encoded_query, paged = None, encoder.modality.name != "image"
     for rank, neighbour in enumerate(neighbours, start=1):
         entry = neighbour.entry
         later = (other.entry for other in neighbours[rank:])
@@ -127,43 +132,50 @@ def neighbour_rows(
         row: Row = {"similarity": round(neighbour.similarity, 6), **_passage(entry), "files": []}
         if matcher is not None:
             encoded_query = encoded_query or matcher.read(query)
-            files = MatchFiles(out / f"{stem_of(query)}-match-{rank}.png", entry.text is not None)
+            files = MatchFiles(out / f"{stem_of(query)}-match-{rank}.png", paged)
             row = _explained_or_plain(partial(_explain_pair, matcher, encoded_query, entry, files), row, on_message)
             if entry.text is not None and following is not None and "fragment" in row:
                 row["rather"] = _rather(matcher, query, entry, following)
-        yield {"query": str(query), "rank": rank, "match": entry.path, **row}
+        yield {"query": str(query), "rank": rank, "match": entry.path, **row, **_card(encoder, entry, on_message)}
 
 
 def duplicate_rows(
-    pairs: list[tuple[Entry, Entry, float]], out: Path, encoder: Any, on_message: OnMessage, **arguments: Any
+    pairs: list[tuple[Entry, Entry, float]],
+    out: Path,
+    kind: str,
+    encoder: Encoder | None,
+    on_message: OnMessage,
+    **arguments: Any,
 ) -> Iterator[Row]:
-    """Rows of near-duplicates; with an encoder, each pair's difference is explained, for texts the pair.
+    """Rows of near-duplicates; with an encoder, the difference of two pictures is explained, or a pair of other inputs.
 
     Args:
         pairs: entry, other entry, cosine.
         out: folder for the files.
+        kind: name of their modality.
         encoder: explains the pairs; ``None`` to explain nothing.
         on_message: told why a pair is not explained.
         arguments: further arguments of :func:`relax.difference` and :class:`Matcher`.
     """
-    texts = bool(pairs) and pairs[0][0].text is not None
-    matcher = Matcher(encoder, regions=True, **arguments) if encoder is not None and texts else None
+    pictures = kind == "image"
+    matcher = None if encoder is None or pictures else Matcher(encoder, regions=True, **arguments)
     for number, (a, b, cosine) in enumerate(pairs, start=1):
         row: Row = {"similarity": round(cosine, 6), **_passage(b), "files": []}
         picture = out / f"duplicate-{number}.png"
         if matcher is not None:
-            explain = partial(_explain_pair, matcher, matcher.read(a.source), b, MatchFiles(picture, True))
+            explain = partial(_explain_entries, matcher, a, b, MatchFiles(picture, True))
             row = _explained_or_plain(explain, row, on_message)
         elif encoder is not None:
             explain = partial(_explain_difference, encoder, a.path, b.path, picture, arguments)
             row = _explained_or_plain(explain, row, on_message)
         query = {} if a.text is None else {"query_text": a.text}
+        query |= {"card": ""} if a.text is None and not pictures else {}
         yield {"query": a.name, "rank": number, "match": b.name, **query, **row}
 
 
 def public(row: Row) -> Row:
     """A row without the parts that only the page shows."""
-    return {name: value for name, value in row.items() if name not in ("fragment", "rather")}
+    return {name: value for name, value in row.items() if name not in HIDDEN}
 
 
 def _passage(entry: Entry) -> Row:
@@ -173,12 +185,29 @@ def _passage(entry: Entry) -> Row:
 
 
 def _explain_pair(matcher: Matcher, query: Read, entry: Entry, files: MatchFiles) -> Row:
-    return _write_match(matcher(query, entry.source), files)
+    return _write_match(matcher(query, entry.source(matcher.encoder.modality)), files)
+
+
+def _explain_entries(matcher: Matcher, a: Entry, b: Entry, files: MatchFiles) -> Row:
+    return _explain_pair(matcher, matcher.read(a.source(matcher.encoder.modality)), b, files)
+
+
+def _card(encoder: Encoder, entry: Entry, on_message: OnMessage) -> Row:
+    """The input as a card on the page, for modalities that have one; nothing if it can no longer be read."""
+    if not encoder.modality.cards:
+        return {}
+    try:
+        return {"card": encoder.modality.card(encoder.prepare(entry.source(encoder.modality)))}
+    except InputError as error:
+        on_message(f"not shown: {error}")
+        return {"card": ""}
 
 
 def _rather(matcher: Matcher, query: Any, entry: Entry, following: Entry) -> str:
     """HTML of the query against one passage rather than the next."""
-    return str(matcher.explainer(query, Corpus([entry.source], foil=[following.source])).html())
+    modality = matcher.encoder.modality
+    against = Corpus([entry.source(modality)], foil=[following.source(modality)])
+    return str(matcher.explainer(query, against).html())
 
 
 def _explain_difference(encoder: Any, a: str, b: str, picture: Path, arguments: dict[str, Any]) -> Row:
@@ -206,7 +235,7 @@ def _write_match(match: Match, files: MatchFiles) -> Row:
     """Write the picture and archives of a match and return its row."""
     archive_a, archive_b = files.archives
     steps: list[Callable[[], Any]] = [lambda: match.plot(files.picture)]
-    if files.texts:
+    if files.paged:
         steps.append(lambda: match.page(files.page))
     _write(*steps, lambda: match.a.save(archive_a), lambda: match.b.save(archive_b))
     row: Row = {
@@ -214,7 +243,7 @@ def _write_match(match: Match, files: MatchFiles) -> Row:
         "n_masks": match.a.n_masks,
         "files": [str(file) for file in files.all],
     }
-    if files.texts:
+    if files.paged:
         row["fragment"] = match.html()
     if match.interactions is not None:
         row["regions"] = match.interactions.answers(match.a.effect)

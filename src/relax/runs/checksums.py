@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from relax.errors import InputError
+from relax.modalities.parts import Part
 
 BUFFER = 2**20
 """Bytes of a file that are read at a time."""
@@ -23,7 +24,7 @@ def checksum_of(value: Any) -> str:
 
     Args:
         value: a path (the file's bytes count, not its name), a string, bytes, a number, an array, a tensor, a PIL
-            image, or a list or mapping of these.
+            image, a DataFrame, a part of a file, or a list or mapping of these.
 
     Raises:
         InputError: the file cannot be read, or the input is of another type.
@@ -49,6 +50,10 @@ def _add(digest: Any, value: Any) -> None:
     """Add a value to a digest; everything but a file starts with its type and size."""
     if isinstance(value, PathLike):
         _add_file(digest, Path(value))
+    elif isinstance(value, Part):
+        _add(digest, value.value)
+    elif hasattr(value, "iloc"):
+        _add_bytes(digest, "rows", value.to_json(orient="split", index=False).encode())
     elif isinstance(value, str):
         _add_bytes(digest, "text", value.encode("utf-8", "surrogatepass"))
     elif isinstance(value, (bytes, bytearray)):

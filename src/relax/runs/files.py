@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from relax.errors import ArgumentError, InputError
 from relax.explainer import Explainer
 from relax.explanation import Explanation, Failed
+from relax.modalities.parts import Part
 from relax.runs.naming import Target
 from relax.runs.rows import explanation_row
 
@@ -146,13 +147,14 @@ def finished(target: Target, explainer: Explainer) -> bool:
     return True
 
 
-def _explains(saved: Explanation, source: Path | str) -> bool:
+def _explains(saved: Explanation, source: Path | Part | str) -> bool:
     """Whether an explanation is that of an input; a file may have moved since."""
     if isinstance(source, str):
         return bool(saved.presentation == source)
     explained = Path(str(saved.settings["input"]["source"]))
-    moved = explained.name == source.name and not explained.exists()
-    return moved or explained.resolve() == source.resolve()
+    given = Path(str(source))
+    moved = explained.name == given.name and not explained.exists() and not isinstance(source, Part)
+    return moved or explained.resolve() == given.resolve()
 
 
 def _write(target: Target, e: Explanation, explainer: Explainer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from relax.errors import ArgumentError, InputError
 from relax.modalities import Modality
+from relax.modalities.parts import Part, chosen, numbered
 
 ENDINGS = (".png", ".npz")
 """Suffixes of the files written for an explained input; the archive comes last."""
@@ -24,12 +25,12 @@ class Target:
     """An input and where its results go.
 
     Attributes:
-        source: the input file, or a text.
+        source: the input file, a part of one, or a text.
         stem: path of the results, without suffix.
         endings: suffixes of the result files; that of the archive comes last.
     """
 
-    source: Path | str
+    source: Path | Part | str
     stem: Path
     endings: tuple[str, ...] = ENDINGS
 
@@ -41,7 +42,7 @@ class Target:
     @property
     def name(self) -> str:
         """Display name: the path, or the text on one line."""
-        return str(self.source) if isinstance(self.source, Path) else " ".join(self.source.split())
+        return " ".join(self.source.split()) if isinstance(self.source, str) else str(self.source)
 
     @property
     def done(self) -> bool:
@@ -49,49 +50,58 @@ class Target:
         return all(file.exists() for file in self.files)
 
 
-def inputs_of(paths: Sequence[Path], modality: Modality, recursive: bool = False) -> list[Path]:
-    """List the named inputs, with folders expanded.
+def inputs_of(paths: Sequence[Path], modality: Modality, recursive: bool = False) -> list[Path | Part]:
+    """List the named inputs, with folders, and files of several inputs, expanded.
 
     Args:
-        paths: files and folders.
+        paths: files, ``FILE#N`` for one of several inputs in a file, and folders.
         modality: recognises its files in a folder.
         recursive: also search subfolders.
 
     Raises:
-        InputError: a folder contains no inputs.
+        InputError: a folder contains no inputs, or a file of several cannot be read.
     """
-    inputs: list[Path] = []
+    inputs: list[Path | Part] = []
     for path in paths:
-        if not path.is_dir():
-            inputs.append(path)
+        if path.is_dir():
+            files = modality.files_below(path) if recursive else modality.files_in(path)
+            if not files:
+                where = "in this folder or its subfolders" if recursive else "in this folder (see --recursive)"
+                raise InputError(f"{path}: no {modality.name} files {where}")
+            inputs += files
             continue
-        files = modality.files_below(path) if recursive else modality.files_in(path)
-        if not files:
-            where = "in this folder or its subfolders" if recursive else "in this folder (see --recursive)"
-            raise InputError(f"{path}: no {modality.name} files {where}")
-        inputs += files
+        file, row = numbered(path)
+        parts = modality.parts_of(file)
+        inputs += (parts or [path]) if row is None else [chosen(parts, file, row, modality.name)]
     return list(dict.fromkeys(inputs))
 
 
-def targets_of(sources: Sequence[Path], out: Path, endings: tuple[str, ...] = ENDINGS) -> list[Target]:
+def targets_of(sources: Sequence[Path | Part], out: Path, endings: tuple[str, ...] = ENDINGS) -> list[Target]:
     """Name each input's results after the input, prefixed with the folders that distinguish equal names.
 
     Args:
-        sources: the input files.
+        sources: the input files, and parts of files.
         out: the output folder.
         endings: suffixes of the result files; that of the archive comes last.
 
     Raises:
         ArgumentError: a result would overwrite an input.
     """
-    inputs = {_resolved(source) for source in sources}
-    names = _names(sources)
+    inputs = {_resolved(source.path if isinstance(source, Part) else source) for source in sources}
+    names = _names([place_of(source) for source in sources])
     targets = [Target(source, out / name, endings) for source, name in zip(sources, names, strict=True)]
     for target in targets:
         for file in target.files:
             if _resolved(file) in inputs:
                 raise ArgumentError(f"{file} is an input and would be overwritten; choose another --out")
     return targets
+
+
+def place_of(source: Path | Part) -> Path:
+    """What results are named after: the file, or ``table-3.csv`` for row 3 of a table."""
+    if not isinstance(source, Part):
+        return source
+    return source.path.with_name(f"{source.path.stem}-{source.row}{source.path.suffix}")
 
 
 def text_targets(texts: Sequence[str], out: Path, endings: tuple[str, ...] = ENDINGS) -> list[Target]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from relax._support.averaging import averaged
 from relax._support.extras import require
 from relax.explanation import Explanation
 
@@ -90,35 +91,6 @@ def summary_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row without its maps and vectors, ready for JSON."""
     names = ("key", "path", "row", "reason", "n_masks", "reliability", "score", "neutral", "seconds")
     return {name: row.get(name) for name in names}
-
-
-def averaged(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Average a map down to a shape: every cell is the mean of the part of the map that it covers.
-
-    Args:
-        values: the map.
-        shape: of as many axes, none longer than the map's.
-
-    Returns:
-        Float32 of the shape; its mean is that of the map.
-    """
-    result = np.asarray(values, dtype=np.float64)
-    for axis, (length, cells) in enumerate(zip(values.shape, shape, strict=True)):
-        if length != cells:
-            result = np.moveaxis(np.tensordot(_overlaps(length, cells), result, axes=(1, axis)), 0, axis)
-    averages: np.ndarray = result.astype(np.float32)
-    return averages
-
-
-def _overlaps(length: int, cells: int) -> np.ndarray:
-    """Share of each element in each cell, ``(cells, length)``; rows sum to 1."""
-    edges = np.arange(cells + 1) * (length / cells)
-    starts, stops = (
-        np.maximum.outer(edges[:-1], np.arange(length)),
-        np.minimum.outer(edges[1:], np.arange(1, length + 1)),
-    )
-    shares: np.ndarray = np.clip(stops - starts, 0, None) * (cells / length)
-    return shares
 
 
 def _stored(values: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:

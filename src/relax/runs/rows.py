@@ -10,8 +10,8 @@ from typing import Any
 from relax.explanation import Explanation
 
 
-def explanation_row(source: Path | str, e: Explanation, encoder: str, files: Sequence[Path]) -> dict[str, Any]:
-    """Summarise an explanation as a JSON-serialisable row; that of a text has its words, their spans and effects.
+def explanation_row(source: Any, e: Explanation, encoder: str, files: Sequence[Path]) -> dict[str, Any]:
+    """Summarise an explanation as a JSON-serialisable row; one of named units has them, their spans and effects.
 
     Args:
         source: the input.
@@ -31,10 +31,16 @@ def explanation_row(source: Path | str, e: Explanation, encoder: str, files: Seq
         "seconds": round(e.settings["cost"]["seconds"], 3),
         "files": [str(file) for file in files],
     }
-    if isinstance(e.presentation, str) and e.labels is not None and e.spans is not None:
-        effects = [rounded_or_none(float(effect)) for effect in e.effect]
-        row |= {"words": list(e.labels), "spans": [list(span) for span in e.spans], "effects": effects}
+    if e.labels is not None:
+        name = "words" if e.settings.get("modality") == "text" else "units"
+        spans = None if e.spans is None else [list(span) for span in e.spans]
+        row |= {name: list(e.labels), "spans": spans, "effects": _rounded(e.effect.tolist())}
     return row
+
+
+def _rounded(values: Any) -> Any:
+    """A number or nested list of numbers for JSON."""
+    return [_rounded(value) for value in values] if isinstance(values, list) else rounded_or_none(values)
 
 
 def rounded_or_none(value: float, digits: int = 6) -> float | None:

@@ -102,6 +102,19 @@ class Ran:
         """The store, to read."""
         return Store(self.folder)
 
+    def html(self) -> str:
+        """Self-contained HTML for notebooks: what was done, and how reliable the maps of the store are."""
+        from relax.runs.showing import html_of
+
+        return html_of(self)
+
+    _repr_html_ = html
+
+    def _repr_png_(self) -> bytes | None:
+        from relax.runs.showing import png_of
+
+        return png_of(self)
+
 
 def run(
     source: Any,

@@ -110,6 +110,8 @@ def source_of(source: Any, modality: Modality, column: str | None = None) -> Sou
     path = Path(source)
     if path.is_dir() and any((path / name).exists() for name in DATASET_FILES):
         opened: Source = _of_folder_of_dataset(path, column)
+    elif column is None and (parts := modality.parts_of(path)) is not None:
+        opened = Rows(str(path.resolve()), path.resolve().parent, len(parts), parts.__getitem__)
     elif path.suffix.lower() in TABLES:
         opened = _of_table(path, column)
     else:

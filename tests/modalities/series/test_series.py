@@ -165,7 +165,7 @@ def test_it_is_shown_saved_and_made_again(series, recipe, tmp_path):
         (torch.rand(40, 3), "is it 40 samples of 3 channels"),
         (torch.rand(2, 3, 40), r"\(2, 3, 40\)"),
         ([1.0, 2.0, 3.0], "at least 8 samples, got 3"),
-        ("text", "got str"),
+        ("text", "got a name without suffix"),
     ],
 )
 def test_bad_series_are_refused_in_one_line(source, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -190,7 +191,9 @@ def test_it_is_shown_saved_and_loaded(numbers, tmp_path):
     texts = [text.get_text() for text in loaded.plot().axes[0].get_yticklabels()]
     assert sorted(texts) == sorted(e.labels)
     assert "exact" in loaded.plot().axes[0].get_xlabel()
-    assert loaded.html().startswith("<img")
+    shown = re.findall(r'<i title="(.*?): effect (\S+) \(exact\)', loaded.html())
+    assert [name for name, _ in shown] == texts  # from above
+    assert [float(value) for _, value in shown] == pytest.approx(sorted(e.effect, key=abs, reverse=True), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +205,8 @@ def test_it_is_shown_saved_and_loaded(numbers, tmp_path):
         (lambda row: {**row, "kind": "unknown"}, "'unknown' is not one of its categories"),
         (lambda row: row.to_frame().T.iloc[:0], "empty table"),
         (lambda row: {}, "at least one column"),
-        (lambda row: "word", "got str"),
+        (lambda row: "word", "got a name without suffix"),
+        (lambda row: 3, "got int"),
         (lambda row: pd.concat([row, row]), "distinct names, got 'whole' 2 times"),
     ],
 )

@@ -8,8 +8,12 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from relax.modalities.pointer import Cells, block_means, number, read_map
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
+
+COLUMNS = 64
+"""Most parts of a signal with a value under the pointer."""
 
 
 def plot_array(explanation: Shown) -> Figure:
@@ -46,6 +50,11 @@ def _signal(figure: Figure, values: np.ndarray, explanation: Shown) -> None:
     below.set_ylabel(f"change of the\n{explanation.measures['importance']}", fontsize=8)
     below.set_title("importance minus its neutral value; grey: standard error", fontsize=10)
     below.set_xlabel("position")
+    count = min(len(effect), COLUMNS)
+    means = block_means(effect[None], (1, count))
+    texts = [[number(float(value), float(np.nanmax(means) - np.nanmin(means))) for value in means[0]]]
+    for axes in (above, below):
+        axes.add_artist(Cells(np.linspace(-0.5, len(effect) - 0.5, count + 1), axes.get_ylim(), texts))
 
 
 def _plane(figure: Figure, values: np.ndarray, explanation: Shown) -> None:
@@ -60,6 +69,7 @@ def _plane(figure: Figure, values: np.ndarray, explanation: Shown) -> None:
     right.set_title("importance minus its neutral value", fontsize=10)
     axes: Any
     for axes in (left, right):
+        read_map(axes, {"effect": effect[slice_index]}, 2)
         axes.set_xticks([])
         axes.set_yticks([])
     bar = figure.colorbar(image, ax=right, fraction=0.046, pad=0.02)

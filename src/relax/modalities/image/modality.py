@@ -18,6 +18,7 @@ from relax.modalities.cells import Cells
 from relax.modalities.image.cells import image_cells
 from relax.modalities.image.geometry import at_picture
 from relax.modalities.image.pictures import (
+    SUFFIXES,
     describe,
     files_in,
     fingerprint,
@@ -46,6 +47,8 @@ class Image(Modality):
     name = "image"
     method = "relax-regression"
     several_fills = ("blur", "mean")
+    cards = False
+    suffixes = tuple(sorted(SUFFIXES))
 
     def prepare(self, source: Any) -> Prepared:
         if isinstance(source, Prepared):
@@ -103,7 +106,7 @@ class Image(Modality):
         """Picture files in a folder and its subfolders, as absolute paths, sorted."""
         return pictures_below(folder)
 
-    def probe(self) -> np.ndarray | None:
+    def probe(self, shape: tuple[int, ...] | None = None) -> np.ndarray | None:
         """A fixed picture; ``None`` for encoders without a transform."""
         return None if self.transform is None else probe_picture()
 

@@ -17,6 +17,7 @@ from relax._support.figures import literal
 from relax.modalities import Prepared
 from relax.modalities.image.pictures import thumbnail
 from relax.modalities.image.showing import WIDTH, bare, outline, picture_of, sized
+from relax.modalities.pointer import read_map
 from relax.modalities.shown import Shown
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ CLEAR = 2.0
 
 REGIONS = 3
 """Number of regions of the first input that are shown."""
+
+SHARED = 4 + REGIONS
+"""Maps of a match with values under the pointer."""
 
 
 def plot_match(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
@@ -88,6 +92,8 @@ def plot_difference(e: Any, a: Prepared, b: Prepared, similarity: float, found: 
         note = "line: the 20 % that differ most" if found else "no distinguishing part found"
         place.set_xlabel(note, fontsize=8)
     image = axes[2].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
+    for place in axes:
+        read_map(place, {"effect": effect}, len(axes))
     axes[2].set_title("what distinguishes them is blue", fontsize=9)
     axes[2].set_xlabel("blue: showing it in both makes them less alike, red: more", fontsize=8)
     for place in axes:
@@ -113,6 +119,8 @@ def _pair(figure: Figure, places: list[Axes], a: Shown, b: Shown) -> None:
         places[2 * column].set_title(literal(f"{name}: {_name(e)}" if _name(e) else name), fontsize=9)
         places[2 * column].set_xlabel("line: the 20 % that match most", fontsize=8)
         image = places[2 * column + 1].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
+        for place in places[2 * column : 2 * column + 2]:
+            read_map(place, {"effect": effect}, SHARED)
         places[2 * column + 1].set_title(f"what in {name} matches {'ba'[column]}", fontsize=9)
         places[2 * column + 1].set_xlabel("red: makes them more alike, blue: less", fontsize=8)
     for place in places:
@@ -139,6 +147,7 @@ def _regions(figure: Any, a: Shown, b: Shown, interactions: Any, answers: list[d
             values, cmap="RdBu_r", vmin=-peak, vmax=peak, extent=(0, width, height, 0), alpha=0.6, aspect="auto"
         )
         place.set_aspect("equal")
+        read_map(place, {"interaction": interactions.map_of(row["cell"])}, SHARED)
         clear = row["interaction"] >= CLEAR * row["standard_error"]
         if clear:
             _box(place, picture_b.shape, row["answer"], interactions.cells, color, str(number))

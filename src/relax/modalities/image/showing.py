@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
 from relax.modalities.image.geometry import at_picture
+from relax.modalities.pointer import read_map
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
 
@@ -82,6 +83,9 @@ def plot_image(explanation: Shown) -> Figure:
             note = f"of the importance; mean {mean:.2g}, {mean / (high - low):.0%} of its range"
             note = note if available else "needs two blocks of masks"
             _panel(figure, place, error, "standard error", units, "cividis", (0.0, top), note)
+    for place, name in zip(axes[1:], names, strict=True):
+        read_map(place, {name: values[name]}, len(axes))
+    read_map(axes[0], {name.replace("_", " "): values[name] for name in names}, len(axes))
     if narrow:  # unreadable in true proportions
         for place in axes:
             place.set_aspect("auto")

@@ -62,12 +62,14 @@ class Layout:
         length: number of samples.
         rate: samples a second; ``None`` where time has no unit.
         elements: the elements of its maps; ``None`` until they are chosen.
+        names: names of the channels; ``None`` without.
     """
 
     channels: int
     length: int
     rate: float | None = None
     elements: Elements | None = None
+    names: tuple[str, ...] | None = None
 
     @property
     def bins(self) -> int:

@@ -79,7 +79,8 @@ class ChannelMasks(SeriesMasks):
     def elements(self, layout: Layout) -> Elements:
         if layout.channels < 2:
             raise InputError("masks 'channels' need a series of several channels, got one; use masks='segments'")
-        return Elements("channel", equal(layout.channels, layout.channels), channel_labels(layout.channels))
+        labels = layout.names or channel_labels(layout.channels)
+        return Elements("channel", equal(layout.channels, layout.channels), labels)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,11 +17,13 @@ from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells, gaussian, positions_of
 from relax.modalities.fills import Background, Fill
+from relax.modalities.parts import Part, numbered
 from relax.modalities.prepared import Prepared
 from relax.modalities.regions import Regions
 from relax.modalities.series.fills import OtherSeries
 from relax.modalities.series.layout import Elements, Layout, finest, layout_of, real
 from relax.modalities.series.masks import SeriesMasks
+from relax.modalities.series.reading import SUFFIXES, Channels, read_series
 from relax.modalities.shown import Shown
 from relax.modalities.units import Masks
 
@@ -37,7 +41,8 @@ class Series(Modality):
     """Series of measurements: arrays and tensors, ``(T,)`` or ``(C, T)``. The encoder is called with ``(N, C, T)``.
 
     Segments of time are the units, or channels, or bands of frequency; a map has one value for each. An array is always
-    a single series; pass several as a list.
+    a single series; pass several as a list. The path of an ``.npy`` array, or of a CSV file with a column for each
+    channel, is a series, too; ``"many.npy#3"`` is series 3, from 0, of an array ``(N, C, T)``.
 
     Args:
         transform: a callable on the series as given, such as one that standardises it.
@@ -51,6 +56,7 @@ class Series(Modality):
     default_fill = "series-mean"
     several_fills = ("series-mean",)
     enumerated = 1024
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
 
     short_names: ClassVar[dict[str, str]] = {
         "mean": "series-mean",
@@ -68,6 +74,16 @@ class Series(Modality):
     def prepare(self, source: Any) -> Prepared:
         if isinstance(source, Prepared):
             return source
+        if not isinstance(source, (str, PathLike, Part)):
+            return self._prepared(source, None, {"source": "series", "name": "series"})
+        found = source if isinstance(source, Part) else self.at(Path(source))
+        read = Channels(found.value) if isinstance(found, Part) else read_series(found)
+        try:
+            return self._prepared(read.values, read.names, {"source": str(found), "name": Path(str(found)).name})
+        except InputError as error:
+            raise InputError(f"{found}: {error}") from None
+
+    def _prepared(self, source: Any, names: tuple[str, ...] | None, about: dict[str, Any]) -> Prepared:
         series = real(source if self.transform is None else self.transform(source), "a series")
         if series.ndim not in (1, 2) or 0 in series.shape:
             raise InputError(f"expected a series of shape (T,) or (C, T), got {tuple(series.shape)}")
@@ -77,9 +93,23 @@ class Series(Modality):
             raise InputError(f"expected a series of at least {SHORTEST} samples, got {series.shape[1]}{hint}")
         if bool((series == series[:, :1]).all()):
             raise InputError("the series is constant: nothing in it can be removed")
-        layout = Layout(series.shape[0], series.shape[1], self.rate)
-        prepared = Prepared({"series": series}, geometry=layout, source={"source": "series", "name": "series"})
+        names = names if names is not None and len(names) == len(series) else None
+        layout = Layout(series.shape[0], series.shape[1], self.rate, names=names)
+        prepared = Prepared({"series": series}, geometry=layout, source=about)
         return self.divided(prepared, (self.masks(None),))
+
+    def parts_of(self, file: Path) -> Sequence[Part] | None:
+        """The series of an array ``(N, C, T)`` in an ``.npy`` file; ``None`` for any other file."""
+        if file.suffix.lower() != ".npy" or not file.is_file():
+            return None
+        values = read_series(file).values
+        return [Part(file, row, one) for row, one in enumerate(values)] if values.ndim == 3 else None
+
+    def probe(self, shape: tuple[int, ...] | None = None) -> Tensor | None:
+        """A fixed series of this shape, ``(C, T)``; ``None`` without one."""
+        if shape is None:
+            return None
+        return torch.from_numpy(np.random.default_rng(0).standard_normal(shape)).float()
 
     def divided(self, prepared: Prepared, masks: Sequence[Masks]) -> Prepared:
         """The series with the units of the finest masks as elements of its maps."""
@@ -97,8 +127,19 @@ class Series(Modality):
             spans=elements.rows,
         )
 
+    def of_cell(self, value: Any, folder: Path) -> Any:
+        """The path of a file in a cell of a table, relative to the table's folder; paths and numbers stay."""
+        if isinstance(value, str) and value.strip():
+            return folder / value
+        if value is None or isinstance(value, str):
+            raise InputError(f"expected the path of a {self.name} file in this cell, got {str(value)[:40]!r}")
+        return value
+
     def split(self, inputs: Any) -> list[Any] | None:
         """Split a list of series; ``None`` for one series, also as a list of numbers."""
+        if isinstance(inputs, (str, PathLike)) and numbered(Path(inputs))[1] is None:
+            parts = self.parts_of(Path(inputs))
+            return None if parts is None else list(parts)
         numbers = isinstance(inputs, (list, tuple)) and len(inputs) > 0 and np.ndim(inputs[0]) == 0
         return None if numbers and not isinstance(inputs[0], str) else super().split(inputs)
 
@@ -178,3 +219,17 @@ class Series(Modality):
         from relax.modalities.series.showing import plot_series
 
         return plot_series(explanation)
+
+    @staticmethod
+    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
+        """Both series on one colour scale, and which unit answers which."""
+        from relax.modalities.series.pairs import plot_pair
+
+        return plot_pair(a, b, similarity, interactions)
+
+    @classmethod
+    def card(cls, prepared: Prepared) -> str:
+        """The series as a small picture."""
+        from relax.modalities.series.showing import thumbnail
+
+        return thumbnail(prepared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from relax.modalities.showing import title_of
+from relax.modalities.pointer import read_bars, said
+from relax.modalities.prepared import Prepared
+from relax.modalities.showing import as_html, called, title_of
 from relax.modalities.shown import Shown
 
 if TYPE_CHECKING:
@@ -40,17 +43,29 @@ def plot_series(explanation: Shown) -> Figure:
         _channels(left, right, shown, explanation)
     else:
         above, below = figure.subplots(2, 1, sharex=True)
-        if kind == "bands":
-            _spectrum(above, shown)
-        else:
-            above.plot(shown.T, linewidth=1)
-            above.set_ylabel("value")
+        plot_lines(above, shown, kind, explanation.labels)
         bars(below, explanation, explanation.effect)
         shade(above, explanation)
+        for axes in (above, below):
+            read_bars(axes, explanation.spans or (), said(explanation, explanation.labels or ()))
         below.set_xlabel("frequency (cycles a series)" if kind == "bands" else "sample")
     more = len(series) - len(shown)
     figure.suptitle(title_of(explanation) + (f"   ·   {more} more channels" if more else ""), fontsize=10)
     return figure
+
+
+def thumbnail(prepared: Prepared) -> str:
+    """A series as a small HTML image.
+
+    Args:
+        prepared: the series.
+    """
+    figure = Figure(figsize=(6, 1.5), layout="constrained", dpi=80)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.plot(prepared.tensor.reshape(-1, prepared.tensor.shape[-1])[:MOST_CHANNELS].numpy().T, linewidth=0.8)
+    axes.tick_params(labelsize=7)
+    return as_html(figure, called(prepared.source))
 
 
 def bars(axes: Axes, explanation: Shown, effect: np.ndarray, scale: float = 1.0) -> None:
@@ -84,24 +99,40 @@ def shade(axes: Axes, explanation: Shown, scale: float = 1.0) -> None:
         axes.axvspan(start * scale, stop * scale, color=color, alpha=0.45, linewidth=0)
 
 
-def _spectrum(axes: Axes, series: np.ndarray) -> None:
-    """Amplitude of each frequency."""
-    axes.plot(np.abs(np.fft.rfft(series - series.mean(1, keepdims=True))).T, linewidth=1)
-    axes.set_ylabel("amplitude")
+def plot_lines(axes: Axes, series: np.ndarray, kind: str, labels: Sequence[str] | None) -> None:
+    """The series itself, its spectrum for bands of frequency, or each channel in its row for channels.
+
+    Args:
+        axes: where to draw.
+        series: ``(C, T)``.
+        kind: name of the masks.
+        labels: names of the channels, for channels.
+    """
+    if kind == "bands":
+        axes.plot(np.abs(np.fft.rfft(series - series.mean(1, keepdims=True))).T, linewidth=1)
+        axes.set_ylabel("amplitude")
+    elif kind == "channels":
+        spread: Any = np.ptp(series, axis=1).max() or 1.0
+        for row, channel in enumerate(series):
+            axes.plot(row - 0.8 * (channel - channel.mean()) / spread, linewidth=0.8, color="0.2")
+        axes.set_yticks(range(len(series)), list((labels or ())[: len(series)]), fontsize=8)
+        axes.set_ylim(len(series) - 0.5, -0.5)
+    else:
+        axes.plot(series.T, linewidth=1)
+        axes.set_ylabel("value")
 
 
 def _channels(left: Axes, right: Axes, series: np.ndarray, explanation: Shown) -> None:
     """Each channel in its row, and its effect beside it."""
     effect, rows = explanation.effect[: len(series)], np.arange(len(series))
-    spread: Any = np.ptp(series, axis=1).max() or 1.0
-    for row, channel in zip(rows, series, strict=True):
-        left.plot(row - 0.8 * (channel - channel.mean()) / spread, linewidth=0.8, color="0.2")
-    left.set_yticks(rows, list((explanation.labels or ())[: len(series)]), fontsize=8)
+    plot_lines(left, series, "channels", explanation.labels)
     left.set_xlabel("sample")
     error = explanation.standard_error
     lines = None if error is None or not np.isfinite(error).all() or not error.any() else error[: len(series)]
     colors = np.where(effect >= 0, "#b2182b", "#2166ac").tolist()
     right.barh(rows, effect, color=colors, xerr=lines, ecolor="0.2", capsize=2)
     right.axvline(0, color="0.2", linewidth=0.8)
-    right.invert_yaxis()
+    texts = said(explanation, explanation.labels or ())[: len(series)]
+    for axes in (left, right):
+        read_bars(axes, [(row - 0.5, row + 0.5) for row in rows], texts, upright=False)
     right.set_xlabel(f"change of the {explanation.measures['importance']}", fontsize=8)

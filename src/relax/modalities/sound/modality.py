@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relax.errors import ArgumentError, InputError
+from relax.errors import ArgumentError
 from relax.modalities.prepared import Prepared
-from relax.modalities.series.layout import Layout
+from relax.modalities.series.layout import Layout, layout_of
 from relax.modalities.series.modality import Series
 from relax.modalities.shown import Shown
 from relax.modalities.sound.reading import SUFFIXES, read
@@ -40,6 +40,7 @@ class Sound(Series):
     default_masks = "segments"
     default_fill = "silence"
     several_fills = ("silence",)
+    suffixes = SUFFIXES
 
     short_names: ClassVar[dict[str, str]] = {"mean": "mean-spectrum", "zero": "silence", "noise": "level-noise"}
 
@@ -63,19 +64,14 @@ class Sound(Series):
             return None
         return super().split(inputs)
 
-    def files_in(self, folder: Path) -> list[Path]:
-        """Recordings in a folder, not recursive, sorted."""
-        return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    def parts_of(self, file: Path) -> None:
+        """``None``: a file is one recording."""
 
-    def files_below(self, folder: Path) -> list[Path]:
-        """Recordings in a folder and its subfolders, sorted."""
-        return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-
-    def of_cell(self, value: Any, folder: Path) -> Path:
-        """The path of a recording in a cell of a table, relative to the table's folder."""
-        if not isinstance(value, str) or not value.strip():
-            raise InputError(f"expected the path of a recording in this cell, got {str(value)[:40]!r}")
-        return folder / value
+    def probe(self, shape: tuple[int, ...] | None = None) -> Tensor:
+        """A second of sound that rises from 100 Hz to a quarter of the rate."""
+        time = torch.arange(self.samples_a_second, dtype=torch.float64) / self.samples_a_second
+        rise = (self.samples_a_second / 4 - 100) / 2
+        return (0.5 * torch.sin(2 * torch.pi * (100 * time + rise * time**2))).float()
 
     def masks(self, recipe: Any) -> Masks:
         """Resolve masks; ``"bands"`` and ``"patches"`` are those of recordings."""
@@ -93,3 +89,26 @@ class Sound(Series):
         from relax.modalities.sound.showing import html_of
 
         return html_of(explanation)
+
+    @staticmethod
+    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
+        """Both spectrograms on one colour scale, and which unit answers which."""
+        from relax.modalities.sound.pairs import plot_pair
+
+        return plot_pair(a, b, similarity, interactions)
+
+    @classmethod
+    def page_of_pair(cls, a: Shown, b: Shown, similarity: float, interactions: Any) -> str:
+        """Both recordings, to listen to, and the figure."""
+        from relax.modalities.sound.pairs import html_of_pair
+
+        return html_of_pair(a, b, similarity, interactions)
+
+    @classmethod
+    def card(cls, prepared: Prepared) -> str:
+        """The recording, to listen to."""
+        from relax.modalities.showing import called
+        from relax.modalities.sound.showing import player
+
+        samples = prepared.tensor.numpy()
+        return player(samples, layout_of(prepared).rate or 1.0, called(prepared.source))

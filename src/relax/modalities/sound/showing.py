@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from relax.modalities import masks as masks_
-from relax.modalities.series.layout import Layout, finest
+from relax.modalities.pointer import Cells, said
+from relax.modalities.series.layout import Elements, Layout, finest
 from relax.modalities.series.masks import SeriesMasks
 from relax.modalities.series.spectrum import spectrum_of
 from relax.modalities.showing import as_html, called, title_of
@@ -22,6 +24,9 @@ from relax.modalities.sound.masks import edges_of
 
 FLOOR = 80.0
 """Decibels below the loudest point at which a spectrogram is white."""
+
+MOST_READ = 400
+"""Most units of a figure with values under the pointer."""
 
 
 def plot_sound(explanation: Shown) -> Figure:
@@ -33,10 +38,7 @@ def plot_sound(explanation: Shown) -> Figure:
         explanation: explanation of a recording.
     """
     (samples,), rate = explanation.inputs.values(), rate_of(explanation)
-    layout = Layout(1, len(samples), rate)
-    recipes = explanation.settings["masks"]
-    kinds: list[Any] = [masks_.create(**one) for one in (recipes if isinstance(recipes, list) else [recipes])]
-    elements = finest([kind.elements(layout) for kind in kinds if isinstance(kind, SeriesMasks)])
+    elements, layout = elements_of(explanation)
     seconds, hertz = edges_of(elements, layout)
     effect = explanation.effect.reshape(len(hertz) - 1, len(seconds) - 1)
     peak = float(np.nanmax(np.abs(effect))) or 1.0
@@ -45,8 +47,7 @@ def plot_sound(explanation: Shown) -> Figure:
     wave, spectrogram, map_ = figure.subplots(3, 1, sharex=True, height_ratios=(1, 2, 2))
     wave.plot(np.arange(len(samples)) / rate, samples, linewidth=0.4, color="0.2")
     wave.set_ylabel("amplitude")
-    power = spectrum_of(torch.from_numpy(np.array(samples))[None])[0].abs().numpy()
-    decibels = 20 * np.log10(np.maximum(power, 1e-12) / max(power.max(), 1e-12))
+    decibels = decibels_of(samples)
     extent = (0.0, len(samples) / rate, 0.0, rate / 2)
     grey = {"cmap": "gray_r", "vmin": -FLOOR, "vmax": 0, "origin": "lower", "aspect": "auto", "extent": extent}
     shown = spectrogram.imshow(decibels, **grey)
@@ -59,6 +60,15 @@ def plot_sound(explanation: Shown) -> Figure:
             wave.axvspan(start, stop, color=mesh.to_rgba(float(value)), alpha=0.45, linewidth=0)
     for axes in (spectrogram, map_):
         axes.set_ylabel("frequency (Hz)")
+    if effect.size <= MOST_READ:
+        names = [
+            f"{start:.2f}–{stop:.2f} s, {low:.0f}–{high:.0f} Hz"
+            for low, high in pairwise(hertz)
+            for start, stop in pairwise(seconds)
+        ]
+        texts = np.array(said(explanation, names), dtype=object).reshape(effect.shape)
+        for axes in (spectrogram, map_):
+            axes.add_artist(Cells(seconds, hertz, texts.tolist()))
     map_.set_xlabel(f"time (s){_error(explanation)}")
     figure.suptitle(title_of(explanation), fontsize=9, wrap=True)
     return figure
@@ -70,17 +80,44 @@ def html_of(explanation: Shown) -> str:
     Args:
         explanation: explanation of a recording.
     """
+    (samples,) = explanation.inputs.values()
+    heard = player(samples, rate_of(explanation), called(explanation.settings["input"]))
+    figure = as_html(plot_sound(explanation), title_of(explanation))
+    return f'<div style="max-width:70em">{heard}{figure}</div>'
+
+
+def player(samples: np.ndarray, rate: float, name: str) -> str:
+    """A recording as an HTML player that needs no other file, as loud as it can be.
+
+    Args:
+        samples: ``(T,)``.
+        rate: samples a second.
+        name: what it is called.
+    """
     from scipy.io import wavfile
 
-    (samples,) = explanation.inputs.values()
     loudest = max(float(np.abs(samples).max()), 1e-9)
     file = io.BytesIO()
-    wavfile.write(file, round(rate_of(explanation)), (samples / loudest * 32000).astype(np.int16))
+    wavfile.write(file, round(rate), (samples / loudest * 32000).astype(np.int16))
     data = base64.b64encode(file.getvalue()).decode()
-    name = escape(called(explanation.settings["input"]))
-    player = f'<audio controls style="width:100%" aria-label="{name}" src="data:audio/wav;base64,{data}"></audio>'
-    figure = as_html(plot_sound(explanation), title_of(explanation))
-    return f'<div style="max-width:70em">{player}{figure}</div>'
+    source = f"data:audio/wav;base64,{data}"
+    return f'<audio controls style="width:100%" aria-label="{escape(name)}" src="{source}"></audio>'
+
+
+def decibels_of(samples: np.ndarray) -> np.ndarray:
+    """The spectrogram of a recording, ``(bins, frames)``, in decibels below its loudest point."""
+    power = spectrum_of(torch.from_numpy(np.array(samples))[None])[0].abs().numpy()
+    decibels: np.ndarray = 20 * np.log10(np.maximum(power, 1e-12) / max(power.max(), 1e-12))
+    return decibels
+
+
+def elements_of(explanation: Shown) -> tuple[Elements, Layout]:
+    """The elements of the map of an explained recording, and its layout."""
+    (samples,) = explanation.inputs.values()
+    layout = Layout(1, len(samples), rate_of(explanation))
+    recipes = explanation.settings["masks"]
+    kinds: list[Any] = [masks_.create(**one) for one in (recipes if isinstance(recipes, list) else [recipes])]
+    return finest([kind.elements(layout) for kind in kinds if isinstance(kind, SeriesMasks)]), layout
 
 
 def rate_of(explanation: Shown) -> float:

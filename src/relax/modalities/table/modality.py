@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from html import escape
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from relax._support.extras import require
+from relax._support.warning import warn
 from relax.errors import ArgumentError, InputError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells
 from relax.modalities.fills import Background, Fill
+from relax.modalities.parts import Part, numbered
 from relax.modalities.prepared import Prepared
 from relax.modalities.shown import Shown
 from relax.modalities.table.fills import ROW
 from relax.modalities.table.masks import FeatureMasks, Layout, layout_of
-from relax.modalities.table.rows import Rows, check_unique, frame_of, read_row
+from relax.modalities.table.reading import SUFFIXES, TableRows, read_table
+from relax.modalities.table.rows import Rows, check_unique, frame_of, names_of, read_row
 from relax.modalities.units import Masks
 
 if TYPE_CHECKING:
@@ -32,6 +38,9 @@ FILLS = {name: f"column-{name}" for name in ("mean", "median", "draw", "missing"
 
 class Table(Modality):
     """Rows of a table: a Series, a mapping from columns to values, or a DataFrame; a DataFrame of several is several.
+
+    So is the path of a CSV, TSV, Parquet or JSON lines file; ``"rows.csv#3"`` is its row 3, from 0. Columns of a file
+    that the reference data has not are left out, which is said.
 
     The encoder is called with a DataFrame of the same columns and types, and returns ``(N, D)``: a callable, or a
     transformer or pipeline of scikit-learn. Columns are the units, or groups of them
@@ -53,6 +62,7 @@ class Table(Modality):
     default_fill = "column-mean"
     several_fills = ("column-mean",)
     enumerated = 4096
+    suffixes = SUFFIXES
 
     def __init__(
         self, transform: Any = None, *, patch: int | None = None, reference_data: DataFrame | None = None
@@ -69,10 +79,16 @@ class Table(Modality):
     def prepare(self, source: Any) -> Prepared:
         if isinstance(source, Prepared):
             return source
+        if isinstance(source, (str, PathLike)):
+            source = self.at(Path(source))
+        about = {"source": "row"}
+        if isinstance(source, Part):
+            about = {"source": str(source), "name": f"{source.path.name}#{source.row}"}
+            source = self._known(source)
         frame, name = read_row(source if self.transform is None else self.transform(source), self.reference_data)
         columns = tuple(frame.columns)
         text = "\n".join(f"{column}: {_written(frame[column].iloc[0])}" for column in columns)
-        prepared = Prepared({ROW: frame}, text, Layout(columns, ()), source={"source": "row", "name": name})
+        prepared = Prepared({ROW: frame}, text, Layout(columns, ()), source={"name": name, **about})
         return self.divided(prepared, (FeatureMasks(),))
 
     def divided(self, prepared: Prepared, masks: Sequence[Masks]) -> Prepared:
@@ -90,6 +106,24 @@ class Table(Modality):
             spans=tuple((places[0], places[-1] + 1) for _, places in elements) if joined else None,
         )
 
+    def _known(self, part: Part) -> DataFrame:
+        """A row of a file without the columns that the reference data has not."""
+        frame: DataFrame = part.value
+        if self.reference_data is None or self.transform is not None:
+            return frame
+        extra = [column for column in frame.columns if column not in self.reference_data.columns]
+        if extra:
+            warn(f"{part.path.name}: the encoder's data have no column {names_of(extra)}; left out")
+        return frame.drop(columns=extra)
+
+    def parts_of(self, file: Path) -> TableRows:
+        """The rows of a file."""
+        return TableRows(file, read_table(file))
+
+    def probe(self, shape: tuple[int, ...] | None = None) -> DataFrame | None:
+        """The first row of the reference data; ``None`` without."""
+        return None if self.reference_data is None else self.reference_data.iloc[:1]
+
     def for_inputs(self, inputs: Any) -> Modality:
         """This modality: a mapping is a row, not an object of several views."""
         return self
@@ -100,6 +134,9 @@ class Table(Modality):
         Raises:
             InputError: a DataFrame has no rows.
         """
+        if isinstance(inputs, (str, PathLike)) and numbered(Path(inputs))[1] is None:
+            parts = self.parts_of(Path(inputs))
+            return list(parts) if len(parts) > 1 else None
         if not hasattr(inputs, "iloc"):
             return super().split(inputs)
         if inputs.ndim == 1 or len(inputs) == 1:
@@ -160,6 +197,23 @@ class Table(Modality):
         from relax.modalities.table.showing import plot_table
 
         return plot_table(explanation)
+
+    @staticmethod
+    def show_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figure:
+        """The columns of both rows on one scale, and which column answers which."""
+        from relax.modalities.table.pairs import plot_pair
+
+        return plot_pair(a, b, similarity, interactions)
+
+    @classmethod
+    def card(cls, prepared: Prepared) -> str:
+        """The row as a table of two lines."""
+        row = prepared.inputs[ROW].iloc[0]
+        cells = [(escape(str(column)), escape(_written(value))) for column, value in row.items()]
+        head = "".join(f"<th>{column}</th>" for column, _ in cells)
+        body = "".join(f"<td>{value}</td>" for _, value in cells)
+        frame = '<div style="overflow-x:auto"><table border="1" cellpadding="4" style="border-collapse:collapse">'
+        return f"{frame}<tr>{head}</tr><tr>{body}</tr></table></div>"
 
 
 class Transformer:

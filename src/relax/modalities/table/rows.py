@@ -20,7 +20,12 @@ class Rows(Sequence[Any]):
 
     Args:
         frame: the rows.
+
+    Attributes:
+        described: what a batch is called in messages.
     """
+
+    described = "rows of a table"
 
     def __init__(self, frame: DataFrame) -> None:
         self.frame = frame
@@ -101,13 +106,14 @@ def check_unique(columns: list[Any], error: type[InputError] | type[ArgumentErro
 def _check_columns(given: list[Any], expected: list[Any]) -> None:
     missing = [column for column in expected if column not in given]
     if missing:
-        raise InputError(f"the row has no column {_names(missing)}; the reference data has: {_names(expected)}")
+        raise InputError(f"the row has no column {names_of(missing)}; the reference data has: {names_of(expected)}")
     extra = [column for column in given if column not in expected]
     if extra:
-        raise InputError(f"the row has the column {_names(extra)}, which the reference data has not; drop it")
+        raise InputError(f"the row has the column {names_of(extra)}, which the reference data has not; drop it")
 
 
-def _names(columns: list[Any]) -> str:
+def names_of(columns: list[Any]) -> str:
+    """Columns in a message, a few of them by name."""
     more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
     return ", ".join(repr(column) for column in columns[:SHOWN]) + more
 

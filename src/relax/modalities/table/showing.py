@@ -7,6 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from relax._support.figures import literal
+from relax.modalities.pointer import read_bars, said
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
 
@@ -45,6 +46,8 @@ def plot_table(explanation: Shown) -> Figure:
     axes.set_yticks(rows, [_label(explanation, number) for number in order], fontsize=9)
     axes.invert_yaxis()
     axes.axvline(0, color="0.2", linewidth=0.8)
+    texts = said(explanation, explanation.labels or ())
+    read_bars(axes, [(row - 0.5, row + 0.5) for row in rows], [texts[number] for number in order], upright=False)
     axes.set_xlabel(f"change of the {explanation.measures['importance']} by the column ({_note(explanation, lines)})")
     more = len(effect) - len(order)
     figure.suptitle(title_of(explanation) + (f"   ·   {more} weaker columns not shown" if more else ""), fontsize=10)

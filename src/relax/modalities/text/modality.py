@@ -74,6 +74,8 @@ class Text(Modality):
     enumerated = 1024
     fewest_masks = 128
     differentiable = False
+    cards = False
+    suffixes = SUFFIXES
 
     def __init__(self, transform: Any = None, *, patch: int | None = None) -> None:
         if transform is not None and not isinstance(transform, TextTokenizer):
@@ -161,14 +163,6 @@ class Text(Modality):
             return [str(item) for item in inputs]
         return super().split(inputs)
 
-    def files_in(self, folder: Path) -> list[Path]:
-        """Text files in a folder, not recursive, sorted."""
-        return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
-
-    def files_below(self, folder: Path) -> list[Path]:
-        """Text files in a folder and its subfolders, sorted."""
-        return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-
     def passages(self, source: Any) -> list[tuple[Span | None, Any]]:
         """Passages of whole sentences; a short text is one."""
         text, provenance = _read(source)
@@ -184,7 +178,7 @@ class Text(Modality):
             raise InputError(f"expected a text in this cell, got {'an empty one' if value == '' else repr(value)[:40]}")
         return value
 
-    def probe(self) -> str:
+    def probe(self, shape: tuple[int, ...] | None = None) -> str:
         return "The quick brown fox jumps over the lazy dog, 42 times a day."
 
     def collate(self, inputs: Sequence[Prepared]) -> Batch:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from relax.modalities.pointer import read_bars, said
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
 
@@ -38,5 +39,8 @@ def plot_vector(explanation: Shown) -> Figure:
     below.set_xlabel("column")
     if len(values) <= LABELLED:
         below.set_xticks(columns)
+    spans = [(column - 0.5, column + 0.5) for column in columns]
+    for axes in (above, below):
+        read_bars(axes, spans, said(explanation, [f"column {column}" for column in columns]))
     figure.suptitle(title_of(explanation), fontsize=10)
     return figure

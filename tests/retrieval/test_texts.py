@@ -120,13 +120,6 @@ def test_a_passage_is_told_apart_from_the_next_other_one_not_from_its_duplicate(
     assert "notes.jsonl#1" in result.output
 
 
-def test_a_table_is_no_picture(tmp_path):
-    (tmp_path / "notes.csv").write_text("body\ncats purr\n")
-    result = CliRunner().invoke(app, ["explain", str(tmp_path / "notes.csv"), "--out", str(tmp_path / "out")])
-    assert result.exit_code == 2
-    assert "is a table" in result.output
-
-
 def test_the_commands_find_match_and_show_texts(encoder, folder, tmp_path):
     run = CliRunner().invoke
     made = str(tmp_path / "index")

@@ -184,14 +184,5 @@ def _explain_neighbours(
     rows = []
     for row in neighbour_rows(query, neighbours, out, encoder, matcher, say):
         rows.append(row)
-<<<<<<< HEAD
-        print_row({**row, "files": [*row["files"], str(page)]} if as_json else row, as_json, _named(row))
-=======
         print_row({**row, "files": [*row["files"], str(page)]} if as_json else row, as_json, name_of(row))
->>>>>>> origin/main
     return rows
-
-
-def _named(row: dict[str, Any]) -> str:
-    """Path of a neighbour, with its row in a table."""
-    return f"{row['match']}#{row['row']}" if "row" in row else str(row["match"])

@@ -155,7 +155,6 @@ def targets_for(
     modality, sources, empty = MODALITIES[kind](), [], []
     for file in files:
         try:
-            _check_no_table(file)
             sources += inputs_of([file], modality, recursive)
         except InputError as error:
             if len(files) == 1 and not texts:
@@ -164,33 +163,5 @@ def targets_for(
     if empty and not sources and not texts:
         raise InputError("; ".join(empty))
     folder = writable_folder(out)
-<<<<<<< HEAD
-    targets = targets_of(list(dict.fromkeys(sources)), folder, ENDINGS[kind])
-    return [*text_targets(texts, folder, ENDINGS[kind]), *targets], empty
-
-
-def _check_no_table(file: Path) -> None:
-    from relax.runs.sources import TABLES
-
-    if file.suffix.lower() in TABLES and file.is_file():
-        raise InputError(f"{file}: is a table; explain its rows by: relax run {file} --column NAME --out STORE")
-
-
-def fitting(encoder: Encoder, kind: str) -> Encoder:
-    """The encoder, or its text tower for texts.
-
-    Raises:
-        ArgumentError: the encoder does not read inputs of this kind.
-    """
-    if kind != "text" or encoder.modality.name == "text":
-        return encoder
-    if encoder.text is None:
-        raise ArgumentError(
-            f"encoder {encoder.name!r} explains {encoder.modality.name} inputs, not texts; use --encoder "
-            f"{DEFAULTS['text']}, or one with a text tower"
-        )
-    return encoder.text_tower()
-=======
     targets = targets_of(list(dict.fromkeys(sources)), folder, endings_of(kind))
     return [*text_targets(texts, folder, endings_of(kind)), *targets], empty
->>>>>>> origin/main

@@ -107,6 +107,19 @@ def test_rows_of_tables_are_read_again_when_the_table_changes(encoder, tmp_path)
     assert [entry.text for entry in index._directions()[0]] == ["sun and moon"]
 
 
+def test_a_passage_is_told_apart_from_the_next_other_one_not_from_its_duplicate(encoder, tmp_path):
+    table = tmp_path / "notes.jsonl"
+    table.write_text("\n".join(json.dumps({"body": text}) for text in ("cats purr", "cats purr", "fish in water")))
+    made = tmp_path / "index"
+    relax.Index.create(made, encoder).add(encoder, table)
+    arguments = ["match", "why do cats purr?", str(made), "-k", "3", "--explain", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "cancels out" not in result.output
+    assert "notes.jsonl#0" in result.output
+    assert "notes.jsonl#1" in result.output
+
+
 def test_the_commands_find_match_and_show_texts(encoder, folder, tmp_path):
     run = CliRunner().invoke
     made = str(tmp_path / "index")

@@ -125,15 +125,17 @@ def neighbour_rows(
         on_message: told why a neighbour is not explained.
     """
     encoded_query, paged = None, encoder.modality.name != "image"
-    for rank, (neighbour, following) in enumerate(zip(neighbours, [*neighbours[1:], None], strict=True), start=1):
+    for rank, neighbour in enumerate(neighbours, start=1):
         entry = neighbour.entry
+        later = (other.entry for other in neighbours[rank:])
+        following = next((other for other in later if other.text != entry.text), None)  # a duplicate tells nothing
         row: Row = {"similarity": round(neighbour.similarity, 6), **_passage(entry), "files": []}
         if matcher is not None:
             encoded_query = encoded_query or matcher.read(query)
             files = MatchFiles(out / f"{stem_of(query)}-match-{rank}.png", paged)
             row = _explained_or_plain(partial(_explain_pair, matcher, encoded_query, entry, files), row, on_message)
             if entry.text is not None and following is not None and "fragment" in row:
-                row["rather"] = _rather(matcher, query, entry, following.entry)
+                row["rather"] = _rather(matcher, query, entry, following)
         yield {"query": str(query), "rank": rank, "match": entry.path, **row, **_card(encoder, entry, on_message)}
 
 

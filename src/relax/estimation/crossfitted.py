@@ -47,8 +47,8 @@ class CrossFitted:
     def __init__(self, cells: Cells | UnitCells) -> None:
         self.cells = cells
         self.folds = [Regression(cells) for _ in range(FOLDS)]
-        self._kinds: list[list[Masks]] = [[] for _ in range(FOLDS)]
-        self._covariances: dict[Masks, Tensor] = {}
+        self._covered: list[list[Tensor]] = [[] for _ in range(FOLDS)]  # by fold and stratum
+        self._covariances: list[tuple[Masks, Tensor]] = []
         self._known: tuple[int, tuple[Tensor, Tensor]] | None = None
 
     @property
@@ -64,11 +64,8 @@ class CrossFitted:
     def update(self, tried: Tried) -> None:
         """Add one scored block of masks."""
         fold, number = tried.number % FOLDS, tried.number // FOLDS
-        masks = tried.perturbed.stratum.masks
-        if number == len(self._kinds[fold]):
-            self._kinds[fold].append(masks)
-        if masks not in self._covariances:
-            self._covariances[masks] = covariance(self.cells, tried.perturbed)
+        if number == len(self._covered[fold]):
+            self._covered[fold].append(self._covariance_of(tried.perturbed))
         self.folds[fold].update(replace(tried, number=number))
 
     def close_round(self) -> None:
@@ -116,12 +113,19 @@ class CrossFitted:
                 other = self.folds[1 - number]
                 for k, item in enumerate(fold.strata):
                     level = other.strata[k].level if k < len(other.strata) else 0.0
-                    covered = self._covariances[self._kinds[number][k]]
-                    found, error = corrected(item, coefficients[1 - number], level, covered)
+                    found, error = corrected(item, coefficients[1 - number], level, self._covered[number][k])
                     share = self._weight(fold) * item.weight / fold.weight / item.keep
                     effects, variance = effects + share * found, variance + share**2 * error
             self._known = self.n_masks, (effects, variance)
         return self._known[1]
+
+    def _covariance_of(self, perturbed: Perturbed) -> Tensor:
+        """Covariance of the kept shares of a stratum; one for all strata of the same masks."""
+        for masks, found in self._covariances:
+            if masks is perturbed.stratum.masks:
+                return found
+        self._covariances.append((perturbed.stratum.masks, covariance(self.cells, perturbed)))
+        return self._covariances[-1][1]
 
     def _weight(self, fold: Regression) -> float:
         """Weight of a fold."""

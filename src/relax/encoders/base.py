@@ -18,7 +18,8 @@ from relax.encoders.engines import Engines
 from relax.encoders.models import in_eval_mode
 from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
-from relax.encoders.session import Session, Setup
+from relax.encoders.session import Session
+from relax.encoders.setup import Setup
 from relax.errors import EncoderError, InputError
 from relax.modalities import Modality, Prepared
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import t as student
 from torch import Tensor
 
 import relax
@@ -61,3 +62,11 @@ class Bare:
     def _batch(self) -> Tensor:
         batch = repeated(self.x, self.size)
         return batch if self.name == "torch" else batch.contiguous()
+
+
+def interval(name: str, ratios: list[float]) -> dict[str, float]:
+    """Mean, half of its 95 % interval (Student's t), and the median."""
+    values = np.array(ratios)
+    half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    found = {name: values.mean(), f"{name}_interval": half, f"{name}_median": np.median(values)}
+    return {key: round(float(value), 4) for key, value in found.items()}

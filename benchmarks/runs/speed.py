@@ -12,11 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.stats import t as student
-
 import relax
-from benchmarks.runs.bare import Bare
+from benchmarks.runs.bare import Bare, interval
 from benchmarks.runs.pictures import pictures
 
 BLOCKS, A_BLOCK = 12, 6
@@ -53,22 +50,14 @@ def processor(asked: Any) -> dict[str, Any]:
             walls.append(share * (time.perf_counter() - began) / wall)
             print(json.dumps({"processor": ratios[-1], "wall": walls[-1]}), file=sys.stderr, flush=True)
     return {
-        **_interval("processor_time", ratios),
-        **_interval("wall_time", walls),
+        **interval("processor_time", ratios),
+        **interval("wall_time", walls),
         "turns": len(walls),
         "inputs": BLOCKS * A_BLOCK,
         "engine": bare.name,
         "batch_size": bare.size,
         "load": os.getloadavg()[0],
     }
-
-
-def _interval(name: str, ratios: list[float]) -> dict[str, float]:
-    """Mean, half of its 95 % interval (Student's t), and the median."""
-    values = np.array(ratios)
-    half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    found = {name: values.mean(), f"{name}_interval": half, f"{name}_median": np.median(values)}
-    return {key: round(float(value), 4) for key, value in found.items()}
 
 
 def scaling(asked: Any, n: int = 24) -> dict[str, Any]:

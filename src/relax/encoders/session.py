@@ -21,6 +21,9 @@ from relax.encoders.setup import Setup
 from relax.errors import EncoderError
 from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take
 
+UNCHECKED = 16
+"""Forwards after which their representations are checked: one by one, that takes as long as applying the masks."""
+
 
 class Session:
     """Encodes batches for a method; opened by :meth:`relax.Encoder.session` and used by one thread.
@@ -46,6 +49,7 @@ class Session:
         self._waiting: tuple[Callable[[int], Batch], Work] | None = None
         self._hooks: Sequence[Any] | None = None
         self._finite = torch.zeros((), dtype=torch.int64, device=setup.device)
+        self._unchecked: list[Tensor] = []
 
     @property
     def precision(self) -> str:
@@ -191,7 +195,9 @@ class Session:
         n, tensor = n_rows(batch), first_tensor(batch)
         self.forwards += n
         self.backwards += n if tensor is not None and tensor.requires_grad else 0
-        self._finite += ((representations * 0).sum(1) == 0).sum()  # infinity or NaN times 0 is NaN
+        self._unchecked.append(representations.detach())
+        if len(self._unchecked) == UNCHECKED:
+            self._count_finite()
         return representations
 
     def _in_torch(self, batch: Batch) -> Tensor:
@@ -213,6 +219,7 @@ class Session:
         Raises:
             EncoderError: some have NaN or infinite values.
         """
+        self._count_finite()
         n_invalid = self.forwards - int(self._finite)
         if n_invalid:
             raise EncoderError(
@@ -220,6 +227,12 @@ class Session:
                 f"inputs in {self.precision}; check its weights and its preprocessing"
                 + ("" if self.precision == "float32" else ", or try precision='float32'")
             )
+
+    def _count_finite(self) -> None:
+        """Count the finite ones among the representations of several forwards at once."""
+        if self._unchecked:
+            self._finite += torch.isfinite(torch.cat(self._unchecked)).all(1).sum()
+            self._unchecked.clear()
 
     def _in_engine(self, batch: Batch) -> Tensor | None:
         """Encode all rows in the engine; ``None`` where only PyTorch can, or if the engine fails."""

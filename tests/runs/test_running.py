@@ -274,7 +274,9 @@ def test_a_disk_that_is_really_read_only(pictures, disk):
     run(pictures, disk / "out", every=2)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     for out in (disk / "out", disk / "new"):
-        with pytest.raises(relax.ArgumentError, match="cannot (write to|create) this folder.*; choose another --out") as error:
+        with pytest.raises(
+            relax.ArgumentError, match=r"cannot (write to|create) this folder.*; choose another --out"
+        ) as error:
             run(pictures, out)
         assert "\n" not in str(error.value)
     assert Store(disk / "out").table(["key"]).num_rows == 3

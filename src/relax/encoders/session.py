@@ -49,6 +49,7 @@ class Session:
         self._waiting: tuple[Callable[[int], Batch], Work] | None = None
         self._hooks: Sequence[Any] | None = None
         self._finite = torch.zeros((), dtype=torch.int64, device=setup.device)
+        self._counted = 0
         self._unchecked: list[Tensor] = []
 
     @property
@@ -152,6 +153,14 @@ class Session:
         trimmed = self.encoder.modality.trimmed
         return self.run(n_rows(batch), shapes(batch), lambda rows: self(trimmed(take(batch, rows))))
 
+    def encode_again(self, batch: Batch) -> Tensor:
+        """Encode rows that another engine has encoded before; they count as probes, and not as forwards twice."""
+        before = self.forwards
+        found = self.encode(batch)
+        self.probes += self.forwards - before
+        self.forwards = before
+        return found
+
     def run(self, n: int, key: tuple[Any, ...], step: Callable[[slice], Tensor]) -> Tensor:
         """Process ``n`` rows in batches of the best size.
 
@@ -220,10 +229,10 @@ class Session:
             EncoderError: some have NaN or infinite values.
         """
         self._count_finite()
-        n_invalid = self.forwards - int(self._finite)
+        n_invalid = self._counted - int(self._finite)
         if n_invalid:
             raise EncoderError(
-                f"encoder {self.encoder.name!r} returned NaN or infinite values for {n_invalid} of {self.forwards} "
+                f"encoder {self.encoder.name!r} returned NaN or infinite values for {n_invalid} of {self._counted} "
                 f"inputs in {self.precision}; check its weights and its preprocessing"
                 + ("" if self.precision == "float32" else ", or try precision='float32'")
             )
@@ -231,7 +240,9 @@ class Session:
     def _count_finite(self) -> None:
         """Count the finite ones among the representations of several forwards at once."""
         if self._unchecked:
-            self._finite += torch.isfinite(torch.cat(self._unchecked)).all(1).sum()
+            found = torch.isfinite(torch.cat(self._unchecked)).all(1)
+            self._finite += found.sum()
+            self._counted += len(found)
             self._unchecked.clear()
 
     def _in_engine(self, batch: Batch) -> Tensor | None:

@@ -77,7 +77,7 @@ class Opened:
         resumed = work.inside is None and session.resume(problem.whole())
         self._representation = session.encode(problem.whole())  # its time tells whether an engine would pay
         if not resumed and session.decide(probe, work):
-            self._representation = session.encode(problem.whole())
+            self._representation = session.encode_again(problem.whole())
         self._similarity = configuration.similarity or against.similarity or method.score_similarity
         context = Context(encoder, session, self._representation[0], self._similarity)
         self.problem = replace(problem, reference=against.reference(context))

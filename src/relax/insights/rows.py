@@ -155,7 +155,7 @@ def read_rows(store: str | PathLike[str]) -> Rows:
         maps["importance"] or [],
         maps["uncertainty"],
         maps["standard_error"],
-        None if labels.null_count else labels.to_pylist(),
+        None if labels.null_count else [_names(opened.manifest, names) for names in labels.to_pylist()],
         [json.loads(value or "{}") for value in table.column("input").to_pylist()],
         reasons,
     )
@@ -181,6 +181,13 @@ def _lengths(column: Any) -> list[int]:
     """Number of elements of each list; 0 for null."""
     lengths = require("pyarrow.compute", extra="insight").list_value_length(column)
     return [length or 0 for length in lengths.to_pylist()]
+
+
+def _names(manifest: dict[str, Any], labels: list[str]) -> list[str]:
+    """Names of units; those of columns come without the value that the row has there."""
+    if manifest["settings"]["modality"] != "table":
+        return labels
+    return [label.partition(" = ")[0] for label in labels]
 
 
 def _kind(reason: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -71,8 +72,10 @@ class Sound(Series):
         """Recordings in a folder and its subfolders, sorted."""
         return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
 
-    def of_cell(self, value: Any, folder: Path) -> Path:
-        """The path of a recording in a cell of a table, relative to the table's folder."""
+    def of_cell(self, value: Any, folder: Path) -> Any:
+        """The path of a recording in a cell of a table, relative to the table's folder; samples as they are."""
+        if isinstance(value, (np.ndarray, torch.Tensor, PathLike)):
+            return value
         if not isinstance(value, str) or not value.strip():
             raise InputError(f"expected the path of a recording in this cell, got {str(value)[:40]!r}")
         return folder / value

@@ -141,11 +141,8 @@ class Encoder:
     @property
     def dtype(self) -> torch.dtype:
         """Dtype of the model's first floating-point parameter; float32 if it has none."""
-        if isinstance(self.model, nn.Module):
-            for tensor in self.model.parameters():
-                if tensor.is_floating_point():
-                    return tensor.dtype
-        return torch.float32
+        parameters = self.model.parameters() if isinstance(self.model, nn.Module) else ()
+        return next((tensor.dtype for tensor in parameters if tensor.is_floating_point()), torch.float32)
 
     def setup(
         self,

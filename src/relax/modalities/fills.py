@@ -7,7 +7,7 @@ encoder. Most fills are a :class:`Background` of the input's shape, blended in b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -106,22 +106,12 @@ class Blend(Fill):
 
     fill: Fill
     background: Tensor
-    _known: list[Tensor] = field(default_factory=list, repr=False)  # an input, and its difference to the background
 
     def apply(self, prepared: Prepared, units: Units, block: Block) -> Tensor:
-        return _blended(self.background, self._difference(prepared.tensor), units.masks(block))
+        return blended(prepared.tensor, self.background, units.masks(block))
 
     def settings(self) -> dict[str, Any]:
         return self.fill.settings()
-
-    def _difference(self, tensor: Tensor) -> Tensor:
-        """The input minus the background, computed once for all batches; not for an input that may still change."""
-        if tensor.requires_grad or torch.is_grad_enabled():
-            return tensor - self.background
-        known = self._known
-        if not known or known[0] is not tensor:
-            self._known[:] = tensor, tensor - self.background
-        return self._known[1]
 
 
 def blended(tensor: Tensor, background: Tensor, masks: Tensor) -> Tensor:
@@ -135,13 +125,9 @@ def blended(tensor: Tensor, background: Tensor, masks: Tensor) -> Tensor:
     Returns:
         ``(B, *tensor.shape)``, of the input's type.
     """
-    return _blended(background, tensor - background, masks)
-
-
-def _blended(background: Tensor, difference: Tensor, masks: Tensor) -> Tensor:
-    lead = difference.ndim - (masks.ndim - 1)
-    weights = masks.reshape(len(masks), *(1,) * lead, *masks.shape[1:]).to(difference.dtype)
-    return torch.addcmul(background, difference, weights)
+    lead = tensor.ndim - (masks.ndim - 1)
+    weights = masks.reshape(len(masks), *(1,) * lead, *masks.shape[1:]).to(tensor.dtype)
+    return torch.addcmul(background, tensor - background, weights)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def fingerprint(model: nn.Module) -> Fingerprint:
     )
 
 
-def hook_tables(model: nn.Module) -> tuple[Mapping[int, Any], ...]:
+def hook_tables(model: Any) -> tuple[Mapping[int, Any], ...]:
     """PyTorch's own tables of the hooks that see the model's forward passes; those of a graph would pass them by."""
     own = [table for module in model.modules() for table in (module._forward_hooks, module._forward_pre_hooks)]
     shared = nn.modules.module

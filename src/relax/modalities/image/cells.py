@@ -38,7 +38,7 @@ def image_cells(tensor: Tensor) -> Cells:
     height, width = tensor.shape[-2:]
     grid = (min(SIDE, height), min(SIDE, width))
     colours = gaussian(_colours(tensor, grid), COLOUR)
-    kernels = {}
+    kernels: dict[str, Tensor | Kernel] = {}
     for length, smooth in zip(LENGTHS, _smooth(grid), strict=True):
         kernels[f"place {length:g}"] = smooth
         kernels[f"place {length:g} and colour"] = smooth.matrix * colours

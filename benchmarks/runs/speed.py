@@ -2,57 +2,60 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 import tempfile
 import time
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 import relax
+from benchmarks.runs.bare import Bare, interval
 from benchmarks.runs.pictures import pictures
-from benchmarks.timing import repeated
 
 BLOCKS, A_BLOCK = 12, 6
-"""Turns of the run and of the bare encoder whose processor time is compared, and inputs of a turn."""
+"""Turns of the run and of the bare encoder that are compared, and inputs of a turn."""
+
+WARM_UP = 2
+"""Turns that are not counted: in them the run finds its engine and its batch size."""
 
 
 def processor(asked: Any) -> dict[str, Any]:
-    """Processor time of the bare encoder for as many forwards over that of a run, whatever else the machine does."""
+    """Time of the bare encoder for as many forwards over that of a run: of the processor, and on the wall."""
     source = pictures(asked.n, asked.out / "pictures")
-    files = sorted(source.iterdir())[:: max(asked.n // (BLOCKS * A_BLOCK + A_BLOCK), 1)]
+    files = sorted(source.iterdir())[:: max(asked.n // (BLOCKS * A_BLOCK + WARM_UP * A_BLOCK), 1)]
     encoder = relax.load_encoder("efficientnet-lite0", device="cpu")
     relax.keep_memory()
-    x = encoder.prepare(files[0]).tensor
+    bare = Bare(encoder, encoder.prepare(files[0]).tensor)
     ratios, walls = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        for block in range(BLOCKS + 1):
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", relax.RelaxWarning)
+        for block in range(BLOCKS + WARM_UP):
             before, began = time.process_time(), time.perf_counter()
             done = [str(path) for path in files[: (block + 1) * A_BLOCK]]
             ran = relax.run(done, Path(folder) / "store", encoder, n_masks=asked.masks)
             took, wall = time.process_time() - before, time.perf_counter() - began
-            size = next(iter(encoder.batch_sizes.values()), 8)
-            precision = next(iter(encoder.precisions.values()), "float32")
+            if block < WARM_UP:
+                continue
+            if block == WARM_UP:
+                bare.settle()
             before, began, forwards = time.process_time(), time.perf_counter(), 0
-            batch, low = repeated(x, size), precision != "float32"
-            with torch.no_grad(), torch.autocast("cpu", dtype=getattr(torch, precision) if low else None, enabled=low):
-                while forwards < ran.done * (asked.masks + 1):
-                    encoder.model(batch)
-                    forwards += size
+            while forwards < ran.done * (asked.masks + 1):
+                forwards += bare()
             share = ran.done * (asked.masks + 1) / forwards
             ratios.append(share * (time.process_time() - before) / took)
             walls.append(share * (time.perf_counter() - began) / wall)
-    kept, apart = np.array(ratios[1:]), np.array(walls[1:])  # the first finds the batch size
+            print(json.dumps({"processor": ratios[-1], "wall": walls[-1]}), file=sys.stderr, flush=True)
     return {
-        "processor_time": round(float(kept.mean()), 4),
-        "interval": round(float(1.96 * kept.std(ddof=1) / np.sqrt(len(kept))), 4),
-        "wall_time": round(float(apart.mean()), 4),
-        "wall_interval": round(float(1.96 * apart.std(ddof=1) / np.sqrt(len(apart))), 4),
-        "turns": len(kept),
+        **interval("processor_time", ratios),
+        **interval("wall_time", walls),
+        "turns": len(walls),
         "inputs": BLOCKS * A_BLOCK,
+        "engine": bare.name,
+        "batch_size": bare.size,
         "load": os.getloadavg()[0],
     }
 

@@ -140,6 +140,10 @@ class Explainer:
         """Hold the model on the explainer's device, over several calls."""
         return self._setup.placed()
 
+    def held(self) -> AbstractContextManager[None]:
+        """Hold a model that nobody changes over many calls; an engine is compared with it at every 64th input."""
+        return self._setup.held()
+
     def __call__(self, source: Any, against: Any = None, *, seed: int | None = None) -> Any:
         """Explain one input.
 

@@ -67,7 +67,7 @@ def test_gain_and_noise_of_slopes_are_found():
 def test_rows_of_slopes_have_their_own_noise(observed):
     rows, _ = observed
     gram = torch.zeros(23, 23).double()
-    precision, _ = projected(rows, gram, torch.tensor([0.1, 0.4]).double())
+    precision, _ = projected(rows, gram, rows.noise(torch.tensor([0.1, 0.4]).double()))
     np.testing.assert_allclose(precision.diagonal()[-3:], 1 / (0.4 * np.array([0.5, 1.0, 1.5])))
 
 

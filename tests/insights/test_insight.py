@@ -17,6 +17,7 @@ from relax.insights import comparing, drawing, intervals, shares
 from relax.insights.groups import Group, nearness
 from relax.insights.projection import neighbours
 from relax.insights.rows import read_rows
+from relax.insights.seen import Seen
 from relax.insights.summary import named_units
 
 pa = pytest.importorskip("pyarrow")
@@ -235,7 +236,7 @@ def test_pictures_that_are_gone(folder, tmp_path):
     away = found.rows.taken(range(N))
     for row in away.identity:
         row["path"] = str(tmp_path / "gone.png")
-    assert found.seen.of(away).here == []
+    assert Seen(away).here == []
 
 
 def test_words_over_all_inputs():

@@ -1,4 +1,7 @@
-"""A run that tests start in another process, to kill it: ``python small.py SOURCE OUT [WORKERS]``."""
+"""A run that tests start in another process, to kill it: ``python small.py SOURCE OUT [before|after]``.
+
+With a last word it kills itself when it renames its second shard, just before that or just after.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,25 @@ def run(source: str | Path, out: str | Path, **arguments) -> running.Ran:
     return relax.run(source, out, options.pop("encoder", None) or encoder(), **options)
 
 
+def killed_at_a_rename(when: str, number: int = 2) -> None:
+    """Have this process kill itself before or after it renames a shard."""
+    rename, seen = Path.replace, []
+
+    def replace(path: Path, target: Path) -> Path:
+        seen.extend([target] if Path(target).suffix == ".parquet" else [])
+        if len(seen) == number and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = rename(path, target)
+        if len(seen) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    Path.replace = replace
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     running.SHARD = 2
+    if len(sys.argv) > 3:
+        killed_at_a_rename(sys.argv[3])
     run(sys.argv[1], sys.argv[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,6 +146,21 @@ def test_a_kill_and_a_second_run_give_the_same_rows(tmp_path, pictures):
     assert not list((tmp_path / "out").rglob("*.tmp"))
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_kill_while_a_shard_is_renamed_gives_the_same_rows(tmp_path, pictures, when):
+    command = [sys.executable, str(Path(__file__).with_name("small.py")), str(pictures), str(tmp_path / "out"), when]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "out" / "rows").glob(".*.tmp"))) == (when == "before")
+    n_kept = Store(tmp_path / "out").table(["key"]).num_rows
+    assert n_kept == (2 if when == "before" else 4)
+    assert run(pictures, tmp_path / "out").known == n_kept
+    run(pictures, tmp_path / "alone")
+    assert rows_of(tmp_path / "out") == rows_of(tmp_path / "alone")
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
 def test_other_settings_another_encoder_and_another_schema_are_refused(tmp_path, pictures):
     run(pictures, tmp_path / "out")
     rows = rows_of(tmp_path / "out")
@@ -225,6 +241,45 @@ def test_a_full_disk_and_a_read_only_one_end_in_one_line(tmp_path, pictures, mon
     ran = run(pictures, tmp_path / "out")
     assert ran.known == kept
     assert len(rows_of(ran.folder)) == 6
+
+
+@pytest.fixture
+def disk(tmp_path: Path):
+    """A file system in memory of 28 KiB; mounting it needs the rights of root."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=28k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mounting, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full(tmp_path, pictures, disk, monkeypatch):
+    monkeypatch.setattr(running, "SHARD", 2)
+    with pytest.raises(relax.ArgumentError, match=r"No space left on device; what is in the store is kept") as error:
+        run(pictures, disk / "out")
+    assert "\n" not in str(error.value)
+    kept = Store(disk / "out").table(["key"]).num_rows
+    assert 0 < kept < 6
+    assert not list(disk.rglob("*.tmp"))
+    subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
+    assert run(pictures, disk / "out").known == kept
+    run(pictures, tmp_path / "alone")
+    assert rows_of(disk / "out") == rows_of(tmp_path / "alone")
+
+
+def test_a_disk_that_is_really_read_only(pictures, disk):
+    subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
+    run(pictures, disk / "out", every=2)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    for out in (disk / "out", disk / "new"):
+        with pytest.raises(
+            relax.ArgumentError, match=r"cannot (write to|create) this folder.*; choose another --out"
+        ) as error:
+            run(pictures, out)
+        assert "\n" not in str(error.value)
+    assert Store(disk / "out").table(["key"]).num_rows == 3
 
 
 def test_one_run_at_a_time(tmp_path, pictures):

@@ -7,7 +7,8 @@ from relax.encoders.base import Encoder
 from relax.encoders.engines import Work
 from relax.encoders.loading import ENCODERS, Family, ensure, load_encoder, named
 from relax.encoders.precision import check_precision
-from relax.encoders.session import Session, Setup
+from relax.encoders.session import Session
+from relax.encoders.setup import Setup
 from relax.modalities.image.transforms import ImageTransform
 from relax.modalities.prepared import Prepared
 

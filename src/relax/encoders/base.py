@@ -18,7 +18,8 @@ from relax.encoders.engines import Engines
 from relax.encoders.models import in_eval_mode
 from relax.encoders.pooling import Pool, Pooling, has_class_token
 from relax.encoders.precision import check_precision
-from relax.encoders.session import Session, Setup
+from relax.encoders.session import Session
+from relax.encoders.setup import Setup
 from relax.errors import EncoderError, InputError
 from relax.modalities import Modality, Prepared
 
@@ -140,11 +141,8 @@ class Encoder:
     @property
     def dtype(self) -> torch.dtype:
         """Dtype of the model's first floating-point parameter; float32 if it has none."""
-        if isinstance(self.model, nn.Module):
-            for tensor in self.model.parameters():
-                if tensor.is_floating_point():
-                    return tensor.dtype
-        return torch.float32
+        parameters = self.model.parameters() if isinstance(self.model, nn.Module) else ()
+        return next((tensor.dtype for tensor in parameters if tensor.is_floating_point()), torch.float32)
 
     def setup(
         self,

@@ -21,7 +21,7 @@ class Forward:
     """Encodes batches in PyTorch, in any precision.
 
     Args:
-        setup: the :class:`relax.encoders.session.Setup` of the encoder.
+        setup: the :class:`relax.encoders.setup.Setup` of the encoder.
     """
 
     def __init__(self, setup: Any) -> None:

@@ -1,106 +1,28 @@
-"""Run one encoder: choose device, precision, memory layout and batch size, and check the outputs."""
+"""Run one encoder: choose precision, engine and batch size, and check the outputs."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from relax._support.warning import warn
 from relax.encoders.batching import BatchSizer
-from relax.encoders.engines.base import TORCH, EngineFailure, Runner, attempt, check_engine
+from relax.encoders.engines.base import TORCH, EngineFailure, Runner, attempt
 from relax.encoders.engines.choice import PROBES, Task, Work
-from relax.encoders.engines.graph import ROWS, has_hooks
+from relax.encoders.engines.graph import ROWS, hook_tables
 from relax.encoders.forward import Forward
-from relax.encoders.like import EncoderLike
-from relax.encoders.models import in_eval_mode, lock_of, placed_on
+from relax.encoders.models import lock_of
 from relax.encoders.precision import TOLERANCE, error_to_spread, fast_precision
+from relax.encoders.setup import Setup
 from relax.errors import EncoderError
 from relax.modalities.batches import Batch, copied, first_tensor, n_rows, shapes, take
 
-
-class Setup:
-    """Settings for running an encoder, shared by its sessions and threads.
-
-    Args:
-        encoder: the encoder.
-        device: device to run it on.
-        precision: ``"auto"`` until :meth:`Session.settle` has chosen one.
-        batch_size: rows per forward pass, or ``"auto"``.
-        engine: ``"torch"``, another engine, or ``"auto"``; :meth:`Session.settle` chooses for each session.
-
-    Raises:
-        ArgumentError: ``batch_size`` or ``engine`` is invalid.
-        MissingExtraError: the engine is not installed.
-        EncoderError: the device is the meta device.
-    """
-
-    def __init__(
-        self, encoder: EncoderLike, device: torch.device, precision: str, batch_size: int | str, engine: str = TORCH
-    ) -> None:
-        self.encoder = encoder
-        self.device = device
-        self.asked = precision
-        # a model that is not float32 runs in its own dtype
-        self.precision = "float32" if encoder.dtype != torch.float32 and precision == "auto" else precision
-        self.batch_size = batch_size
-        self.engine = check_engine(engine)
-        self.noted = False
-        self.sizers: dict[tuple[Any, ...], BatchSizer] = {}
-        self.settling = threading.Lock()
-        self.one_by_one = False
-        self.needs_gradients = False
-        BatchSizer(batch_size, device)  # validates the size up front
-        if device.type == "meta":
-            raise EncoderError(f"encoder {encoder.name!r} is on the meta device and has no weights; load them first")
-
-    def note(self, reason: str) -> None:
-        """Say once why the engine asked for, or worth its while, is not used."""
-        if not self.noted:
-            self.noted = True
-            engine = "another engine" if self.engine == "auto" else self.engine
-            warn(f"encoder {self.encoder.name!r} does not run in {engine} but in PyTorch: {reason}")
-
-    def inside(self) -> str | None:
-        """Why only PyTorch can run this encoder; ``None`` if others may, too."""
-        if self.device.type != "cpu":
-            return f"the device is {self.device}"
-        if self.encoder.dtype != torch.float32:
-            return "its weights are not float32"
-        if self.one_by_one or self.needs_gradients:
-            return "it takes one input at a time, or differentiates inside"
-        return None
-
-    @contextmanager
-    def placed(self) -> Iterator[None]:
-        """Hold the model on the device."""
-        with placed_on(self.encoder.model, self.device, lambda: self.encoder.device):
-            yield
-
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Open a session in a :meth:`ready` context."""
-        with self.ready():
-            yield Session(self)
-
-    @contextmanager
-    def ready(self) -> Iterator[None]:
-        """Prepare the model for many batches (eval mode, device, no gradients); restore it at the end."""
-        model = self.encoder.model
-        with (
-            placed_on(model, self.device, lambda: self.encoder.device),
-            in_eval_mode(model),
-            # an outer autocast context keeps the weights that inner ones cast, and overrides the caller's
-            torch.inference_mode(False),
-            torch.no_grad(),
-            torch.autocast(self.device.type, enabled=False),
-        ):
-            yield
+UNCHECKED = 16
+"""Forwards after which their representations are checked: one by one, that takes as long as applying the masks."""
 
 
 class Session:
@@ -125,7 +47,10 @@ class Session:
         self._shape: tuple[int, ...] = ()
         self._decided = False
         self._waiting: tuple[Callable[[int], Batch], Work] | None = None
+        self._hooks: Sequence[Any] | None = None
         self._finite = torch.zeros((), dtype=torch.int64, device=setup.device)
+        self._counted = 0
+        self._unchecked: list[Tensor] = []
 
     @property
     def precision(self) -> str:
@@ -167,9 +92,25 @@ class Session:
         """
         before, self._decided = self._runner, True
         self._settle_engine(probe, work)
+        self.setup.trust.add(self._shape, self._runner)
         if self._runner is None and self.setup.engine == "auto" and work.inside is None:
             self._waiting = (probe, work)
         return self._runner is not before
+
+    def resume(self, batch: Batch) -> bool:
+        """Take the engine that an input of the same shape was checked with; whether there is one to rely on.
+
+        Args:
+            batch: the unmasked input.
+        """
+        if not isinstance(batch, Tensor) or self.setup.inside() is not None:
+            return False
+        shape = tuple(batch.shape[1:])
+        runner = self.setup.trust.runner(shape)
+        if runner is None or any(hook_tables(self.encoder.model)):
+            return False
+        self._runner, self._shape, self._decided = runner, shape, True
+        return True
 
     def _settle_engine(self, probe: Callable[[int], Batch], work: Work) -> None:
         if self.setup.engine == TORCH:
@@ -211,6 +152,14 @@ class Session:
         """Encode ``N`` rows to ``(N, D)`` float32, in batches of the best size."""
         trimmed = self.encoder.modality.trimmed
         return self.run(n_rows(batch), shapes(batch), lambda rows: self(trimmed(take(batch, rows))))
+
+    def encode_again(self, batch: Batch) -> Tensor:
+        """Encode rows that another engine has encoded before; they count as probes, and not as forwards twice."""
+        before = self.forwards
+        found = self.encode(batch)
+        self.probes += self.forwards - before
+        self.forwards = before
+        return found
 
     def run(self, n: int, key: tuple[Any, ...], step: Callable[[slice], Tensor]) -> Tensor:
         """Process ``n`` rows in batches of the best size.
@@ -255,7 +204,9 @@ class Session:
         n, tensor = n_rows(batch), first_tensor(batch)
         self.forwards += n
         self.backwards += n if tensor is not None and tensor.requires_grad else 0
-        self._finite += torch.isfinite(representations).all(1).sum()
+        self._unchecked.append(representations.detach())
+        if len(self._unchecked) == UNCHECKED:
+            self._count_finite()
         return representations
 
     def _in_torch(self, batch: Batch) -> Tensor:
@@ -277,24 +228,36 @@ class Session:
         Raises:
             EncoderError: some have NaN or infinite values.
         """
-        n_invalid = self.forwards - int(self._finite)
+        self._count_finite()
+        n_invalid = self._counted - int(self._finite)
         if n_invalid:
             raise EncoderError(
-                f"encoder {self.encoder.name!r} returned NaN or infinite values for {n_invalid} of {self.forwards} "
+                f"encoder {self.encoder.name!r} returned NaN or infinite values for {n_invalid} of {self._counted} "
                 f"inputs in {self.precision}; check its weights and its preprocessing"
                 + ("" if self.precision == "float32" else ", or try precision='float32'")
             )
+
+    def _count_finite(self) -> None:
+        """Count the finite ones among the representations of several forwards at once."""
+        if self._unchecked:
+            found = torch.isfinite(torch.cat(self._unchecked)).all(1)
+            self._finite += found.sum()
+            self._counted += len(found)
+            self._unchecked.clear()
 
     def _in_engine(self, batch: Batch) -> Tensor | None:
         """Encode all rows in the engine; ``None`` where only PyTorch can, or if the engine fails."""
         runner, model = self._runner, self.encoder.model
         if runner is None or not isinstance(batch, Tensor) or tuple(batch.shape[1:]) != self._shape:
             return None
-        if torch.is_grad_enabled() or batch.requires_grad or has_hooks(model):  # type: ignore[arg-type]
+        if self._hooks is None:
+            self._hooks = hook_tables(model)
+        if torch.is_grad_enabled() or batch.requires_grad or any(self._hooks):
             return None
         try:
             return attempt(runner, batch.to(torch.float32))
         except EngineFailure as failure:
             self.setup.note(f"{runner.name} failed: {failure}")
+            self.setup.trust.add(self._shape, None)
             self._runner = None
             return None

@@ -125,9 +125,11 @@ class Marginal:
     """
 
     def __init__(self, rows: Rows, response: Tensor, grams: Tensor) -> None:
-        self.rows, self.response, self.grams = rows, response, grams
-        self._one_hot = torch.nn.functional.one_hot(rows.stratum, len(rows.counts)).double()
-        self._spread = rows.noise(torch.ones(len(rows.counts), dtype=torch.float64))
+        self.rows, self.response, self.grams = rows, response, grams.flatten(1)
+        self._with_gain = rows.with_gain
+        self._of_stratum = torch.nn.functional.one_hot(rows.stratum, len(rows.counts)).double()
+        self._spread_of_stratum = rows.noise(torch.ones(len(rows.counts), dtype=torch.float64)) * self._of_stratum.T
+        self._surplus = rows.surplus.double()
 
     def value(self, logarithms: np.ndarray) -> tuple[float, np.ndarray]:
         """Negative log likelihood and its gradient.
@@ -136,17 +138,21 @@ class Marginal:
             logarithms: logarithms of the kernels' weights, the noise variances and the gains, ``(J + K + G,)``.
         """
         at = _hyperparameters(logarithms, len(self.grams), len(self.rows.counts))
-        factors = self.rows.factors(at.gains)
-        gram = torch.tensordot(at.weights, self.grams, 1) * factors[:, None] * factors
-        projection, logarithm = projected(self.rows, gram.clone(), at.noise)
+        gram = (at.weights @ self.grams).view(len(self.response), -1)
+        factors = self.rows.factors(at.gains) if len(at.gains) else None
+        if factors is not None:
+            gram = gram * factors[:, None] * factors
+        projection, logarithm = projected(self.rows, gram.clone(), at.noise @ self._spread_of_stratum)
         solved = projection @ self.response
-        surplus = self.rows.surplus
-        value = logarithm + self.response @ solved + (surplus * at.noise.log()).sum()
-        slope = projection - solved[:, None] * solved  # of the value in each element of S
-        weights = self.grams.flatten(1) @ (slope * factors[:, None] * factors).flatten()
-        noise = (slope.diagonal() * self._spread) @ self._one_hot
-        gains = 2 * (slope * gram).sum(1) @ self._one_hot[:, self.rows.with_gain]
-        gradient = torch.cat([at.weights * weights, at.noise * noise + surplus, gains])
+        value = logarithm + self.response @ solved + self._surplus @ at.noise.log()
+        slope = projection - torch.outer(solved, solved)  # of the value in each element of S
+        noise = self._spread_of_stratum @ slope.diagonal()
+        gains = at.gains
+        if factors is not None:
+            gains = 2 * ((slope * gram).sum(1) @ self._of_stratum)[self._with_gain]
+            slope = slope * factors[:, None] * factors
+        weights = self.grams @ slope.flatten()
+        gradient = torch.cat([at.weights * weights, at.noise * noise + self._surplus, gains])
         return 0.5 * float(value), 0.5 * gradient.numpy()
 
 
@@ -156,9 +162,9 @@ def projected(rows: Rows, gram: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         rows: the observations.
         gram: ``(N, N)`` float64 ``X (Σ w_j K_j) Xᵀ``, gains included; overwritten.
-        noise: ``(K,)`` float64 noise variances.
+        noise: ``(N,)`` float64 noise variance of each row.
     """
-    gram.diagonal().add_(rows.noise(noise))
+    gram.diagonal().add_(noise)
     factor = torch.linalg.cholesky(gram)
     inverse = torch.cholesky_inverse(factor)
     logarithm = 2 * factor.diagonal().log().sum()

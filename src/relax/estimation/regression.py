@@ -34,6 +34,7 @@ rows with the same likelihood.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -62,11 +63,13 @@ class Posterior:
 
     Attributes:
         effects: ``(P,)`` posterior mean of the effects.
-        covariance: ``(P, P)`` posterior covariance of the effects.
+        variances: ``(P,)`` posterior variance of each effect.
+        common: mean posterior covariance of two effects: variance of their mean.
     """
 
     effects: Tensor
-    covariance: Tensor
+    variances: Tensor
+    common: float
 
     def reliability(self) -> float:
         """Estimated correlation of the effects with the true ones, in [0, 1].
@@ -75,14 +78,14 @@ class Posterior:
         its error. An error that all cells share does not count.
         """
         signal = float(self.effects.var(correction=0))
-        noise = float(self.covariance.diagonal().mean() - self.covariance.mean())
+        noise = float(self.variances.mean()) - self.common
         return math.sqrt(signal / (signal + max(noise, 0.0))) if signal > 0 else 0.0
 
 
 class _Given(NamedTuple):
     """What the posterior of the coefficients follows from."""
 
-    covariance: Tensor  # (P, P), of the prior
+    weights: Tensor  # (J,), of the prior's kernels
     cross: Tensor  # (N, P), of the response and the coefficients
     projection: Tensor  # (N, N)
     response: Tensor  # (N,), standardised
@@ -109,6 +112,7 @@ class Regression:
         self._to_fit: Rows | None = None
         self._observed: tuple[int, Rows] | None = None
         self._known: tuple[int, Posterior] | None = None
+        self._crossed: tuple[Tensor, Tensor] | None = None
 
     def update(self, tried: Tried) -> None:
         """Add one scored block of masks."""
@@ -138,7 +142,7 @@ class Regression:
         if self._to_fit is not None:
             rows, self._to_fit = self._to_fit, None
             rows, response, _ = self._scores(rows)
-            self._prior = fitted(rows, response, _grams(rows, self.cells.kernels))
+            self._prior = fitted(rows, response, _grams(rows, self._crosses(rows)))
         return self._prior
 
     def close_round(self) -> None:
@@ -155,7 +159,7 @@ class Regression:
             signed: whether to interpret the importance relative to its neutral value.
         """
         posterior, level = self.posterior(), self.level
-        variance = posterior.covariance.diagonal().clamp_min(0) + self.level_variance()
+        variance = posterior.variances.clamp_min(0) + self.level_variance()
         to_map = self.cells.to_map
         least, most = min(item.least for item in self.strata), max(item.most for item in self.strata)
         return Maps(
@@ -173,11 +177,14 @@ class Regression:
     def posterior(self) -> Posterior:
         """Posterior of the effects, given all masks so far."""
         if self._known is None or self._known[0] != self.n_masks:
-            given = self._given(*self._scores(self._rows()), self.cells.kernels, self._latest_prior())
-            over_units, cross = self.cells.over_units, given.cross
-            covariance = given.covariance - cross.T @ given.projection @ cross
-            errors = given.scale**2 * over_units(over_units(covariance).T)
-            self._known = self.n_masks, Posterior(self._effects(given), errors)
+            given = self._given(*self._scores(self._rows()), len(self.cells.kernels), self._latest_prior())
+            prior = _mixed(given.weights, [kernel.matrix for kernel in self.cells.kernels])
+            over_units = self.cells.over_units(given.cross)
+            variances = self.cells.variances(prior) - (over_units * (given.projection @ over_units)).sum(0)
+            mean = self.cells.mean_unit
+            common = mean @ prior @ mean - (given.cross @ mean) @ given.projection @ (given.cross @ mean)
+            scale = given.scale**2
+            self._known = self.n_masks, Posterior(self._effects(given), scale * variances, scale * float(common))
         return self._known[1]
 
     @property
@@ -194,7 +201,7 @@ class Regression:
         """Posterior mean of the coefficient of each cell, ``(P,)``; 0 before the first mask."""
         if not self.n_masks:
             return torch.zeros(self.cells.n_cells, dtype=torch.float64)
-        given = self._given(*self._scores(self._rows()), self.cells.kernels, self._latest_prior())
+        given = self._given(*self._scores(self._rows()), len(self.cells.kernels), self._latest_prior())
         return given.scale / self._removed() * (given.cross.T @ (given.projection @ given.response))
 
     def uncertainty(self) -> Tensor:
@@ -203,7 +210,7 @@ class Regression:
         levels = torch.tensor([item.level for item in self.strata], dtype=torch.float64)[rows.stratum]
         scores, squares = rows.responses.T
         deviations = squares - 2 * levels * scores + levels.square() * rows.levels.sum(1)
-        spread = self._effects(self._given(rows, *_standardised(rows, deviations), self.cells.kernels[-SMOOTH:], None))
+        spread = self._effects(self._given(rows, *_standardised(rows, deviations), SMOOTH, None))
         mean = sum(v * item.variance for v, item in zip(self._level_weights(), self.strata, strict=True))
         return (mean + spread - self.posterior().effects.square()).clamp_min(0)
 
@@ -213,15 +220,22 @@ class Regression:
         return given.scale * self.cells.over_units(coefficients[None])[0]
 
     def _given(
-        self, rows: Rows, standardised: Tensor, scale: float, kernels: Tensor, prior: Hyperparameters | None
+        self, rows: Rows, standardised: Tensor, scale: float, n_kernels: int, prior: Hyperparameters | None
     ) -> _Given:
+        """Fit the last kernels, unless there is a prior, and project."""
+        crosses = self._crosses(rows)[-n_kernels:]
         if prior is None:
-            prior = fitted(rows, standardised, _grams(rows, kernels))
-        covariance = torch.tensordot(prior.weights, kernels, 1)
-        masks = rows.masks * rows.factors(prior.gains)[:, None]
-        cross = masks @ covariance
-        projection, _ = projected(rows, cross @ masks.T, prior.noise)
-        return _Given(covariance, cross, projection, standardised, scale * self._removed())
+            prior = fitted(rows, standardised, _grams(rows, crosses))
+        factors = rows.factors(prior.gains)[:, None]
+        cross = _mixed(prior.weights, crosses) * factors
+        projection, _ = projected(rows, cross @ (rows.masks * factors).T, rows.noise(prior.noise))
+        return _Given(prior.weights, cross, projection, standardised, scale * self._removed())
+
+    def _crosses(self, rows: Rows) -> Tensor:
+        """``X K_j``, ``(J, N, P)``: most of the work, and the same for all fits to the same masks."""
+        if self._crossed is None or self._crossed[0] is not rows.masks:
+            self._crossed = rows.masks, torch.stack([kernel.after(rows.masks) for kernel in self.cells.kernels])
+        return self._crossed[1]
 
     @property
     def _stale(self) -> bool:
@@ -271,9 +285,17 @@ class Regression:
         return found
 
 
-def _grams(rows: Rows, kernels: Tensor) -> Tensor:
-    """``X K_j Xᵀ``, ``(J, N, N)``."""
-    return rows.masks @ kernels @ rows.masks.T
+def _grams(rows: Rows, crosses: Tensor) -> Tensor:
+    """``X K_j Xᵀ``, ``(J, N, N)``, from ``X K_j``."""
+    return crosses @ rows.masks.T
+
+
+def _mixed(weights: Tensor, parts: Sequence[Tensor] | Tensor) -> Tensor:
+    """``Σ_j w_j A_j`` of at least one part."""
+    mixed = weights[0] * parts[0]
+    for weight, part in zip(weights.tolist()[1:], parts[1:], strict=True):
+        mixed.add_(part, alpha=weight)
+    return mixed
 
 
 def _standardised(rows: Rows, response: Tensor) -> tuple[Tensor, float]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from relax.errors import ArgumentError, InputError
-from relax.insights.clusters import unit_length
 from relax.insights.intervals import LEVEL, Interval, mean, resampled
+from relax.insights.projection import neighbours
 from relax.insights.rows import Rows, read_rows
 from relax.insights.shares import shares_of
 from relax.insights.summary import summarised
@@ -136,16 +136,8 @@ def _by_unit(shares: list[np.ndarray], others: list[np.ndarray]) -> tuple[np.nda
 
 def _overlap(one: np.ndarray, two: np.ndarray) -> list[float]:
     """Share of each input's nearest inputs (cosine) that are the same in both."""
-    n = len(one)
-    k = min(NEIGHBOURS, n - 1)
-    near = [np.argsort(-_others(unit_length(some)), axis=1, kind="stable")[:, :k] for some in (one, two)]
-    return [len({*a} & {*b}) / k for a, b in zip(*near, strict=True)]
-
-
-def _others(unit: np.ndarray) -> np.ndarray:
-    similarities: np.ndarray = unit @ unit.T
-    np.fill_diagonal(similarities, -np.inf)
-    return similarities
+    near = [neighbours(some, NEIGHBOURS)[0] for some in (one, two)]
+    return [len({*a} & {*b}) / max(1, len(a)) for a, b in zip(*near, strict=True)]
 
 
 def _cka(one: np.ndarray, two: np.ndarray, seed: int) -> Interval:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from relax.insights.clusters import unit_length
 from relax.insights.rows import Rows
 from relax.insights.seen import Seen
-
-FACTOR = 4
-"""Pixels along a side of each unit at which a picture is described."""
 
 VOCABULARY = 2000
 """Most words by which texts are told apart, the most frequent first."""
@@ -36,13 +31,12 @@ class Sights(Content):
     """Pictures: lightness, colour, edges and contrast around each unit, in standard deviations over all units.
 
     Args:
-        pictures: what the encoder saw, RGB.
-        shape: ``(rows, columns)`` of the units.
+        described: features of the units of each picture, ``(N, rows, columns, F)``.
     """
 
-    def __init__(self, pictures: Sequence[Image.Image], shape: tuple[int, int]) -> None:
-        raw = np.stack([_described(picture, shape) for picture in pictures])
-        self.features = (raw - raw.mean((0, 1, 2))) / np.maximum(raw.std((0, 1, 2)), 1e-9)
+    def __init__(self, described: np.ndarray) -> None:
+        mean, spread = (f((0, 1, 2), dtype=np.float64).astype(described.dtype) for f in (described.mean, described.std))
+        self.features = (described - mean) / np.maximum(spread, 1e-9)
 
     def under(self, shares: Sequence[np.ndarray]) -> np.ndarray:
         read: np.ndarray = np.einsum("nijf,nij->nf", self.features, np.stack(list(shares)))
@@ -93,28 +87,7 @@ def content_of(rows: Rows, seen: Seen) -> Content | None:
         seen: the inputs.
     """
     if rows.modality == "image" and rows.aligned and rows.importance[0].ndim == 2:
-        pictures = [seen.picture(place) for place in range(len(rows))]
-        here = [picture for picture in pictures if picture is not None]
-        height, width = rows.importance[0].shape
-        return Sights(here, (height, width)) if len(here) == len(rows) else None
+        described = [seen.described(place) for place in range(len(rows))]
+        here = [features for features in described if features is not None]
+        return Sights(np.stack(here)) if len(here) == len(rows) else None
     return Words(rows.labels) if rows.labels is not None and not rows.aligned else None
-
-
-def _described(picture: Image.Image, shape: tuple[int, int]) -> np.ndarray:
-    """Features of the units of a picture, ``(rows, columns, 6)``, each smoothed over about a unit."""
-    from scipy.ndimage import gaussian_filter, sobel
-    from skimage.color import rgb2lab
-
-    rows, columns = shape
-    small = picture.resize((columns * FACTOR, rows * FACTOR), Image.Resampling.BILINEAR)
-    lab = rgb2lab(np.asarray(small.convert("RGB"))) / 50
-    light = lab[..., 0]
-    across, down = sobel(light, 1), sobel(light, 0)
-
-    def smooth(values: Any, width: float = 0.7) -> np.ndarray:
-        return np.asarray(gaussian_filter(values, FACTOR * width))
-
-    edges = (smooth(np.hypot(across, down)), smooth(np.abs(across) - np.abs(down)))
-    contrast = np.sqrt(np.maximum(smooth(light**2, 1.0) - smooth(light, 1.0) ** 2, 0))
-    features = np.stack([*(smooth(lab[..., channel]) for channel in range(3)), *edges, contrast], -1)
-    return np.asarray(features.reshape(rows, FACTOR, columns, FACTOR, -1).mean((1, 3)))

@@ -129,6 +129,6 @@ def _add_inputs(found: Insight, table: Table) -> int:
 
 def _add_vectors(found: Insight, table: Table) -> None:
     for place, row in enumerate(table):
-        row["representation"] = found.rows.representations[place].tolist()
+        row["representation"] = found.rows.representations[place]
         row["shape"] = list(found.rows.importance[place].shape)
-        row["importance"] = found.rows.importance[place].ravel().tolist()
+        row["importance"] = found.rows.importance[place].ravel()

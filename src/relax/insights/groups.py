@@ -181,7 +181,8 @@ def _labels(aspects: Sequence[np.ndarray], number: int, seed: int) -> np.ndarray
     found = model.fit_predict((affinity + affinity.T) / 2)
     if len(sample) == n:
         return np.asarray(found)
-    nearest = [int(np.argmin(squared_distances(row[None], scaled[sample]))) for row in scaled]
+    parts = np.array_split(scaled, -(-n // MOST))
+    nearest = np.concatenate([squared_distances(part, scaled[sample]).argmin(1) for part in parts])
     return np.asarray(found[nearest])
 
 

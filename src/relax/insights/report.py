@@ -190,7 +190,7 @@ def _groups(
     if len(places) < FEWEST:
         return [], notes
     some = rows if len(places) == len(rows) else rows.taken(places)
-    content = content_of(some, seen if some is rows else seen.of(some))
+    content = content_of(some, seen if some is rows else seen.taken(places))
     own = [shares[place] for place in places]
     if content is None and not rows.aligned:
         notes.append("no groups of maps: units differ from input to input, and have no names")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from relax._support.extras import require
 from relax.errors import InputError
 from relax.runs.records import MAPS
 from relax.runs.store import Store
@@ -127,33 +128,66 @@ def read_rows(store: str | PathLike[str]) -> Rows:
     if opened.manifest is None:
         raise InputError(f"{opened.folder}: expected a store made by `relax run`, got no manifest.json")
     columns = [*COLUMNS, "representation", "shape", *MAPS, "labels", "input"]
-    found = sorted(opened.table(columns).to_pylist(), key=lambda row: str(row["key"]))
-    reasons = Counter(_kind(row["reason"]) for row in found if row["reason"] is not None)
-    good = [row for row in found if row["reason"] is None and row["importance"] and row["representation"]]
+    table = opened.table(columns).sort_by("key")
+    identity = table.select(COLUMNS).to_pylist()
+    reasons = Counter(_kind(row["reason"]) for row in identity if row["reason"] is not None)
+    sizes = zip(*(_lengths(table.column(name)) for name in ("importance", "representation")), strict=True)
+    good = [
+        place
+        for place, (row, size) in enumerate(zip(identity, sizes, strict=True))
+        if row["reason"] is None and all(size)
+    ]
     if not good:
         most = f"; most often: {reasons.most_common(1)[0][0]}" if reasons else ""
-        raise InputError(f"{opened.folder}: expected explained inputs, got none of {len(found)}{most}")
-    if len({len(row["representation"]) for row in good}) > 1:
+        raise InputError(f"{opened.folder}: expected explained inputs, got none of {len(identity)}{most}")
+    table = table.take(good)
+    representations = _vectors(table.column("representation"))
+    if len({len(values) for values in representations}) > 1:
         raise InputError(f"{opened.folder}: expected representations of one length; the store is damaged")
-    maps = {name: _maps(good, name) for name in MAPS}
+    shapes = table.column("shape").to_pylist()
+    maps = {name: _maps(table.column(name), shapes) for name in MAPS}
+    labels = table.column("labels")
     return Rows(
         opened.folder,
         opened.manifest,
-        [{name: row[name] for name in COLUMNS} for row in good],
-        np.array([row["representation"] for row in good], dtype=np.float32),
+        [identity[place] for place in good],
+        np.array(representations, dtype=np.float32),
         maps["importance"] or [],
         maps["uncertainty"],
         maps["standard_error"],
-        [row["labels"] for row in good] if all(row["labels"] is not None for row in good) else None,
-        [json.loads(row["input"] or "{}") for row in good],
+        None if labels.null_count else [_names(opened.manifest, names) for names in labels.to_pylist()],
+        [json.loads(value or "{}") for value in table.column("input").to_pylist()],
         reasons,
     )
 
 
-def _maps(rows: list[dict[str, Any]], name: str) -> list[np.ndarray] | None:
-    if any(row[name] is None for row in rows):
+def _maps(column: Any, shapes: list[list[int]]) -> list[np.ndarray] | None:
+    """Maps from a column of flattened ones; ``None`` if an input has none."""
+    if column.null_count:
         return None
-    return [np.array(row[name], dtype=np.float64).reshape(row["shape"]) for row in rows]
+    return [values.astype(np.float64).reshape(shape) for values, shape in zip(_vectors(column), shapes, strict=True)]
+
+
+def _vectors(column: Any) -> list[np.ndarray]:
+    """Arrays from a column of lists without nulls; a number as a Python object would take six times the memory."""
+    found = []
+    for chunk in column.chunks:
+        ends = np.cumsum(_lengths(chunk))
+        found += np.split(chunk.flatten().to_numpy(zero_copy_only=False), ends[:-1]) if len(chunk) else []
+    return found
+
+
+def _lengths(column: Any) -> list[int]:
+    """Number of elements of each list; 0 for null."""
+    lengths = require("pyarrow.compute", extra="insight").list_value_length(column)
+    return [length or 0 for length in lengths.to_pylist()]
+
+
+def _names(manifest: dict[str, Any], labels: list[str]) -> list[str]:
+    """Names of units; those of columns come without the value that the row has there."""
+    if manifest["settings"]["modality"] != "table":
+        return labels
+    return [label.partition(" = ")[0] for label in labels]
 
 
 def _kind(reason: str) -> str:

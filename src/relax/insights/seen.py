@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from os import PathLike
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 from relax._support.averaging import averaged
 from relax._support.registry import registry_of
 from relax.errors import RelaxError, RelaxWarning
+from relax.insights.describing import described
 from relax.insights.rows import Rows
 from relax.modalities import Modality
 from relax.modalities.image.pictures import open_picture, upright_rgb
@@ -23,6 +25,10 @@ from relax.runs.worker import stamp_of
 
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".webp", ".jpg")
 """Endings of the files in a folder of masks."""
+
+
+SHOWN = 32
+"""Most pictures that are held at once."""
 
 
 class Seen:
@@ -36,11 +42,15 @@ class Seen:
 
     def __init__(self, rows: Rows, source: Any = None, column: str | None = None) -> None:
         self.rows, self._asked, self._column = rows, source, column
-        self.picture = lru_cache(256)(self._picture)
+        self.picture = lru_cache(SHOWN)(self._picture)
+        self._described: dict[int, np.ndarray | None] = {}
 
-    def of(self, rows: Rows) -> Seen:
-        """The inputs of some of the rows."""
-        return Seen(rows, self._asked, self._column)
+    def taken(self, places: Sequence[int]) -> Seen:
+        """The inputs of the rows at some places; what is known of their pictures stays known."""
+        some = Seen(self.rows.taken(places), self._asked, self._column)
+        known = self._described
+        some._described = {new: known[place] for new, place in enumerate(places) if place in known}
+        return some
 
     @cached_property
     def source(self) -> Source | None:
@@ -90,10 +100,21 @@ class Seen:
             return None
         return None if whole is None else cropped(whole, self.rows.provenance[place])
 
+    def described(self, place: int) -> np.ndarray | None:
+        """Features of the units of a picture, ``(rows, columns, F)``; ``None`` if it is gone.
+
+        Pictures are read once; their features are kept, about 5 KB each, and they are not.
+        """
+        if place not in self._described:
+            picture = self.picture(place)
+            height, width = (*self.rows.importance[place].shape, 1)[:2]
+            self._described[place] = None if picture is None else described(picture, (height, width)).astype(np.float32)
+        return self._described[place]
+
     @property
     def here(self) -> list[int]:
         """Places of the rows whose pictures can be shown."""
-        return [place for place in range(len(self.rows)) if self.picture(place) is not None]
+        return [place for place in range(len(self.rows)) if self.described(place) is not None]
 
 
 def _opened(value: Any) -> Image.Image | None:

@@ -73,9 +73,11 @@ class Opened:
             return method.probe(problem, n)
 
         session.settle_precision(probe)
+        work = work_of(method, problem)
+        resumed = work.inside is None and session.resume(problem.whole())
         self._representation = session.encode(problem.whole())  # its time tells whether an engine would pay
-        if session.decide(probe, work_of(method, problem)):
-            self._representation = session.encode(problem.whole())
+        if not resumed and session.decide(probe, work):
+            self._representation = session.encode_again(problem.whole())
         self._similarity = configuration.similarity or against.similarity or method.score_similarity
         context = Context(encoder, session, self._representation[0], self._similarity)
         self.problem = replace(problem, reference=against.reference(context))

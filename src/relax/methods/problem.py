@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,6 +41,7 @@ class Problem:
         on_block: callback after each turn of the loop.
         signed: whether parts of the input may also push away from the reference.
         watch: callbacks, called with every scored block of masks.
+        bound: fills bound to the input, with what they were bound to; a blur takes as long as encoding a picture.
     """
 
     encoder: Encoder
@@ -54,6 +56,7 @@ class Problem:
     on_block: OnBlock | None = None
     signed: bool = False
     watch: Sequence[Watch] = ()
+    bound: dict[Any, tuple[Fill, Prepared, Fill]] = field(default_factory=dict, repr=False)
 
     @property
     def modality(self) -> Modality:
@@ -82,8 +85,14 @@ class Problem:
             ArgumentError: the stratum's fill does not support its masks or the encoder.
         """
         stratum.fill.check(stratum.masks, self.encoder)
-        fill = stratum.fill.bind(self.prepared, self.modality, self.seed)
-        return Perturbed(self.prepared, stratum, self.design, fill)
+        return Perturbed(self.prepared, stratum, self.design, self._bound(stratum.fill))
+
+    def _bound(self, fill: Fill) -> Fill:
+        """The fill bound to the input, once."""
+        key = (id(fill), id(self.prepared))
+        if key not in self.bound:
+            self.bound[key] = fill, self.prepared, fill.bind(self.prepared, self.modality, self.seed)
+        return self.bound[key][2]
 
     def enumerated(self, enumerates: bool = True) -> Problem:
         """The problem with all masks, each once, if the run may take that many; else unchanged.

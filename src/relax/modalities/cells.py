@@ -9,7 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from relax.modalities.units import Block, Units
+from relax.modalities.kernels import Kernel, gaussian, positions_of
+from relax.modalities.units import Block, Units, along
 
 MOST = 784
 """Largest number of cells."""
@@ -42,12 +43,12 @@ class Cells:
         self,
         shape: tuple[int, ...],
         grid: tuple[int, ...],
-        kernels: Mapping[str, Tensor],
+        kernels: Mapping[str, Tensor | Kernel],
         unit: tuple[float, ...],
         smooth: bool = False,
     ) -> None:
         self.shape, self.grid, self.unit, self.smooth = shape, grid, unit, smooth
-        self.kernels = torch.stack(list(kernels.values()))
+        self.kernels = tuple(kernel if isinstance(kernel, Kernel) else Kernel(kernel) for kernel in kernels.values())
 
     @property
     def n_cells(self) -> int:
@@ -56,7 +57,7 @@ class Cells:
 
     def seen(self, units: Units, block: Block) -> Tensor:
         """Share of each cell that each mask of a block keeps, ``(B, P)`` float64 on the CPU."""
-        return self.shares(units.masks(block))
+        return units.averages(block, self._means).flatten(1).cpu().double()
 
     def shares(self, masks: Tensor) -> Tensor:
         """Share of each cell that a mask keeps.
@@ -67,7 +68,7 @@ class Cells:
         Returns:
             ``(B, P)`` float64 on the CPU.
         """
-        return _along(masks, self._means).flatten(1).cpu().double()
+        return along(masks, self._means).flatten(1).cpu().double()
 
     def slopes(self, units: Units, block: Block, slopes: Tensor) -> Tensor:
         """Derivatives in the kept shares of the groups of cells, ``(B, Q)`` float64 on the CPU.
@@ -77,7 +78,7 @@ class Cells:
             block: ``B`` masks.
             slopes: derivatives in the elements of each mask, ``(B, *shape)``.
         """
-        return _along(slopes, self._sums).flatten(1).cpu().double()
+        return along(slopes, self._sums).flatten(1).cpu().double()
 
     @cached_property
     def groups(self) -> Tensor:
@@ -96,7 +97,7 @@ class Cells:
         Returns:
             ``(*shape)`` float64.
         """
-        return _along(values.view(1, *self.grid), self._weights)[0]
+        return along(values.view(1, *self.grid), self._weights)[0]
 
     def over_units(self, values: Tensor) -> Tensor:
         """Sum values of cells over the unit around each cell, ``Σ_q w_pq values_q`` with shares w in [0, 1].
@@ -104,7 +105,26 @@ class Cells:
         Args:
             values: ``(B, P)`` float64.
         """
-        return _along(values.view(-1, *self.grid), self._boxes).flatten(1)
+        return along(values.view(-1, *self.grid), self._boxes).flatten(1)
+
+    def variances(self, covariance: Tensor) -> Tensor:
+        """Variance of the sum over the unit around each cell, ``(P,)``.
+
+        Args:
+            covariance: ``(P, P)`` float64 of the cells.
+        """
+        axes = [axis for d in range(len(self.grid)) for axis in (d, d + len(self.grid))]
+        pairs = covariance.view(*self.grid, *self.grid).permute(axes)
+        shares = [(box[:, :, None] * box[:, None]).flatten(1) for box in self._boxes]
+        return along(pairs.reshape(1, *(cells**2 for cells in self.grid)), shares).flatten()
+
+    @cached_property
+    def mean_unit(self) -> Tensor:
+        """Share of each cell in a unit, on average over units, ``(P,)`` float64."""
+        shares = torch.ones(1, dtype=torch.float64)
+        for box in self._boxes:
+            shares = torch.kron(shares, box.mean(0))
+        return shares
 
     @cached_property
     def _boxes(self) -> list[Tensor]:
@@ -154,13 +174,12 @@ class UnitCells:
 
     def __init__(self, units: Units, finer: Cells | None = None) -> None:
         self.units = units
-        kernels = torch.eye(units.n_units, dtype=torch.float64)[None]
+        self.kernels: tuple[Kernel, ...] = (Kernel(torch.eye(units.n_units, dtype=torch.float64)),)
         if finer is not None:
             one_each = Block(torch.eye(units.n_units), units.middle())
             shares = finer.shares(units.masks(one_each))
             shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-12)
-            kernels = torch.cat([kernels, shares @ finer.kernels @ shares.T])
-        self.kernels = kernels
+            self.kernels += tuple(Kernel(kernel.after(shares) @ shares.T) for kernel in finer.kernels)
 
     @property
     def n_cells(self) -> int:
@@ -193,6 +212,15 @@ class UnitCells:
         """The values, ``(B, P)``."""
         return values
 
+    def variances(self, covariance: Tensor) -> Tensor:
+        """Variance of each unit, ``(P,)``, from their covariance, ``(P, P)``."""
+        return covariance.diagonal()
+
+    @cached_property
+    def mean_unit(self) -> Tensor:
+        """Share of each unit in a unit, on average over units, ``(P,)`` float64."""
+        return torch.full((self.n_cells,), 1 / self.n_cells, dtype=torch.float64)
+
     def to_map(self, values: Tensor) -> Tensor:
         """Map from values of units, ``(P,)`` float64 to ``(*shape)`` float64."""
         return self.units.spread(values)
@@ -217,29 +245,6 @@ def plain_cells(shape: tuple[int, ...]) -> Cells:
     kernels |= {f"smooth over {length:g} cells": gaussian(positions, length) for length in LENGTHS}
     per_dimension = UNITS ** (1 / n_dimensions)
     return Cells(shape, grid, kernels, unit=tuple(max(1.0, cells / per_dimension) for cells in grid))
-
-
-def gaussian(positions: Tensor, length: float) -> Tensor:
-    """Gaussian kernel ``exp(−|p − q|² / 2ℓ²)``, ``(P, P)`` float64.
-
-    Args:
-        positions: ``(P, d)`` float64.
-        length: length scale ℓ, positive.
-    """
-    return torch.exp(-torch.cdist(positions, positions).square() / (2 * length**2))
-
-
-def positions_of(grid: tuple[int, ...]) -> Tensor:
-    """Index of each cell along each dimension, ``(P, d)`` float64."""
-    axes = [torch.arange(cells, dtype=torch.float64) for cells in grid]
-    return torch.stack([axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")], 1)
-
-
-def _along(values: Tensor, matrices: list[Tensor]) -> Tensor:
-    """Apply a matrix to each dimension but the first."""
-    for dimension, matrix in enumerate(matrices, start=1):
-        values = torch.tensordot(values, matrix.to(values), ([dimension], [1])).movedim(-1, dimension)
-    return values
 
 
 def _overlap(size: int, cells: int) -> Tensor:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -65,6 +66,18 @@ class Units(ABC):
         Returns:
             ``(B, *shape)`` float32 in [0, 1]; 1 keeps an element.
         """
+
+    def averages(self, block: Block, means: Sequence[Tensor]) -> Tensor:
+        """Means of each mask over cells, without more memory than for the masks.
+
+        Args:
+            block: ``B`` masks as bits.
+            means: for each dimension of a mask, the means over cells, ``(cells, size)`` float64.
+
+        Returns:
+            ``(B, *cells)``, of floating-point numbers.
+        """
+        return along(self.masks(block), means)
 
     @abstractmethod
     def pull_back(self, weights: Tensor, block: Block) -> Tensor:
@@ -150,3 +163,18 @@ def check_keep(keep: float) -> None:
     """
     if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0.0 < keep < 1.0:
         raise ArgumentError(f"expected `keep` between 0 and 1 (both excluded), got {keep!r}")
+
+
+def along(values: Tensor, matrices: Sequence[Tensor]) -> Tensor:
+    """Apply a matrix to each dimension of values but the first.
+
+    Args:
+        values: ``(B, *shape)``.
+        matrices: for each dimension ``(length, size)``.
+
+    Returns:
+        ``(B, *lengths)``.
+    """
+    for dimension, matrix in enumerate(matrices, start=1):
+        values = torch.tensordot(values, matrix.to(values), ([dimension], [1])).movedim(-1, dimension)
+    return values

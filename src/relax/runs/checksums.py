@@ -48,6 +48,8 @@ def seed_for(seed: int, checksum: str) -> int:
 
 def _add(digest: Any, value: Any) -> None:
     """Add a value to a digest; everything but a file starts with its type and size."""
+    if hasattr(value, "iloc") and hasattr(value, "to_dict"):  # a row of a table, of pandas
+        value = value.to_dict()
     if isinstance(value, PathLike):
         _add_file(digest, Path(value))
     elif isinstance(value, Part):

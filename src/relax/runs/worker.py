@@ -69,7 +69,7 @@ class Worker:
             items: the inputs, consumed lazily; ``None`` says that there is none at the moment.
             at_once: number of inputs in hand, each in a thread of its own.
         """
-        with self.explainer.placed():
+        with self.explainer.held():
             waiting: deque[tuple[Item, Future[Row]]] = deque()
             with ThreadPoolExecutor(at_once, thread_name_prefix="relax-run") as pool:
                 try:

@@ -44,8 +44,9 @@ def test_maps_are_those_of_pytorch(engine, method, tiny, image):
     found = relax.explain(tiny, image, method=method, n_masks=256, engine=engine)
     assert (expected.settings["engine"], found.settings["engine"]) == ("torch", engine)
     same(found, expected)
-    forwards = expected.settings["cost"]["forwards"]
-    assert found.settings["cost"]["forwards"] == forwards + 1  # the input itself once more, in the engine
+    cost, plain = found.settings["cost"], expected.settings["cost"]
+    assert cost["forwards"] == plain["forwards"]
+    assert cost["probes"] > plain["probes"]  # the input itself once more, in the engine, is one of them
 
 
 def test_maps_of_the_embedded_encoder_are_those_of_pytorch(engine, lite0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from unittest.mock import patch
 
@@ -89,11 +89,16 @@ def fingerprint(model: nn.Module) -> Fingerprint:
     )
 
 
-def has_hooks(model: nn.Module) -> bool:
-    """Whether hooks see the model's forward passes; those of a graph would pass them by."""
-    own = any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+def hook_tables(model: Any) -> tuple[Mapping[int, Any], ...]:
+    """PyTorch's own tables of the hooks that see the model's forward passes; those of a graph would pass them by."""
+    own = [table for module in model.modules() for table in (module._forward_hooks, module._forward_pre_hooks)]
     shared = nn.modules.module
-    return own or bool(shared._global_forward_hooks or shared._global_forward_pre_hooks)
+    return (*own, shared._global_forward_hooks, shared._global_forward_pre_hooks)
+
+
+def has_hooks(model: nn.Module) -> bool:
+    """Whether hooks see the model's forward passes."""
+    return any(hook_tables(model))
 
 
 def unexportable(model: Any) -> str | None:

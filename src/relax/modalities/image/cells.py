@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from skimage.color import rgb2lab
 from torch import Tensor
 
-from relax.modalities.cells import Cells, gaussian, positions_of
+from relax.modalities.cells import Cells
+from relax.modalities.kernels import Kernel, gaussian, separable
 
 SIDE = 28
 """Number of cells along each side, at most the number of pixels."""
@@ -37,18 +38,18 @@ def image_cells(tensor: Tensor) -> Cells:
     height, width = tensor.shape[-2:]
     grid = (min(SIDE, height), min(SIDE, width))
     colours = gaussian(_colours(tensor, grid), COLOUR)
-    kernels = {}
+    kernels: dict[str, Tensor | Kernel] = {}
     for length, smooth in zip(LENGTHS, _smooth(grid), strict=True):
         kernels[f"place {length:g}"] = smooth
-        kernels[f"place {length:g} and colour"] = smooth * colours
+        kernels[f"place {length:g} and colour"] = smooth.matrix * colours
     return Cells((height, width), grid, kernels, unit=tuple(max(side / SHOWN, 1.0) for side in grid), smooth=True)
 
 
 @lru_cache(maxsize=4)
-def _smooth(grid: tuple[int, int]) -> list[Tensor]:
-    """Kernels of each length scale, ``(P, P)``."""
-    positions = positions_of(grid) * torch.tensor([SIDE / side for side in grid], dtype=torch.float64)
-    return [gaussian(positions, length) for length in LENGTHS]
+def _smooth(grid: tuple[int, int]) -> list[Kernel]:
+    """Kernels of each length scale; shared by all inputs of a size."""
+    places = [torch.arange(cells, dtype=torch.float64)[:, None] * SIDE / cells for cells in grid]
+    return [separable([gaussian(axis, length) for axis in places]) for length in LENGTHS]
 
 
 def _colours(tensor: Tensor, grid: tuple[int, int]) -> Tensor:

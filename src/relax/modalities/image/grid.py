@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -64,29 +65,31 @@ class GridMasks(Masks):
         rows, columns = (self.cells, self.cells) if isinstance(self.cells, int) else self.cells
         tensor = tensor_of(prepared)
         height, width = tensor.shape[-2:]
-        axes = [self._axis(cells, size) for cells, size in ((rows, height), (columns, width))]
+        axes = [_axis(cells, size, self.offsets) for cells, size in ((rows, height), (columns, width))]
         return SeparableUnits(*(axis.to(tensor.device) for axis in axes))
-
-    def _axis(self, cells: int, size: int) -> Tensor:
-        """Interpolation weights along one axis, ``(placements, size, cells)``."""
-        if cells > size:
-            raise ArgumentError(f"a grid of {cells} cells does not fit in {size} pixels; use fewer cells")
-        if self.offsets == "none":
-            return _upsampling(cells, size)[None]
-        if self.offsets == "cell":
-            cell = math.ceil(size / cells)
-            weights, n_offsets = _upsampling(cells, (cells + 1) * cell), cell
-        else:
-            pad = cells // 2
-            if pad >= size:
-                raise ArgumentError(f"offsets='relax-xai' with {cells} cells needs more than {pad} pixels, got {size}")
-            weights = F.pad(_upsampling(cells, size).T[None], (pad, pad), mode="reflect")[0].T
-            n_offsets = cells
-        return torch.stack([weights[offset : offset + size] for offset in range(n_offsets)])
 
     def settings(self) -> dict[str, Any]:
         cells = self.cells if isinstance(self.cells, int) else list(self.cells)
         return {"name": "grid", "cells": cells, "keep": self.keep, "offsets": self.offsets}
+
+
+@lru_cache(maxsize=16)
+def _axis(cells: int, size: int, offsets: str) -> Tensor:
+    """Interpolation weights along one axis, ``(placements, size, cells)``; shared by all inputs of a size."""
+    if cells > size:
+        raise ArgumentError(f"a grid of {cells} cells does not fit in {size} pixels; use fewer cells")
+    if offsets == "none":
+        return _upsampling(cells, size)[None]
+    if offsets == "cell":
+        cell = math.ceil(size / cells)
+        weights, n_offsets = _upsampling(cells, (cells + 1) * cell), cell
+    else:
+        pad = cells // 2
+        if pad >= size:
+            raise ArgumentError(f"offsets='relax-xai' with {cells} cells needs more than {pad} pixels, got {size}")
+        weights = F.pad(_upsampling(cells, size).T[None], (pad, pad), mode="reflect")[0].T
+        n_offsets = cells
+    return torch.stack([weights[offset : offset + size] for offset in range(n_offsets)])
 
 
 def _upsampling(cells: int, size: int) -> Tensor:

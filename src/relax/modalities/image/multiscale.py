@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,9 @@ class MultiScaleUnits(Units):
 
     def masks(self, block: Block) -> Tensor:
         return torch.stack([grid.masks(part) for grid, part in self._parts(block)]).mean(0)
+
+    def averages(self, block: Block, means: Sequence[Tensor]) -> Tensor:
+        return torch.stack([grid.averages(part, means) for grid, part in self._parts(block)]).mean(0)
 
     def pull_back(self, weights: Tensor, block: Block) -> Tensor:
         return torch.stack([grid.pull_back(weights, part) for grid, part in self._parts(block)]).mean(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -30,6 +32,16 @@ class SeparableUnits(Units):
         grid = block.bits.view(-1, *self.grid)
         y, x = block.placements.T
         return self._rows[y] @ grid @ self._columns[x].transpose(1, 2)
+
+    def averages(self, block: Block, means: Sequence[Tensor]) -> Tensor:
+        """Means of each mask over cells, ``(P Ay) g (Q Ax)ᵀ``, without materialising the masks."""
+        exact = torch.float32 if block.bits.device.type == "mps" else torch.float64
+        grid = block.bits.to(exact).view(-1, *self.grid)
+        y, x = block.placements.T
+        over_rows, over_columns = (mean.to(grid) for mean in means)
+        return (
+            (over_rows @ self._rows[y].to(exact)) @ grid @ (over_columns @ self._columns[x].to(exact)).transpose(1, 2)
+        )
 
     def pull_back(self, weights: Tensor, block: Block) -> Tensor:
         bits = block.bits.double()

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from relax.errors import ArgumentError, EncoderError, InputError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
-from relax.modalities.cells import Cells, gaussian, positions_of
+from relax.modalities.cells import Cells
 from relax.modalities.fills import Background, Fill
+from relax.modalities.kernels import gaussian, positions_of
 from relax.modalities.parts import Part, numbered
 from relax.modalities.prepared import Prepared
 from relax.modalities.regions import Regions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relax.errors import ArgumentError
+from relax.errors import ArgumentError, InputError
 from relax.modalities.prepared import Prepared
 from relax.modalities.series.layout import Layout, layout_of
 from relax.modalities.series.modality import Series
@@ -72,6 +73,14 @@ class Sound(Series):
         time = torch.arange(self.samples_a_second, dtype=torch.float64) / self.samples_a_second
         rise = (self.samples_a_second / 4 - 100) / 2
         return (0.5 * torch.sin(2 * torch.pi * (100 * time + rise * time**2))).float()
+
+    def of_cell(self, value: Any, folder: Path) -> Any:
+        """The path of a recording in a cell of a table, relative to the table's folder; samples as they are."""
+        if isinstance(value, (np.ndarray, torch.Tensor, PathLike)):
+            return value
+        if not isinstance(value, str) or not value.strip():
+            raise InputError(f"expected the path of a recording in this cell, got {str(value)[:40]!r}")
+        return folder / value
 
     def masks(self, recipe: Any) -> Masks:
         """Resolve masks; ``"bands"`` and ``"patches"`` are those of recordings."""

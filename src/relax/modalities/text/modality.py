@@ -18,8 +18,9 @@ from relax._support.warning import warn
 from relax.errors import ArgumentError, InputError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
-from relax.modalities.cells import Cells, gaussian
+from relax.modalities.cells import Cells
 from relax.modalities.fills import Background, Fill
+from relax.modalities.kernels import gaussian
 from relax.modalities.prepared import Prepared
 from relax.modalities.shown import Shown
 from relax.modalities.text.batching import ATTENTION, IDS, TYPES, padded, row_of, trimmed

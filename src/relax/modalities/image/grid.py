@@ -64,13 +64,17 @@ class GridMasks(Masks):
         rows, columns = (self.cells, self.cells) if isinstance(self.cells, int) else self.cells
         tensor = tensor_of(prepared)
         height, width = tensor.shape[-2:]
+        for cells, size in ((rows, height), (columns, width)):
+            if cells > size:
+                raise ArgumentError(
+                    f"a grid of {cells} cells does not fit in {size} pixels of a tensor (C, H, W) of shape "
+                    f"{tuple(tensor.shape)}; use fewer, such as masks=relax.GridMasks({size})"
+                )
         axes = [self._axis(cells, size) for cells, size in ((rows, height), (columns, width))]
         return SeparableUnits(*(axis.to(tensor.device) for axis in axes))
 
     def _axis(self, cells: int, size: int) -> Tensor:
         """Interpolation weights along one axis, ``(placements, size, cells)``."""
-        if cells > size:
-            raise ArgumentError(f"a grid of {cells} cells does not fit in {size} pixels; use fewer cells")
         if self.offsets == "none":
             return _upsampling(cells, size)[None]
         if self.offsets == "cell":

@@ -325,6 +325,10 @@ def test_every_argument_can_be_what_was_meant():
 def test_unknown_encoders_are_answered_with_those_there_are():
     with pytest.raises(relax.UnknownNameError, match="unknown encoder 'effnet'; available: efficientnet-lite0, "):
         relax.load_encoder("effnet")
+    with pytest.raises(relax.UnknownNameError, match="needs its prefix, such as 'timm:resnet50'"):
+        relax.load_encoder("resnet50")
+    with pytest.raises(relax.UnknownNameError, match=r"Did you mean 'efficientnet-lite0'\?$"):
+        relax.load_encoder("efficentnet-lite0")
     with pytest.raises(relax.ArgumentError, match=r"expected an nn\.Module or a callable as encoder, got int"):
         relax.explain(5, torch.zeros(3, 8, 8))
 

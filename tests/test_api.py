@@ -1,5 +1,6 @@
 """explain(): promises about seeds, batches, lists, what is left as found, and what is refused."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 
 import relax
 from relax.estimation.designs import DESIGNS
+from relax.methods.base import ARGUMENTS
 from relax.modalities.masks import GridMasks
 
 MAPS = ("importance", "uncertainty", "standard_error")
@@ -284,6 +286,7 @@ def test_an_encoder_of_another_input_size_says_so(image):
         ({"masks": GridMasks(keep=0.3)}, "design='independent'"),
         ({"method": "u-relax", "threshold": "quantile:2"}, "expected `threshold`"),
         ({"method": "relax", "threshold": "median"}, "method 'relax' has no option 'threshold'; it has none"),
+        ({"n_mask": 64}, r"has no option 'n_mask'; it has .*Did you mean 'n_masks'\?"),
         ({"method": "u-relax", "level": 1}, "no option 'level'; it has: threshold"),
         ({"precision": "int8"}, "expected `precision`"),
         ({"batch_size": 0}, "expected `batch_size`"),
@@ -313,9 +316,19 @@ def test_inputs_that_cannot_be(tiny, source, words):
         relax.explain(tiny, source)
 
 
+def test_every_argument_can_be_what_was_meant():
+    arguments = inspect.signature(relax.Explainer).parameters
+    own = [name for name, one in arguments.items() if one.kind is one.KEYWORD_ONLY and name != "method"]
+    assert list(ARGUMENTS) == own
+
+
 def test_unknown_encoders_are_answered_with_those_there_are():
     with pytest.raises(relax.UnknownNameError, match="unknown encoder 'effnet'; available: efficientnet-lite0, "):
         relax.load_encoder("effnet")
+    with pytest.raises(relax.UnknownNameError, match="needs its prefix, such as 'timm:resnet50'"):
+        relax.load_encoder("resnet50")
+    with pytest.raises(relax.UnknownNameError, match=r"Did you mean 'efficientnet-lite0'\?$"):
+        relax.load_encoder("efficentnet-lite0")
     with pytest.raises(relax.ArgumentError, match=r"expected an nn\.Module or a callable as encoder, got int"):
         relax.explain(5, torch.zeros(3, 8, 8))
 

@@ -82,6 +82,21 @@ def test_hostile_names_are_escaped(results):
         assert escape(HOSTILE) in results[kind]._repr_html_(), kind
 
 
+def test_dollars_in_names_are_no_formulas(pictures, tiny, tmp_path):
+    name = "a $x_$ picture.png"
+    shutil.copy(pictures / "1.png", tmp_path / name)
+    encoder = relax.Encoder(lambda x: tiny(x).detach(), transform=transform, name="$y_$")
+    comparison = relax.compare({"$y_$": encoder}, tmp_path / name, ["occlusion", "lafam"])
+    assert comparison.refused
+    assert comparison._repr_png_().startswith(b"\x89PNG")
+    alternative = re.search('alt="([^"]*)"', relax.explain(encoder, tmp_path / name, n_masks=64)._repr_html_())
+    assert alternative[1].startswith("a $x_$ picture.png")
+    rows = "\n".join(f"{number % 5},{number % 7}" for number in range(40))
+    (tmp_path / "series.csv").write_text(f"cost $x_$,other\n{rows}\n")
+    reader = relax.Encoder(lambda x: x.flatten(1), modality="series")
+    relax.explain(reader, tmp_path / "series.csv", masks="channels").plot(tmp_path / "series.png")
+
+
 def test_values_under_the_pointer_are_the_means_of_blocks(results):
     e = results["tensor"]  # 28 x 28, which is shown as it is
     shown = titles(e._repr_html_())

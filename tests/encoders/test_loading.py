@@ -1,5 +1,6 @@
 """Encoders by name: real libraries, random or locally saved weights, no downloads."""
 
+import json
 import pickle
 
 import numpy as np
@@ -184,6 +185,26 @@ def test_a_folder_that_is_no_model_is_said_in_one_line(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(relax.EncoderError, match=r"preprocessor_config\.json is missing"):
         relax.load_encoder(f"hf:{tmp_path}")
+
+
+@pytest.mark.parametrize("kind", ["AutoImageProcessor", "AutoTokenizer"])
+def test_code_in_a_model_folder_is_not_run_even_if_standard_input_says_yes(tmp_path, monkeypatch, kind):
+    pytest.importorskip("transformers")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")  # transformers asks where nobody decided
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    name = "own.Own" if kind == "AutoImageProcessor" else ["own.Own", None]
+    about = {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own", kind: name}}
+    (folder / "config.json").write_text(json.dumps(about))
+    file = "preprocessor_config.json" if kind == "AutoImageProcessor" else "tokenizer_config.json"
+    (folder / file).write_text(json.dumps({"auto_map": {kind: name}}))
+    if kind == "AutoTokenizer":
+        (folder / "tokenizer.json").write_text("{}")
+    (folder / "own.py").write_text("open('ran', 'w')\n\n\nclass Own:\n    pass\n")
+    with pytest.raises(relax.EncoderError, match="cannot be loaded"):
+        relax.load_encoder(f"hf:{folder}")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_detection_model_is_refused_without_downloading_its_backbone():

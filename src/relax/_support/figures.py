@@ -45,3 +45,8 @@ def literal(text: str) -> str:
     """Escape text for matplotlib: no math mode, no control characters, no unpaired surrogates."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return printable.encode("utf-8", "replace").decode().replace("$", r"\$")
+
+
+def unescaped(text: str) -> str:
+    """Text escaped by :func:`literal`, as a page shows it."""
+    return text.replace(r"\$", "$")

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from relax._support.figures import literal
 from relax.explanation import Explanation
 from relax.modalities.image.showing import bare, outline, picture_of, range_of, sized
 from relax.modalities.pointer import read_map
@@ -56,7 +57,7 @@ def plot_comparison(explanations: Explanations, refused: Reasons, agreement: lis
     for row, encoder in enumerate(encoders):
         bare(axes[row, 0])
         axes[row, 0].imshow(picture)
-        axes[row, 0].set_ylabel(encoder, fontsize=9)
+        axes[row, 0].set_ylabel(literal(encoder), fontsize=9)
     axes[0, 0].set_title("input", fontsize=10)
     for column, method in enumerate(methods, start=1):
         _column(top, axes[:, column], explanations, refused, encoders, method, picture.shape)
@@ -74,13 +75,14 @@ def _column(
 ) -> None:
     """Draw the maps of all encoders by one method, on one colour scale."""
     share = len(explanations)
-    axes[0].set_title(method, fontsize=10)
+    axes[0].set_title(literal(method), fontsize=10)
     shown = {}
     for place, encoder in zip(axes, encoders, strict=True):
         bare(place)
         explanation = explanations.get((encoder, method))
         if explanation is None:
-            reason = textwrap.fill(refused[encoder, method].partition(";")[0], 30)
+            lines = textwrap.wrap(refused[encoder, method].partition(";")[0], 30)
+            reason = "\n".join(literal(line) for line in lines)
             place.text(0.5, 0.5, reason, ha="center", va="center", fontsize=6, transform=place.transAxes)
         else:
             shown[encoder] = (place, explanation, sized(explanation, "importance", shape))
@@ -115,7 +117,7 @@ def _standardised(explanation: Explanation, values: np.ndarray) -> np.ndarray:
 
 def _matrices(figure: Any, keys: list[tuple[str, str]], agreement: list[dict[str, Any]]) -> None:
     """Draw the rank correlations and the overlaps of all pairs of maps."""
-    names = [f"{encoder} · {method}" for encoder, method in keys]
+    names = [literal(f"{encoder} · {method}") for encoder, method in keys]
     axes = figure.subplots(1, 2)
     for place, column, title, colors, low in (
         (axes[0], "spearman", "rank correlation of maps (Spearman)", "RdBu_r", -1),

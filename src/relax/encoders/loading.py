@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,10 @@ from torch import nn
 from relax._support.registry import Registry, resolved
 from relax.encoders.base import Encoder
 from relax.encoders.devices import as_device
-from relax.errors import ArgumentError
+from relax.errors import ArgumentError, UnknownNameError
+
+CLOSE = 0.85
+"""Similarity of a name with a registered one from which it is a misspelling."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,12 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
         EncoderError: the model or its weights cannot be loaded.
     """
     key, rest = _family_of(name)
-    family = ENCODERS[key]
+    try:
+        family = ENCODERS[key]
+    except UnknownNameError as error:
+        if not isinstance(name, str) or ":" in name or difflib.get_close_matches(name, ENCODERS, n=1, cutoff=CLOSE):
+            raise
+        raise UnknownNameError(f"{error} A model of a library needs its prefix, such as 'timm:{name}'") from error
     load = getattr(family, "loader", family)
     try:
         inspect.signature(load).bind(rest if key != name else name, **options)

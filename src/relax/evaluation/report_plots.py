@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
+from relax._support.figures import literal
 from relax.explanation import Explanation
 
 COLUMN = 1.5
@@ -40,7 +41,9 @@ def plot_curves(lines: list[dict[str, Any]]) -> Figure | None:
                 if curves:
                     x = np.linspace(0, 100, len(curves[0]))
                     style = STYLES[number // 10 % len(STYLES)]
-                    axes.plot(x, np.mean(curves, axis=0), style, color=f"C{number % 10}", label=method, linewidth=1.4)
+                    axes.plot(
+                        x, np.mean(curves, axis=0), style, color=f"C{number % 10}", label=literal(method), linewidth=1.4
+                    )
             changed = "most important pixels inserted" if kind == "insertion" else "most important pixels deleted"
             axes.set(xlabel=f"{changed} (%)", title=f"{kind}, fill: {fill}")
             axes.grid(alpha=0.3)
@@ -79,7 +82,7 @@ def plot_maps(explanations: dict[tuple[str, str], Explanation]) -> Figure | None
             if e.picture is not None:
                 row[0].imshow(e.picture)
     for axes, title in zip(grid[0], ["input", *methods], strict=True):
-        axes.set_title(title, fontsize=9)
+        axes.set_title(literal(title), fontsize=9)
     if image is not None:
         figure.colorbar(image, ax=grid, shrink=0.8, label="percentile of the pixel's importance")
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,24 @@ from relax.estimation.strata import Perturbed
 from relax.methods.problem import Problem
 from relax.modalities.batches import Batch
 from relax.modalities.units import Masks
+
+ARGUMENTS = (
+    "n_masks",
+    "max_masks",
+    "reliability",
+    "seed",
+    "masks",
+    "fill",
+    "similarity",
+    "design",
+    "batch_size",
+    "precision",
+    "device",
+    "engine",
+    "progress",
+    "views",
+)
+"""Arguments of every explainer, for messages about a misspelt one."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +177,9 @@ class Method(ABC):
         for option in options:
             if option not in names:
                 available = f"it has: {', '.join(names)}" if names else "it has none"
-                raise ArgumentError(f"method {cls.name!r} has no option {option!r}; {available}")
+                meant = difflib.get_close_matches(option, [*names, *ARGUMENTS], n=1)
+                hint = f". Did you mean {meant[0]!r}?" if meant else ""
+                raise ArgumentError(f"method {cls.name!r} has no option {option!r}; {available}{hint}")
         return cls(**options)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, features
 
-from relax._support.figures import literal
+from relax._support.figures import literal, unescaped
 from relax.modalities.pointer import STYLE, cells_of
 from relax.modalities.shown import Shown
 
@@ -52,7 +52,7 @@ def as_html(figure: Figure, alternative: str) -> str:
     kind, data = _compressed(figure)
     cells = cells_of(figure)
     image = (
-        f'<img style="max-width:100%;display:block" alt="{escape(alternative)}" '
+        f'<img style="max-width:100%;display:block" alt="{escape(unescaped(alternative))}" '
         f'src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
     )
     return f'<div class="relax-figure">{STYLE}{image}{cells}</div>' if cells else image

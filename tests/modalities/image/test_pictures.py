@@ -85,6 +85,16 @@ def test_a_single_pixel_is_a_picture(tmp_path):
     assert open_picture(tmp_path / "dot.png").size == (1, 1)
 
 
+@pytest.mark.parametrize("size", [(3000, 2), (2, 3000)])
+def test_a_picture_of_one_line_when_shown_has_a_figure(tmp_path, size):
+    Image.new("RGB", size, "red").save(tmp_path / "line.png")
+    encoder = relax.Encoder(lambda x: x.flatten(1), transform=relax.ImageTransform((14, 14)))
+    e = relax.explain(encoder, tmp_path / "line.png", n_masks=64)
+    assert 1 in e.presentation.shape
+    e.plot(tmp_path / "figure.png")
+    relax.match(encoder, tmp_path / "line.png", tmp_path / "line.png", n_masks=64).plot(tmp_path / "pair.png")
+
+
 def broken(folder):
     (folder / "empty.png").touch()
     (folder / "text.png").write_text("not a picture")

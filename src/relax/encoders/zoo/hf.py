@@ -65,12 +65,12 @@ def from_hf(
             f"hf:{name}: {missing[0]} is missing in this folder; save the model and its image processor there"
         )
     try:
-        processor = transformers.AutoImageProcessor.from_pretrained(name)
+        processor = transformers.AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
         model, info = transformers.AutoModel.from_pretrained(name, output_loading_info=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise EncoderError(
-            f"hf:{name} cannot be loaded: {first_line(error)}; use a hub name or a folder with config.json, "
-            "preprocessor_config.json and weights"
+            f"hf:{name} cannot be loaded: {first_line(error)}; use a hub name, which needs a network once, or a "
+            "folder with config.json, preprocessor_config.json and weights"
         ) from error
     patch = getattr(getattr(model.config, "vision_config", model.config), "patch_size", None)
     pooler_untrained = any("pooler" in key for key in info["missing_keys"])
@@ -98,7 +98,7 @@ def _is_text(transformers: Any, name: str) -> bool:
         has_tokenizer = any((folder / file).exists() for file in TOKENIZERS)
         return has_tokenizer and not (folder / "preprocessor_config.json").is_file()
     try:
-        config = transformers.AutoConfig.from_pretrained(name)
+        config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError):
         return False  # reported when the model is loaded
     return hasattr(config, "vocab_size") and not hasattr(config, "vision_config")
@@ -144,7 +144,7 @@ def _tokenizer(name: str) -> Any:
             f"hf:{name}: no tokeniser in this folder, expected one of {', '.join(TOKENIZERS)}; save it there too"
         )
     try:
-        return transformers.AutoTokenizer.from_pretrained(name)
+        return transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise EncoderError(f"hf:{name}: its tokeniser cannot be loaded: {first_line(error)}") from error
 

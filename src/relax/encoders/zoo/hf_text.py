@@ -36,12 +36,12 @@ def text_from_hf(name: str, pool: Any = "auto") -> Encoder:
     """
     transformers = require("transformers", extra="text")
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=False)
         model = transformers.AutoModel.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise EncoderError(
-            f"hf:{name} cannot be loaded: {first_line(error)}; use a hub name or a folder with config.json, a "
-            "tokenizer and weights"
+            f"hf:{name} cannot be loaded: {first_line(error)}; use a hub name, which needs a network once, or a "
+            "folder with config.json, a tokenizer and weights"
         ) from error
     if hasattr(model, "get_text_features"):
         model = _TextFeatures(model)

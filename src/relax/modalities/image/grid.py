@@ -65,6 +65,12 @@ class GridMasks(Masks):
         rows, columns = (self.cells, self.cells) if isinstance(self.cells, int) else self.cells
         tensor = tensor_of(prepared)
         height, width = tensor.shape[-2:]
+        for cells, size in ((rows, height), (columns, width)):
+            if cells > size:
+                raise ArgumentError(
+                    f"a grid of {cells} cells does not fit in {size} pixels of a tensor (C, H, W) of shape "
+                    f"{tuple(tensor.shape)}; use fewer, such as masks=relax.GridMasks({size})"
+                )
         axes = [_axis(cells, size, self.offsets) for cells, size in ((rows, height), (columns, width))]
         return SeparableUnits(*(axis.to(tensor.device) for axis in axes))
 
@@ -76,8 +82,6 @@ class GridMasks(Masks):
 @lru_cache(maxsize=16)
 def _axis(cells: int, size: int, offsets: str) -> Tensor:
     """Interpolation weights along one axis, ``(placements, size, cells)``; shared by all inputs of a size."""
-    if cells > size:
-        raise ArgumentError(f"a grid of {cells} cells does not fit in {size} pixels; use fewer cells")
     if offsets == "none":
         return _upsampling(cells, size)[None]
     if offsets == "cell":

@@ -151,9 +151,9 @@ def bare(axes: Axes) -> None:
 
 
 def outline(axes: Axes, importance: np.ndarray) -> None:
-    """Outline the most important part of a map ``(h, w)``, slightly smoothed."""
+    """Outline the most important part of a map ``(h, w)``, slightly smoothed; a single row or column has no outline."""
     finite = importance[np.isfinite(importance)]
-    if finite.size == 0 or finite.max() - finite.min() <= ROUNDING:
+    if finite.size == 0 or min(importance.shape) < 2 or finite.max() - finite.min() <= ROUNDING:
         return
     filled = np.where(np.isfinite(importance), importance, finite.min())
     smooth = gaussian_filter(filled.astype(float), SMOOTHING * max(importance.shape))

@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from relax._support.figures import literal
 from relax.modalities.pointer import read_bars, said
 from relax.modalities.prepared import Prepared
 from relax.modalities.showing import as_html, called, title_of
@@ -115,7 +116,7 @@ def plot_lines(axes: Axes, series: np.ndarray, kind: str, labels: Sequence[str] 
         spread: Any = np.ptp(series, axis=1).max() or 1.0
         for row, channel in enumerate(series):
             axes.plot(row - 0.8 * (channel - channel.mean()) / spread, linewidth=0.8, color="0.2")
-        axes.set_yticks(range(len(series)), list((labels or ())[: len(series)]), fontsize=8)
+        axes.set_yticks(range(len(series)), [literal(name) for name in (labels or ())[: len(series)]], fontsize=8)
         axes.set_ylim(len(series) - 0.5, -0.5)
     else:
         axes.plot(series.T, linewidth=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from relax._support.figures import unescaped
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
 from relax.modalities.text.shading import Piece, cut_of, pieces_of, scale_of, value_of
@@ -43,7 +44,7 @@ def html_of(explanation: Shown) -> str:
         A fragment of HTML with its own style; it needs no network and no script.
     """
     scale = scale_of(explanation)
-    title = escape(title_of(explanation).replace(r"\$", "$"))
+    title = escape(unescaped(title_of(explanation)))
     cut = cut_of(explanation)
     title += f" · <strong>{cut}</strong>" if cut else ""
     return framed(

@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from relax._support.figures import literal
 from relax.modalities.pointer import read_bars, said
 from relax.modalities.prepared import Prepared
 from relax.modalities.showing import as_html, called, title_of
@@ -44,6 +45,8 @@ def plot_series(explanation: Shown) -> Figure:
     else:
         above, below = figure.subplots(2, 1, sharex=True)
         plot_lines(above, shown, kind, explanation.labels)
+        if names := explanation.settings["input"].get("channels"):
+            above.legend(above.lines, [literal(name) for name in names], fontsize=8, loc="upper right")
         bars(below, explanation, explanation.effect)
         shade(above, explanation)
         for axes in (above, below):

@@ -228,3 +228,18 @@ def test_a_coarse_segment_is_the_one_around_the_middle_of_an_element(series):
     # elements 0-5, 6-11, 12-18, 19-24, 25-31; segments 0-9, 10-20, 21-31
     assert coarse.over(prepared).labels.tolist() == [0, 0, 1, 2, 2]
     assert fine.over(prepared).labels.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_lines_of_a_file_with_names_have_a_legend(tmp_path, series):
+    from relax.modalities.series.showing import plot_series
+
+    rows = [f"{step},{a},{b}" for step, (a, b) in enumerate(series.T.tolist())]
+    (tmp_path / "a.csv").write_text("\n".join(["time,temp,$hum$", *rows]))
+    encoder = relax.Encoder(linear, modality="series")
+    with pytest.warns(relax.RelaxWarning, match="time: not a channel"):
+        e = relax.explain(encoder, tmp_path / "a.csv", n_masks=16)
+    e.save(tmp_path / "e.npz")
+    for one in (e, relax.Explanation.load(tmp_path / "e.npz")):
+        legend = plot_series(one).axes[0].get_legend()
+        assert [text.get_text() for text in legend.get_texts()] == ["temp", r"\$hum\$"]
+    assert plot_series(relax.explain(encoder, series, n_masks=16)).axes[0].get_legend() is None

@@ -270,3 +270,12 @@ def test_resemblyzer_from_its_package():
     torch.testing.assert_close(h[0], h[1], atol=1e-4, rtol=1e-3)  # both are raised to one level
     with pytest.raises(relax.UnknownNameError, match="sound:resemblyzer"):
         relax.load_encoder("sound:other")
+
+
+def test_a_file_with_nan_is_named(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    samples = torch.rand(4000).numpy()
+    samples[7] = float("nan")
+    soundfile.write(tmp_path / "nan.wav", samples, 16000, subtype="FLOAT")
+    with pytest.raises(relax.InputError, match=r"^nan\.wav: the recording has 1 NaN"):
+        relax.Sound(rate=16000).prepare(tmp_path / "nan.wav")

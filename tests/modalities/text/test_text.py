@@ -247,6 +247,38 @@ def test_of_a_long_text_only_what_is_seen_is_segmented(bert, tokenizer, monkeypa
     assert e.presentation == "the cat sat on a mat and we ate fish"
 
 
+def test_of_what_is_not_taken_only_the_start_is_printed_and_drawn(bert, tokenizer):
+    from relax.modalities.text.shading import TAIL, taken
+    from relax.modalities.text.terminal import text_of
+    from relax.modalities.text.tokenizer import TextTokenizer
+
+    encoder = relax.Encoder(bert, TextTokenizer(tokenizer, max_length=6), modality="text")
+    text = "the cat sat on" + " a mat" * 500
+    with pytest.warns(relax.RelaxWarning, match="are cut off"):
+        e = relax.explain(encoder, text)
+    whole = relax.explain(encoder, "the cat sat on")
+    assert "".join(piece.text for piece in taken(e)) == text[: 14 + TAIL] + "…"
+    assert "".join(piece.text for piece in taken(whole)) == "the cat sat on"
+    assert text_of(e).plain.startswith(text[: 14 + TAIL] + "…\n")
+    assert " a mat" * 500 in e.html()  # the page has the whole text
+
+
+@pytest.mark.parametrize("long", ["=" * 60, "W" * 40])
+def test_words_of_a_figure_do_not_overlap_beside_bars_with_long_labels(long):
+    from relax.modalities.text.showing import plot_text
+
+    encoder = relax.Encoder(lambda texts: torch.tensor([[1.0, len(t), t.count("=")] for t in texts]), modality="text")
+    figure = plot_text(
+        relax.explain(encoder, f"{long} Many mammals will swim, with some warm water, and hum.", masks="words")
+    )
+    above = figure.axes[0]
+    words = [word for word in above.texts if word.get_text().strip()]
+    boxes = [word.get_window_extent() for word in words]
+    assert len(boxes) >= 11
+    for left, right in itertools.pairwise(boxes):
+        assert right.y1 < left.y0 + 1 or left.x1 <= right.x0
+
+
 def test_truncation_is_said_with_how_much(bert, tokenizer):
     from relax.modalities.text.tokenizer import TextTokenizer
 

@@ -96,6 +96,7 @@ class Series(Modality):
             raise InputError("the series is constant: nothing in it can be removed")
         names = names if names is not None and len(names) == len(series) else None
         layout = Layout(series.shape[0], series.shape[1], self.rate, names=names)
+        about = about if names is None else {**about, "channels": list(names)}
         prepared = Prepared({"series": series}, geometry=layout, source=about)
         return self.divided(prepared, (self.masks(None),))
 

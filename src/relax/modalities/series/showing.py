@@ -45,6 +45,8 @@ def plot_series(explanation: Shown) -> Figure:
     else:
         above, below = figure.subplots(2, 1, sharex=True)
         plot_lines(above, shown, kind, explanation.labels)
+        if names := explanation.settings["input"].get("channels"):
+            above.legend(above.lines, [literal(name) for name in names], fontsize=8, loc="upper right")
         bars(below, explanation, explanation.effect)
         shade(above, explanation)
         for axes in (above, below):

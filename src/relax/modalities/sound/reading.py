@@ -55,7 +55,10 @@ def read(source: Any, rate: int) -> tuple[np.ndarray, dict[str, Any]]:
         recording, about = source, {"source": "recording", "name": "recording"}
     else:
         recording, about = Recording(source, rate), {"source": "samples", "name": "recording"}
-    samples = real(recording.samples, "a recording").numpy()
+    try:
+        samples = real(recording.samples, "a recording").numpy()
+    except InputError as error:
+        raise InputError(f"{about['name']}: {error}" if isinstance(source, (str, PathLike)) else str(error)) from None
     if samples.ndim not in (1, 2) or (samples.ndim == 2 and not isinstance(source, (str, PathLike, Recording))):
         raise InputError(
             f"expected samples of shape (T,), got {samples.shape}; give several channels as relax.Recording(samples, "

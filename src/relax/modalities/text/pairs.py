@@ -14,8 +14,8 @@ from relax._support.figures import lay_out, literal
 from relax.modalities.showing import called
 from relax.modalities.shown import Shown
 from relax.modalities.text.html import framed, legend, words
-from relax.modalities.text.shading import pieces_of, scale_of
-from relax.modalities.text.showing import LINE, draw_text, families, lines_of
+from relax.modalities.text.shading import scale_of, taken
+from relax.modalities.text.showing import LINE, draw_text, families, lines_of, panels
 
 CLEAR = 2.0
 """Number of standard errors from which an interaction counts as found."""
@@ -54,7 +54,7 @@ def plot_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figur
         interactions: interactions of their words; ``None`` omits them.
     """
     scale = scale_of(a, b)
-    flows = [lines_of(pieces_of(e, scale)) for e in (a, b)]
+    flows = [lines_of(taken(e, scale)) for e in (a, b)]
     heights = [0.35 + LINE * len(rows) for rows, _ in flows]
     if interactions is not None:
         heights.append(0.9 + 0.24 * min(len(a.importance), SHOWN))
@@ -62,18 +62,18 @@ def plot_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> Figur
     FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # shown as a box
-        axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+        axes = panels(figure, heights)
         for place, e, (rows, cut), name in zip(axes, (a, b), flows, "ab", strict=False):
             draw_text(place, rows, str(e.presentation), f"{name}: {called(e.settings['input'])}", cut)
         if interactions is not None:
-            _interactions(figure, axes[2], a, b, interactions)
+            _interactions(axes[2], a, b, interactions)
         red = f"red words bring the two together, blue ones apart; full colour: ±{scale:.3g}"
         figure.suptitle(literal(f"{_title(a, similarity)}   ·   {red}"), fontsize=9)
         lay_out(figure)
     return figure
 
 
-def _interactions(figure: Figure, axes: Any, a: Shown, b: Shown, interactions: Any) -> None:
+def _interactions(axes: Any, a: Shown, b: Shown, interactions: Any) -> None:
     """Matrix of the words with the largest effects, in the order of the texts; unclear ones are blank."""
     rows, columns = (np.sort(np.argsort(-e.effect, kind="stable")[:SHOWN]) for e in (a, b))
     values = interactions.values[np.ix_(rows, columns)]
@@ -84,7 +84,7 @@ def _interactions(figure: Figure, axes: Any, a: Shown, b: Shown, interactions: A
         labels = [literal(" ".join((e.labels or ())[number].split())[:24]) for number in chosen]
         setter(range(len(chosen)), labels, fontsize=8, family=families(), rotation=turned)
     axes.set_title("which word of b (columns) answers which of a (rows)", fontsize=9, loc="left")
-    bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
+    bar = axes.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
     bar.set_label(f"interaction (blank: within {CLEAR:.0f} standard errors)", fontsize=7)
     bar.ax.tick_params(labelsize=7)
 

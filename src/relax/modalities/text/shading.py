@@ -18,6 +18,9 @@ LOWERS = (33, 102, 172)
 STRONGEST = 0.85
 """Share of the full colour at the end of the scale; the text stays readable."""
 
+TAIL = 120
+"""Number of characters that are shown of the part that the encoder does not take."""
+
 ROUNDING = 1e-9
 """Effects below this are rounding errors and stay white."""
 
@@ -81,6 +84,19 @@ def pieces_of(explanation: Shown, scale: float | None = None) -> list[Piece]:
         pieces.append(Piece(text[start:stop], number, float(np.clip(share, -1, 1))))
         place = stop
     return [*pieces, Piece(text[place:])] if place < len(text) else pieces
+
+
+def taken(explanation: Shown, scale: float | None = None) -> list[Piece]:
+    """The pieces, but of a part that the encoder does not take only the first ``TAIL`` characters and an ellipsis.
+
+    Args:
+        explanation: explanation of a text.
+        scale: end of the colour scale; ``None`` for the text's own largest effect.
+    """
+    pieces = pieces_of(explanation, scale)
+    if not cut_of(explanation) or not pieces or pieces[-1].unit is not None or len(pieces[-1].text) <= TAIL:
+        return pieces
+    return [*pieces[:-1], Piece(pieces[-1].text[:TAIL] + "…")]
 
 
 def strongest(explanation: Shown, n: int) -> list[int]:

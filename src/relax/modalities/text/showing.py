@@ -15,12 +15,14 @@ from matplotlib.figure import Figure
 from relax._support.figures import lay_out, literal
 from relax.modalities.showing import title_of
 from relax.modalities.shown import Shown
-from relax.modalities.text.shading import Piece, cut_of, effects_of, pieces_of, scale_of, strongest
+from relax.modalities.text.shading import Piece, cut_of, effects_of, scale_of, strongest, taken
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
-COLUMNS = 92
+COLUMNS = 110
 """Width of the text in characters of a Latin script."""
 
 LINES = 40
@@ -47,19 +49,30 @@ def plot_text(explanation: Shown) -> Figure:
     Args:
         explanation: explanation of a text.
     """
-    rows, cut = lines_of(pieces_of(explanation))
+    rows, cut = lines_of(taken(explanation))
     bars = strongest(explanation, BARS)
     heights = (0.35 + LINE * len(rows), 0.7 + 0.24 * len(bars))
     figure = Figure(figsize=(9.5, sum(heights) + 0.6), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # shown as a box
-        above, below = figure.subplots(2, 1, height_ratios=heights)
+        above, below = panels(figure, heights)
         draw_text(above, rows, str(explanation.presentation), cut_of(explanation) or "the text", cut)
         _bars(below, explanation, bars)
         figure.suptitle(title_of(explanation), fontsize=10)
         lay_out(figure)
     return figure
+
+
+def panels(figure: Figure, heights: Sequence[float]) -> list[Axes]:
+    """Axes one below the other; long labels at one of them do not make the text in another narrower.
+
+    Args:
+        figure: where to draw.
+        heights: height of each, in inches.
+    """
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    return [part.subplots() for part in parts]
 
 
 def draw_text(axes: Axes, rows: list[list[Piece]], text: str, title: str, cut: bool) -> None:
@@ -175,8 +188,10 @@ def _width(text: str) -> float:
         total += (
             1.9
             if wide
+            else 1.5
+            if letter in "mwMW%@—…"
             else 1.35
-            if letter.isupper() or letter in "mwMW%@"
+            if letter.isupper() or letter in "=+<>#&~^"
             else 0.62
             if letter in " iljtfI.,;:'!|()[]"
             else 1.05

@@ -6,7 +6,7 @@ from typing import Any
 
 from relax._support.joiners import JOINERS
 from relax.modalities.shown import Shown
-from relax.modalities.text.shading import pieces_of, scale_of, strongest, value_of
+from relax.modalities.text.shading import scale_of, strongest, taken, value_of
 
 LISTED = 5
 """Number of words that are listed with their values."""
@@ -22,7 +22,7 @@ def text_of(explanation: Shown, scale: float | None = None) -> Any:
     from rich.text import Text
 
     shaded = Text()
-    for piece in pieces_of(explanation, scale_of(explanation) if scale is None else scale):
+    for piece in taken(explanation, scale_of(explanation) if scale is None else scale):
         text = _safe(piece.text)
         if piece.unit is None:
             shaded.append(text)

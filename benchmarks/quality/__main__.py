@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
 
 import torch
@@ -18,7 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of scenes")
-    parser.add_argument("--only", nargs="+", default=[""], help="only runs whose names begin with one of these")
+    parser.add_argument("--only", nargs="+", default=[""], help="only runs whose names begin so, or errors")
+    parser.add_argument("--error-scenes", type=int, help=f"scenes of the errors; by default {ERRORS} times the scale")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     relax.keep_memory()
@@ -26,10 +28,11 @@ def main() -> None:
     register()
     chosen = [run for run in runs(given.scale) if run.name.startswith(tuple(given.only))]
     found = {run.name: (run, carry_out(run, given.threads)) for run in chosen}
-    encoders = [encoder for encoder in SIZES if any(run.encoder == encoder for run in chosen)]
-    n = max(2, round(ERRORS * given.scale))
+    every = "errors".startswith(tuple(given.only))
+    encoders = [encoder for encoder in SIZES if every or any(run.encoder == encoder for run in chosen)]
+    n = given.error_scenes or max(2, round(ERRORS * given.scale))
     errors = {encoder: measure(encoder, SCENES["several"], n, RUNS / "errors") for encoder in encoders}
-    write_page(found, errors, given.threads, given.scale)
+    write_page(found, errors, " ".join(sys.argv[1:]))
 
 
 if __name__ == "__main__":

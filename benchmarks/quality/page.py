@@ -34,7 +34,7 @@ representation of the whole picture is watched: the *symmetric relevance gain* (
 has shown nothing there. Localisation (AUC, relevance rank) is not faithfulness, and stands beside it."""
 
 
-def write_page(found: Found, errors: dict[str, list[Curves]], threads: int, scale: float) -> None:
+def write_page(found: Found, errors: dict[str, list[Curves]], asked: str) -> None:
     """Write docs/quality.md and its pictures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     measured = [encoder for encoder in TITLES if any(run.encoder == encoder for run, _ in found.values())]
@@ -55,7 +55,7 @@ def write_page(found: Found, errors: dict[str, list[Curves]], threads: int, scal
         *plot_scenes(found, FOLDER),
         "",
         f"Held-out scenes, of one object and of several: {numbers}. `make quality` makes this page; this one was made with "
-        f"`--scale {scale:g} --threads {threads}`. Means with 95 % intervals over scenes (BCa bootstrap); ranks by paired "
+        f"`{asked or 'no options'}`. Means with 95 % intervals over scenes (BCa bootstrap); ranks by paired "
         "differences.",
         "",
     ]

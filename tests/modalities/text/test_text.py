@@ -288,6 +288,13 @@ def test_truncation_is_said_with_how_much(bert, tokenizer):
     assert e.labels == ("the", "cat", "sat", "on")
 
 
+def test_special_tokens_that_were_typed_are_never_removed(bert, tokenizer):
+    encoder = relax.Encoder(bert, tokenizer, modality="text")
+    with pytest.raises(relax.errors.InputError, match="special tokens"):
+        relax.explain(encoder, "[CLS] [SEP]")
+    assert "[SEP]" not in relax.explain(encoder, "cats [SEP] purr").labels
+
+
 def test_a_prompt_is_never_removed(bert, tokenizer):
     from relax.modalities.text.tokenizer import TextTokenizer
 

@@ -58,6 +58,8 @@ class TextTokenizer:
         self.left = getattr(tokenizer, "padding_side", "right") == "left"
         own = hasattr(tokenizer, "mask_token")  # a tokenizer that says that it has none has none
         self.mask_id = self._id(tokenizer.mask_token) if own else self._id("[MASK]", "<mask>")
+        added = self._backend.get_added_tokens_decoder()
+        self._special = {token.content for token in added.values() if token.special}
         pad = self._id(getattr(tokenizer, "pad_token", None), "[PAD]", "<pad>")
         self.pad_id = 0 if pad is None else pad
 
@@ -72,15 +74,23 @@ class TextTokenizer:
         special = np.array(encoded.special_tokens_mask, dtype=bool)
         ids, types = (np.array(values, dtype=np.int64) for values in (encoded.ids, encoded.type_ids))
         fixed = special | (spans[:, 0] < len(self.prompt)) & (len(self.prompt) > 0)
+        fixed |= [content in self._special and content == token for content, token in self._pieces(text, encoded)]
         n_cut = max(len(ids) - (self.max_length or len(ids)), 0)
         if n_cut:
             kept = np.ones(len(ids), dtype=bool)
             kept[np.flatnonzero(~special)[-n_cut:]] = False  # special tokens at the end stay
             ids, types, spans, fixed = ids[kept], types[kept], spans[kept], fixed[kept]
         if fixed.all():
-            raise InputError(f"{text[:40]!r}: has no tokens for this encoder")
+            raise InputError(
+                f"{text[:40]!r}: expected a text, got one of special tokens or without tokens"
+            )
         spans = np.where(fixed[:, None], 0, spans - len(self.prompt))
         return Tokens(ids, spans, fixed, types, n_cut)
+
+    def _pieces(self, text: str, encoded: Any) -> list[tuple[str, str]]:
+        """What each token stands for in the text, and the token: the same for a special token that was typed."""
+        whole = self.prompt + text
+        return [(whole[slice(*offsets)], token) for offsets, token in zip(encoded.offsets, encoded.tokens, strict=True)]
 
     def settings(self) -> dict[str, Any]:
         """JSON-serialisable description."""

@@ -132,7 +132,7 @@ def explain(
     as_json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Explain pictures, texts, recordings, series or rows of tables; writes NAME.png, .npz and, but for pictures, .html."""
+    """Explain pictures, texts, recordings, series or table rows; writes NAME.png, .npz and, but for pictures, .html."""
     if bool(files or text) == bool(view):
         raise ArgumentError("expected files, --text, or one --view NAME=FILE per view of an object")
     if view and (against or foil or against_text or foil_text):

@@ -97,6 +97,19 @@ def test_dollars_in_names_are_no_formulas(pictures, tiny, tmp_path):
     relax.explain(reader, tmp_path / "series.csv", masks="channels").plot(tmp_path / "series.png")
 
 
+def test_titles_of_pairs_fit_over_their_panels(pictures, tiny, tmp_path):
+    name = f"{'a long name of a photograph ' * 3}.png"
+    shutil.copy(pictures / "1.png", tmp_path / name)
+    encoder = relax.Encoder(lambda x: tiny(x).detach(), transform=transform)
+    for explain in (relax.match, relax.difference):
+        figure = explain(encoder, tmp_path / name, pictures / "2.png", n_masks=64).plot()
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            box = axes.title.get_window_extent()
+            assert figure.bbox.x0 <= box.x0
+            assert box.x1 <= figure.bbox.x1
+
+
 def test_values_under_the_pointer_are_the_means_of_blocks(results):
     e = results["tensor"]  # 28 x 28, which is shown as it is
     shown = titles(e._repr_html_())

@@ -93,7 +93,7 @@ table.groupby("category")[["reliability", "seconds"]].agg(["mean", "count"]).rou
 #
 # ``relax.insight`` puts the maps together: where they lie, which inputs have similar maps, and whether one such group
 # looks as if the encoder had found something that it should not use. ``masks=`` names a folder with the true foreground
-# of each picture. On the command line: ``relax insight store --masks masks/ --out report``.
+# of each picture. On the command line: ``relax insight store --foreground masks/ --out report``.
 
 report = relax.insight(ran, masks=folder / "masks" if (folder / "masks").exists() else None)
 report

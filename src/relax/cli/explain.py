@@ -51,7 +51,7 @@ def explain(
     text: Annotated[list[str] | None, typer.Option(help="A text to explain; repeatable.")] = None,
     row: Annotated[list[int] | None, typer.Option(help="Row of a table to explain, from 0; repeatable.")] = None,
     view: Annotated[
-        list[str] | None, typer.Option(help="NAME=FILE of one view (.npy for a vector), instead of FILES; repeatable.")
+        list[str] | None, typer.Option(help="NAME=FILE of one view (.npy for a vector), instead of FILE; repeatable.")
     ] = None,
     encoder: Annotated[
         str | None,
@@ -132,7 +132,7 @@ def explain(
     as_json: JSON = False,
     quiet: QUIET = False,
 ) -> None:
-    """Explain pictures, texts, recordings, series or rows of tables; writes NAME.png, NAME.npz and mostly NAME.html."""
+    """Explain pictures, texts, recordings, series or table rows; writes NAME.png, .npz and, but for pictures, .html."""
     if bool(files or text) == bool(view):
         raise ArgumentError("expected files, --text, or one --view NAME=FILE per view of an object")
     if view and (against or foil or against_text or foil_text):

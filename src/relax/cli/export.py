@@ -23,7 +23,7 @@ def export(
         str | None, typer.Option(help="Where the inputs are, if not where the store was made from.")
     ] = None,
     column: Annotated[str | None, typer.Option(help="Column of the inputs in a table.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of clusterings, intervals and masks.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of projection and clusterings.")] = 0,
     threads: THREADS = None,
     overwrite: OVERWRITE = False,
 ) -> None:

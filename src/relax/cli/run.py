@@ -71,7 +71,7 @@ def run(
         typer.Option(help="Worker processes; by default one for each of several GPUs, else none but this process."),
     ] = None,
     executor: Annotated[str, typer.Option(help="'local', or 'ray' for a Ray cluster.")] = "local",
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try inputs that failed again.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again the inputs that failed.")] = False,
     precision: PRECISION = "auto",
     device: DEVICE = "auto",
     threads: THREADS = None,

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PANEL = 3.0
 """Width of a panel in inches."""
 
+TITLE = 36
+"""Maximum number of characters of a panel's title, which would be cut off at the edge of the figure."""
+
 CLEAR = 2.0
 """Number of standard errors from which an interaction counts as found."""
 
@@ -88,7 +91,7 @@ def plot_difference(e: Any, a: Prepared, b: Prepared, similarity: float, found: 
         if found:
             outline(place, -effect)
         source = Path(str(side.source["source"])).name
-        place.set_title(literal(f"{name}: {source}"), fontsize=9)
+        place.set_title(literal(_short(f"{name}: {source}")), fontsize=9)
         note = "line: the 20 % that differ most" if found else "no distinguishing part found"
         place.set_xlabel(note, fontsize=8)
     image = axes[2].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
@@ -116,7 +119,7 @@ def _pair(figure: Figure, places: list[Axes], a: Shown, b: Shown) -> None:
         name = "ab"[column]
         places[2 * column].imshow(picture)
         outline(places[2 * column], effect)
-        places[2 * column].set_title(literal(f"{name}: {_name(e)}" if _name(e) else name), fontsize=9)
+        places[2 * column].set_title(literal(_short(f"{name}: {_name(e)}" if _name(e) else name)), fontsize=9)
         places[2 * column].set_xlabel("line: the 20 % that match most", fontsize=8)
         image = places[2 * column + 1].imshow(effect, cmap="RdBu_r", vmin=-peak, vmax=peak)
         for place in places[2 * column : 2 * column + 2]:
@@ -168,6 +171,11 @@ def _box(axes: Axes, shape: tuple[int, ...], cell: tuple[int, int], cells: int, 
     center = (corner[0] + width / 2, corner[1] + height / 2)
     text = axes.text(*center, label, color=color, weight="bold", ha="center", va="center")
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])
+
+
+def _short(title: str) -> str:
+    """A title that fits over its panel."""
+    return title if len(title) <= TITLE else title[: TITLE - 1] + "…"
 
 
 def _name(e: Shown) -> str:

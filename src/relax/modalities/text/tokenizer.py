@@ -81,9 +81,7 @@ class TextTokenizer:
             kept[np.flatnonzero(~special)[-n_cut:]] = False  # special tokens at the end stay
             ids, types, spans, fixed = ids[kept], types[kept], spans[kept], fixed[kept]
         if fixed.all():
-            raise InputError(
-                f"{text[:40]!r}: expected a text, got one of special tokens or without tokens"
-            )
+            raise InputError(f"{text[:40]!r}: expected a text, got one of special tokens or without tokens")
         spans = np.where(fixed[:, None], 0, spans - len(self.prompt))
         return Tokens(ids, spans, fixed, types, n_cut)
 

@@ -58,7 +58,8 @@ def masks_of(
         options["patch"] = masks_.patch_size(encoder.patch)
         name = kind
     else:
-        name = _named(encoder.modality.masks(kind))
+        # of an object of several views, each has masks of its own by this name
+        name = _named(encoder.modality.masks(kind)) if encoder.modality.one_map else kind
     return masks_.create(name, **options, **_counts(name, cells))
 
 

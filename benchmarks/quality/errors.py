@@ -169,7 +169,10 @@ def plot_errors(found: dict[str, list[Curves]], titles: dict[str, str]) -> Figur
 
 
 def _range(errors: np.ndarray) -> str:
-    return "–" if np.isnan(errors).any() else f"{errors.mean():.3f} ({errors.min():.3f} to {errors.max():.3f})"
+    if np.isnan(errors).any():
+        return "–"
+    spread = f" ({errors.min():.3f} to {errors.max():.3f})" if len(errors) > 1 else ""
+    return f"{errors.mean():.3f}{spread}"
 
 
 def table_of_errors(found: dict[str, list[Curves]], titles: dict[str, str]) -> list[str]:

@@ -145,7 +145,7 @@ def errors_part(errors: dict[str, list[Curves]]) -> list[str]:
         "",
         "![Error against forwards on each encoder](quality/errors.png)",
         "",
-        "Mean (least to most over scenes):",
+        "Mean over scenes; with more than one, least to most:",
         "",
         *table_of_errors(errors, TITLES),
         "",

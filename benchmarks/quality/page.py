@@ -30,8 +30,8 @@ INTRODUCTION = """Does the map of the default, `relax-regression`, say what the 
 regions (7x7 and 14x14 cells, about 180 superpixels), regions are removed in the order of the map, and the similarity to the
 representation of the whole picture is watched: the *symmetric relevance gain* (Blücher et al., TMLR 2024), with four fills.
 *Single deletion* is the rank correlation of what removing one cell costs with what the map says of it (after IDSDS, NeurIPS
-2024). Controls that never saw the encoder with this picture are in every table; a method that a control reaches on a metric
-has shown nothing there. Localisation (AUC, relevance rank) is not faithfulness, and stands beside it."""
+2024), which is what `occlusion` measures itself, with one fill. Controls that never saw the encoder with this picture are in
+every table; a method that a control reaches on a metric has shown nothing there. Localisation (AUC, relevance rank) is not faithfulness, and stands beside it."""
 
 
 def write_page(found: Found, errors: dict[str, list[Curves]], asked: str) -> None:

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from matplotlib.figure import Figure
 
 import relax
+from relax._support.averaging import averaged
 from relax.cli.messages import say
 from relax.datasets import open_dataset
 from relax.estimation.crossfitted import FOLDS, CrossFitted
@@ -137,8 +136,7 @@ def curves(encoder: relax.Encoder, picture: object) -> Curves:
 
 def cells(importance: np.ndarray) -> np.ndarray:
     """Means over 14x14 cells."""
-    values = torch.from_numpy(np.asarray(importance, dtype=np.float64))[None]
-    return F.adaptive_avg_pool2d(values, (SIDE, SIDE)).flatten().numpy()
+    return averaged(importance, (SIDE, SIDE)).ravel()
 
 
 def at(curve: list[list[float]], budget: float) -> float:

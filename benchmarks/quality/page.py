@@ -55,12 +55,13 @@ def write_page(found: Found, errors: dict[str, list[Curves]], asked: str) -> Non
         *plot_scenes(found, FOLDER),
         "",
         f"Held-out scenes, of one object and of several: {numbers}. `make quality` makes this page; this one was made with "
-        f"`{asked or 'no options'}`. Means with 95 % intervals over scenes (BCa bootstrap); ranks by paired "
-        "differences.",
+        f"`{asked or 'no options'}`. Means over scenes; intervals by "
+        "the bootstrap (BCa) are in the picture and in files; bold is rank 1, by paired differences.",
         "",
     ]
     for encoder, rows in by_encoder.items():
         lines += encoder_part(encoder, rows)
+        lines += [intervals_in(f"{encoder}.csv", summary(rows)), ""]
     lines += errors_part(errors)
     lines += sanity_part([evaluation.rows for run, evaluation in found.values() if run.name.startswith("sanity")])
     (DOCS / "quality.md").write_text("\n".join(lines) + "\n")
@@ -152,6 +153,12 @@ def errors_part(errors: dict[str, list[Curves]]) -> list[str]:
     ]
 
 
+def intervals_in(name: str, means: pd.DataFrame) -> str:
+    """Write means, intervals, n and ranks to a file beside the page, and name it."""
+    means.round(6).to_csv(FOLDER / name, index=False)
+    return f"Means; the 95 % intervals, n and ranks are in [{name}](quality/{name})."
+
+
 def sanity_part(frames: list[pd.DataFrame]) -> list[str]:
     """Sensitivity and randomisation of the model."""
     lines = (
@@ -172,6 +179,8 @@ def sanity_part(frames: list[pd.DataFrame]) -> list[str]:
             f"{TITLES[rows['encoder'].iloc[0]]}, n = {rows['input'].nunique()}:",
             "",
             *table(summary(rows), SENSE),
+            "",
+            intervals_in(f"sanity-{rows['encoder'].iloc[0]}.csv", summary(rows)),
             "",
         ]
     return lines

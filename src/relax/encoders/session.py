@@ -13,7 +13,7 @@ from torch import Tensor
 from relax.encoders.batching import BatchSizer
 from relax.encoders.engines.base import TORCH, EngineFailure, Runner, attempt
 from relax.encoders.engines.choice import PROBES, Task, Work
-from relax.encoders.engines.graph import ROWS, hook_tables
+from relax.encoders.engines.graph import ROWS, has_hooks, hook_tables
 from relax.encoders.forward import Forward
 from relax.encoders.models import lock_of
 from relax.encoders.precision import TOLERANCE, error_to_spread, fast_precision
@@ -107,7 +107,7 @@ class Session:
             return False
         shape = tuple(batch.shape[1:])
         runner = self.setup.trust.runner(shape)
-        if runner is None or any(hook_tables(self.encoder.model)):
+        if runner is None or has_hooks(self.encoder.model):
             return False
         self._runner, self._shape, self._decided = runner, shape, True
         return True

@@ -14,10 +14,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy.stats import entropy, spearmanr
 from torch import nn
 
+from relax._support.averaging import averaged
 from relax.encoders import Encoder
 from relax.errors import RelaxError
 from relax.evaluation.base import Metric
@@ -106,9 +106,8 @@ def _importance(subject: Subject, share: float) -> np.ndarray:
 
 
 def _means(importance: np.ndarray) -> np.ndarray:
-    values = torch.from_numpy(importance.astype(np.float64))[None]
-    height, width = (min(SIDE, side) for side in values.shape[-2:])
-    return F.adaptive_avg_pool2d(values, (height, width)).flatten().numpy()
+    height, width = importance.shape
+    return averaged(importance, (min(SIDE, height), min(SIDE, width))).ravel()
 
 
 def _entropy(values: np.ndarray) -> float:

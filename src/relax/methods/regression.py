@@ -104,10 +104,11 @@ class RelaxGradient(RelaxRegression):
 
 @dataclass(frozen=True)
 class RelaxCrossFitted(RelaxRegression):
-    """The paper's importance without bias, from fewer masks: moments, with the regression of other masks subtracted.
+    """The paper's importance without bias, from masks of any kinds and fills: moments that a regression corrects.
 
     Every kind of masks with every fill comes twice, with masks of its own; a regression of the first half predicts the
-    scores of the second, and the other way round.
+    scores of the second, and the other way round. With the paper's masks alone, ``relax`` is as good: its blocks of
+    complements are balanced already.
     """
 
     name = "relax-crossfit"

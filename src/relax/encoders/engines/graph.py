@@ -96,7 +96,7 @@ def hook_tables(model: Any) -> tuple[Mapping[int, Any], ...]:
     return (*own, shared._global_forward_hooks, shared._global_forward_pre_hooks)
 
 
-def has_hooks(model: nn.Module) -> bool:
+def has_hooks(model: Any) -> bool:
     """Whether hooks see the model's forward passes."""
     return any(hook_tables(model))
 

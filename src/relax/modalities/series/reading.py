@@ -11,6 +11,7 @@ import numpy as np
 
 from relax._support.warning import warn
 from relax.errors import InputError, first_line
+from relax.modalities.files import check_file
 
 SUFFIXES = (".npy", ".csv", ".tsv")
 """Suffixes of series."""
@@ -44,11 +45,7 @@ def read_series(path: Path) -> Channels:
         InputError: the file is missing, is empty or cannot be read, or its lines differ in length.
     """
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        got = "a folder" if path.is_dir() else suffix or "a name without suffix"
-        raise InputError(f"{path}: expected a series ({', '.join(SUFFIXES)}), got {got}")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path, SUFFIXES, "a series")
     try:
         if suffix == ".npy":
             return Channels(np.load(path, allow_pickle=False))

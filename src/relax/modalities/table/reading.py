@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from relax._support.extras import require
 from relax.errors import InputError, first_line
+from relax.modalities.files import check_file
 from relax.modalities.parts import Part
 from relax.modalities.table.rows import check_unique
 
@@ -58,11 +59,7 @@ def read_table(path: Path) -> DataFrame:
     """
     pandas = require("pandas", extra="tables")
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        got = "a folder" if path.is_dir() else suffix or "a name without suffix"
-        raise InputError(f"{path}: expected a table ({', '.join(SUFFIXES)}), got {got}")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path, SUFFIXES, "a table")
     try:
         frame = _read(pandas, path, suffix)
     except (ValueError, OSError) as error:  # the errors of pandas and pyarrow are ValueErrors

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 import relax
-from relax.estimation.gaussian import Hyperparameters, Marginal, Rows, fitted
+from relax.estimation.gaussian import Marginal, Rows, fitted
+from relax.estimation.hyperparameters import Hyperparameters
 from relax.estimation.observed import Observed
 from relax.estimation.regression import Regression, _grams
 from relax.modalities.cells import plain_cells
@@ -119,7 +120,7 @@ def test_compressed_rows_have_the_same_posterior():
     torch.testing.assert_close(compressed.posterior().effects, whole.posterior().effects)
     torch.testing.assert_close(compressed.posterior().variances, whole.posterior().variances)
     assert compressed.posterior().common == pytest.approx(whole.posterior().common)
-    rows, plain = compressed._rows(), whole._rows()
+    rows, plain = compressed.observations.rows(), whole.observations.rows()
     gram, plain_gram = (
         _grams(item, torch.stack([kernel.after(item.masks) for kernel in compressed.cells.kernels]))
         for item in (rows, plain)

@@ -88,9 +88,11 @@ class CrossFitted:
         effects, variance = self._estimate()
         used = [fold for fold in self.folds if fold.n_masks]
         shares = [self._weight(fold) for fold in used]
-        level = sum(v * fold.level for v, fold in zip(shares, used, strict=True))
+        level = sum(v * fold.observations.level for v, fold in zip(shares, used, strict=True))
         spread = torch.stack([v * fold.uncertainty() for v, fold in zip(shares, used, strict=True)]).sum(0)
-        variance = variance + sum(v**2 * fold.level_variance() for v, fold in zip(shares, used, strict=True))
+        variance = variance + sum(
+            v**2 * fold.observations.level_variance() for v, fold in zip(shares, used, strict=True)
+        )
         to_map = self.cells.to_map
         return Maps(
             importance=to_map(level + effects).numpy(),
@@ -107,14 +109,13 @@ class CrossFitted:
     def _estimate(self) -> tuple[Tensor, Tensor]:
         """Effects ``Cov(s, M_p) / E[M_p]`` and the variances of their errors, each ``(P,)``."""
         if self._known is None or self._known[0] != self.n_masks:
-            coefficients = [fold.coefficients() for fold in self.folds]
             effects = variance = torch.zeros(self.cells.n_cells, dtype=torch.float64)
             for number, fold in enumerate(self.folds):
                 other = self.folds[1 - number]
                 for k, item in enumerate(fold.strata):
                     level = other.strata[k].level if k < len(other.strata) else 0.0
-                    found, error = corrected(item, coefficients[1 - number], level, self._covered[number][k])
-                    share = self._weight(fold) * item.weight / fold.weight / item.keep
+                    found, error = corrected(item, other.coefficients(k), level, self._covered[number][k])
+                    share = self._weight(fold) * item.weight / fold.observations.weight / item.keep
                     effects, variance = effects + share * found, variance + share**2 * error
             self._known = self.n_masks, (effects, variance)
         return self._known[1]
@@ -129,7 +130,7 @@ class CrossFitted:
 
     def _weight(self, fold: Regression) -> float:
         """Weight of a fold."""
-        return fold.weight / sum(each.weight for each in self.folds)
+        return fold.observations.weight / sum(each.observations.weight for each in self.folds)
 
 
 def corrected(item: Observed, coefficients: Tensor, level: float, covered: Tensor) -> tuple[Tensor, Tensor]:

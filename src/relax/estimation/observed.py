@@ -59,6 +59,7 @@ class Observed:
         keep: probability of keeping a unit.
         columns: ``(N, 1 + P + 2)`` float64: level, kept shares minus the keep probability, score and its square; of a
             pair of complements, half the differences.
+        fill: index of the stratum's fill among those of the run.
         n_rows: number of rows before compression.
         means: mean score of each block.
         squares: mean squared score of each block.
@@ -71,6 +72,7 @@ class Observed:
     weight: float
     keep: float
     columns: Tensor
+    fill: int = 0
     n_rows: int = 0
     means: list[float] = field(default_factory=list)
     squares: list[float] = field(default_factory=list)

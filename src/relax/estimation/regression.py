@@ -2,14 +2,14 @@
 
 RELAX's effect of a unit, ``E[s | shown] − E[s]``, is half its Banzhaf value, and the coefficients of a linear
 regression of the score on the bits of fair masks are the Banzhaf values (Hammer & Holzman, 1992; Liu et al., *Kernel
-Banzhaf*, arXiv 2410.08336). One regression (:mod:`relax.estimation.gaussian`) estimates the coefficients ``a`` of the
-cells from masks of all kinds and fills at once:
+Banzhaf*, arXiv 2410.08336). One regression (:mod:`relax.estimation.gaussian`) estimates the coefficients of the cells
+under every fill from masks of all kinds and fills at once: fills share what their effects have in common, as far as the
+likelihood supports it. With ``a`` the mean of the coefficients over strata with their predefined weights v:
 
 * importance ``R_p = Σ_k v_k μ_k + Σ_q w_pq a_q / 2``: the expected score given that the unit around cell p is shown
   (for images 1/49 of the picture, as in the paper; ``w_pq`` is the share of cell q in it; fixed units are cells
-  themselves), on average over strata with their predefined weights v. As a conditional mean of scores it is kept within
-  the range of those observed, and no factor depends on the input's content. With a keep probability q, ``1 − q`` stands
-  for ½;
+  themselves), on average over strata. As a conditional mean of scores it is kept within the range of those observed,
+  and no factor depends on the input's content. With a keep probability q, ``1 − q`` stands for ½;
 * uncertainty: the variance of the score given that the unit is shown. The squared deviations ``(s − μ_k)²`` are
   regressed likewise, with a prior of their own: ``U_p = v + Σ_q w_pq c_q / 2 − (Σ_q w_pq a_q / 2)²``. Where their
   pattern is no more than noise, the prior shrinks it to a constant;
@@ -39,8 +39,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from relax.estimation.gaussian import Hyperparameters, Rows, fitted, projected
+from relax.estimation.gaussian import Rows, fitted, projected
+from relax.estimation.hyperparameters import Hyperparameters
 from relax.estimation.maps import Maps
+from relax.estimation.observations import Observations, standardised
 from relax.estimation.observed import Observed
 from relax.estimation.posterior import Posterior
 from relax.estimation.strata import Tried
@@ -64,6 +66,7 @@ class _Given(NamedTuple):
     projection: Tensor  # (N, N)
     response: Tensor  # (N,), standardised
     scale: float  # from a coefficient to an effect
+    spread: float  # variance of the coefficients, averaged over fills, in that of the first fill's
 
 
 class Regression:
@@ -73,28 +76,26 @@ class Regression:
         cells: cells of the map, with the kernels of the prior, from rough to smooth.
 
     Attributes:
-        strata: what was observed of each stratum.
+        observations: what was observed.
     """
 
     def __init__(self, cells: Cells | UnitCells) -> None:
         self.cells = cells
         self.n_masks = 0
         self.n_blocks = 0
-        self.strata: list[Observed] = []
+        self.observations = Observations()
         self._prior: Hyperparameters | None = None
         self._fitted_to = (0, 0)  # masks, strata
         self._to_fit: Rows | None = None
-        self._observed: tuple[int, Rows] | None = None
         self._known: tuple[int, Posterior] | None = None
         self._crossed: tuple[Tensor, Tensor] | None = None
 
     def update(self, tried: Tried) -> None:
         """Add one scored block of masks."""
         stratum = tried.perturbed.stratum
-        keep = stratum.masks.keep
-        shares = self.cells.seen(tried.perturbed.units, tried.block.to(tried.perturbed.device)) - keep
+        shares = self.cells.seen(tried.perturbed.units, tried.block.to(tried.perturbed.device)) - stratum.masks.keep
         if tried.number == len(self.strata):
-            self.strata.append(Observed(stratum.weight, keep, shares.new_zeros(0, shares.shape[1] + 3)))
+            self.observations.opened(stratum, self.cells.n_cells)
         self.strata[tried.number].add(shares, tried.scores.cpu())
         self.n_masks += len(shares)
         self.n_blocks += 1
@@ -106,7 +107,7 @@ class Regression:
 
     def _fit(self) -> None:
         """Have the prior fitted to the masks so far, unless there are too many, when it is next asked for."""
-        rows = self._rows()
+        rows = self.observations.rows()
         if len(rows.masks) <= LARGEST_FIT or (self._prior is None and self._to_fit is None):
             self._to_fit = rows
         self._fitted_to = self.n_masks, len(self.strata)
@@ -115,7 +116,7 @@ class Regression:
         """The prior, fitted now if it is to be."""
         if self._to_fit is not None:
             rows, self._to_fit = self._to_fit, None
-            rows, response, _ = self._scores(rows)
+            rows, response, _ = self.observations.scores(rows, self.cells.groups)
             self._prior = fitted(rows, response, _grams(rows, self._crosses(rows)))
         return self._prior
 
@@ -132,10 +133,9 @@ class Regression:
         Args:
             signed: whether to interpret the importance relative to its neutral value.
         """
-        posterior, level = self.posterior(), self.level
-        variance = posterior.variances.clamp_min(0) + self.level_variance()
-        to_map = self.cells.to_map
-        least, most = min(item.least for item in self.strata), max(item.most for item in self.strata)
+        posterior, level = self.posterior(), self.observations.level
+        variance = posterior.variances.clamp_min(0) + self.observations.level_variance()
+        to_map, (least, most) = self.cells.to_map, self.observations.range
         return Maps(
             importance=to_map((level + posterior.effects).clamp(least, most)).numpy(),
             uncertainty=to_map(self.uncertainty()).numpy(),
@@ -151,8 +151,8 @@ class Regression:
     def posterior(self) -> Posterior:
         """Posterior of the effects, given all masks so far."""
         if self._known is None or self._known[0] != self.n_masks:
-            given = self._given(*self._scores(self._rows()), len(self.cells.kernels), self._latest_prior())
-            prior = _mixed(given.weights, [kernel.matrix for kernel in self.cells.kernels])
+            given = self._given(*self._observed(), len(self.cells.kernels), self._latest_prior())
+            prior = _mixed(given.spread * given.weights, [kernel.matrix for kernel in self.cells.kernels])
             over_units = self.cells.over_units(given.cross)
             variances = self.cells.variances(prior) - (over_units * (given.projection @ over_units)).sum(0)
             mean = self.cells.mean_unit
@@ -162,48 +162,75 @@ class Regression:
         return self._known[1]
 
     @property
-    def weight(self) -> float:
-        """Sum of the weights of the strata."""
-        return sum(item.weight for item in self.strata)
+    def strata(self) -> list[Observed]:
+        """What was observed of each stratum."""
+        return self.observations.strata
 
-    @property
-    def level(self) -> float:
-        """Mean score, weighted over strata."""
-        return sum(v * item.level for v, item in zip(self._level_weights(), self.strata, strict=True))
-
-    def coefficients(self) -> Tensor:
-        """Posterior mean of the coefficient of each cell, ``(P,)``; 0 before the first mask."""
-        if not self.n_masks:
+    def coefficients(self, stratum: int) -> Tensor:
+        """Posterior mean of the coefficient of each cell under a stratum, ``(P,)``; 0 before its first mask."""
+        if stratum >= len(self.strata):
             return torch.zeros(self.cells.n_cells, dtype=torch.float64)
-        given = self._given(*self._scores(self._rows()), len(self.cells.kernels), self._latest_prior())
-        return given.scale / self._removed() * (given.cross.T @ (given.projection @ given.response))
+        shares = [float(number == stratum) for number in range(len(self.strata))]
+        given = self._given(*self._observed(), len(self.cells.kernels), self._latest_prior(), shares)
+        return given.scale / self.observations.removed * (given.cross.T @ (given.projection @ given.response))
 
     def uncertainty(self) -> Tensor:
         """Variance of the score given that a unit is shown, ``(P,)``."""
-        rows = self._rows()
+        rows = self.observations.rows()
         levels = torch.tensor([item.level for item in self.strata], dtype=torch.float64)[rows.stratum]
         scores, squares = rows.responses.T
         deviations = squares - 2 * levels * scores + levels.square() * rows.levels.sum(1)
-        spread = self._effects(self._given(rows, *_standardised(rows, deviations), SMOOTH, None))
-        mean = sum(v * item.variance for v, item in zip(self._level_weights(), self.strata, strict=True))
-        return (mean + spread - self.posterior().effects.square()).clamp_min(0)
+        spread = self._effects(self._given(rows, *standardised(rows, deviations), SMOOTH, None))
+        return (self.observations.variance + spread - self.posterior().effects.square()).clamp_min(0)
 
     def _effects(self, given: _Given) -> Tensor:
         """Posterior mean of the effects of the units, ``(P,)``."""
         coefficients = given.cross.T @ (given.projection @ given.response)
         return given.scale * self.cells.over_units(coefficients[None])[0]
 
+    def _observed(self) -> tuple[Rows, Tensor, float]:
+        return self.observations.scores(self.observations.rows(), self.cells.groups)
+
     def _given(
-        self, rows: Rows, standardised: Tensor, scale: float, n_kernels: int, prior: Hyperparameters | None
+        self,
+        rows: Rows,
+        response: Tensor,
+        scale: float,
+        n_kernels: int,
+        prior: Hyperparameters | None,
+        shares: list[float] | None = None,
     ) -> _Given:
-        """Fit the last kernels, unless there is a prior, and project."""
+        """Fit the last kernels, unless there is a prior, and project.
+
+        Args:
+            rows: the observations.
+            response: ``(N,)``, standardised.
+            scale: its unit.
+            n_kernels: number of kernels, the smoothest ones.
+            prior: the hyperparameters; ``None`` fits them.
+            shares: weight of each stratum's coefficients in those that are asked for; by default as in the level.
+        """
         crosses = self._crosses(rows)[-n_kernels:]
         if prior is None:
-            prior = fitted(rows, standardised, _grams(rows, crosses))
-        factors = rows.factors(prior.gains)[:, None]
-        cross = _mixed(prior.weights, crosses) * factors
-        projection, _ = projected(rows, cross @ (rows.masks * factors).T, rows.noise(prior.noise))
-        return _Given(prior.weights, cross, projection, standardised, scale * self._removed())
+            prior = fitted(rows, response, _grams(rows, crosses))
+        cross = _mixed(prior.weights, crosses)
+        gram, related = cross @ rows.masks.T, rows.related(prior)
+        if related is not None:
+            gram *= related
+        projection, _ = projected(rows, gram, rows.noise(prior.noise))
+        toward, covariance = (
+            self.observations.over_fills(shares or self.observations.shares),
+            prior.sharing.covariance(),
+        )
+        factors = (covariance @ toward / prior.sharing.gains)[rows.fill] * rows.factors(prior)
+        return _Given(
+            weights=prior.weights,
+            cross=cross * factors[:, None],
+            projection=projection,
+            response=response,
+            scale=scale * self.observations.removed,
+            spread=float(toward @ covariance @ toward),
+        )
 
     def _crosses(self, rows: Rows) -> Tensor:
         """``X K_j``, ``(J, N, P)``: most of the work, and the same for all fits to the same masks."""
@@ -215,48 +242,6 @@ class Regression:
     def _stale(self) -> bool:
         n_masks, n_strata = self._fitted_to
         return self.n_masks >= GROWTH * n_masks or len(self.strata) > n_strata
-
-    def _rows(self) -> Rows:
-        """Observations of all masks so far."""
-        if self._observed is None or self._observed[0] != self.n_masks:
-            stratum = torch.cat([torch.full((len(item.columns),), k) for k, item in enumerate(self.strata)])
-            columns = torch.cat([item.columns for item in self.strata])
-            levels = torch.nn.functional.one_hot(stratum, len(self.strata)) * columns[:, :1]
-            counts = torch.tensor([item.n_rows for item in self.strata])
-            if not levels.any():
-                levels = levels[:, :0]  # pairs have no level
-            self._observed = self.n_masks, Rows(levels, columns[:, 1:-2], columns[:, -2:], stratum, counts)
-        return self._observed[1]
-
-    def _scores(self, rows: Rows) -> tuple[Rows, Tensor, float]:
-        """Rows of masks and of slopes, their standardised responses, and the scale of both."""
-        response, scale = _standardised(rows, rows.responses[:, 0])
-        for item in self.strata:
-            if item.slopes.n:
-                rows = rows.beside(self.cells.groups, item.slopes.spread)
-                response = torch.cat([response, item.slopes.mean / scale])
-        return rows, response, scale
-
-    def _level_weights(self) -> list[float]:
-        return [item.weight / self.weight for item in self.strata]
-
-    def _removed(self) -> float:
-        """Probability of removing a unit, the mean over strata."""
-        return sum(v * (1 - item.keep) for v, item in zip(self._level_weights(), self.strata, strict=True))
-
-    def level_variance(self) -> float:
-        """Variance of the level's error.
-
-        From the spread between blocks, whose placements differ, but no less than if their pairs of masks were
-        independent: the spread of a few block means may be small by chance.
-        """
-        found = 0.0
-        for v, item in zip(self._level_weights(), self.strata, strict=True):
-            means = torch.tensor(item.means, dtype=torch.float64)
-            between = float(means.var()) if len(means) > 1 else 0.0
-            within = sum(item.mean_variances) / len(means)
-            found += v**2 * max(between, within) / len(means)
-        return found
 
 
 def _grams(rows: Rows, crosses: Tensor) -> Tensor:
@@ -270,13 +255,3 @@ def _mixed(weights: Tensor, parts: Sequence[Tensor] | Tensor) -> Tensor:
     for weight, part in zip(weights.tolist()[1:], parts[1:], strict=True):
         mixed.add_(part, alpha=weight)
     return mixed
-
-
-def _standardised(rows: Rows, response: Tensor) -> tuple[Tensor, float]:
-    """A response over its standard deviation within strata, and that standard deviation."""
-    within = response
-    if rows.levels.shape[1]:
-        means = (rows.levels.T @ response) / rows.levels.square().sum(0)
-        within = response - rows.levels @ means
-    scale = float((within.square().sum() / rows.counts.sum()).sqrt()) or 1.0
-    return response / scale, scale

@@ -7,9 +7,10 @@ of another seed. Results are kept, so that a run that was cut off goes on.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -47,9 +48,15 @@ SIDE = 14
 BUDGETS = (64, 128, 256, 512)
 
 Curves = dict[str, list[list[float]]]
-"""By estimator: pairs of forward-equivalents and errors."""
+"""By estimator: forward-equivalents, error, and the reliability that is stated."""
 
-Snapshots = list[tuple[int, dict[str, np.ndarray]]]
+
+class Snapshot(NamedTuple):
+    """Maps of one moment, by estimator, and the reliabilities that they state."""
+
+    cost: int
+    maps: dict[str, np.ndarray]
+    stated: dict[str, float]
 
 
 class Estimators:
@@ -58,7 +65,7 @@ class Estimators:
     def __init__(self, cells: Cells | UnitCells) -> None:
         self.regression, self.crossfitted = Regression(cells), CrossFitted(cells)
         self.ratios: dict[int, Ratio] = {}
-        self.snapshots: Snapshots = []
+        self.snapshots: list[Snapshot] = []
 
     @property
     def n_masks(self) -> int:
@@ -85,7 +92,9 @@ class Estimators:
             "relax-crossfit": self.crossfitted.maps(signed).importance,
             "relax-regression": maps.importance,
         }
-        self.snapshots.append((self.n_masks, {name: cells(values) for name, values in found.items()}))
+        stated = {"relax-crossfit": self.crossfitted.reliability(), "relax-regression": maps.reliability}
+        shown = {name: cells(values) for name, values in found.items()}
+        self.snapshots.append(Snapshot(self.n_masks + 1, shown, stated))
         return maps
 
 
@@ -117,21 +126,35 @@ def measure(encoder: str, dataset: str, n: int, folder: Path) -> list[Curves]:
 def curves(encoder: relax.Encoder, picture: object) -> Curves:
     """One scene."""
     relax.Explainer(encoder, method=Together(), n_masks=CONVERGED, seed=1)(picture)
-    truths = Together.made.pop().snapshots[-1][1]
+    truths = Together.made.pop().snapshots[-1].maps
     truths["relax"] = cells(relax.Explainer(encoder, method="relax", n_masks=CONVERGED, seed=1)(picture).importance)
-    runs: dict[str, Snapshots] = {}
+    runs: dict[str, list[Snapshot]] = {}
     for _ in relax.Explainer(encoder, method=Together(), n_masks=MOST).progressive(picture):
         pass
     for name in ("moments", "relax-crossfit", "relax-regression"):
-        runs[name] = [(n + 1, {name: maps[name]}) for n, maps in Together.made[-1].snapshots]
+        runs[name] = Together.made[-1].snapshots
     Together.made.clear()
     for name, n_masks, price in (("relax", MOST, 1), ("relax-gradient", GRADIENTS, 3)):
         explained = relax.Explainer(encoder, method=name, n_masks=n_masks).progressive(picture)
-        runs[name] = [(price * e.n_masks + 1, {name: cells(e.importance)}) for e in explained]
+        runs[name] = [
+            Snapshot(price * e.n_masks + 1, {name: cells(e.importance)}, {name: e.reliability}) for e in explained
+        ]
     return {
-        name: [[cost, 1 - float(np.corrcoef(maps[name], truths[TRUTHS.get(name, name)])[0, 1])] for cost, maps in run]
+        name: [
+            [
+                each.cost,
+                1 - correlation(each.maps[name], truths[TRUTHS.get(name, name)]),
+                each.stated.get(name, math.nan),
+            ]
+            for each in run
+        ]
         for name, run in runs.items()
     }
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Correlation of two maps."""
+    return float(np.corrcoef(a, b)[0, 1])
 
 
 def cells(importance: np.ndarray) -> np.ndarray:
@@ -139,10 +162,10 @@ def cells(importance: np.ndarray) -> np.ndarray:
     return averaged(importance, (SIDE, SIDE)).ravel()
 
 
-def at(curve: list[list[float]], budget: float) -> float:
-    """Error of the last map that costs at most ``budget`` forward-equivalents and one; NaN if there is none."""
-    within = [error for cost, error in curve if cost <= budget + 1]
-    return within[-1] if within else float("nan")
+def at(curve: list[list[float]], budget: float) -> tuple[float, float]:
+    """Error and stated reliability of the last map that costs at most ``budget`` forwards and one; NaN for none."""
+    within = [(error, stated) for cost, error, stated in curve if cost <= budget + 1]
+    return within[-1] if within else (math.nan, math.nan)
 
 
 def plot_errors(found: dict[str, list[Curves]], titles: dict[str, str]) -> Figure:
@@ -153,8 +176,8 @@ def plot_errors(found: dict[str, list[Curves]], titles: dict[str, str]) -> Figur
     ):
         for method, color in COLORS.items():
             for scene in scenes:
-                axis.plot(*np.transpose(scene[method]), color=color, linewidth=0.6, alpha=0.5)
-            costs, errors = np.transpose(np.mean([scene[method] for scene in scenes], axis=0))
+                axis.plot(*np.transpose(scene[method])[:2], color=color, linewidth=0.6, alpha=0.5)
+            costs, errors, _ = np.transpose(np.mean([scene[method] for scene in scenes], axis=0))
             axis.plot(costs, errors, color=color, linewidth=2, marker="o", markersize=3, label=NAMES[method])
         axis.set(xscale="log", yscale="log", title=f"{titles[encoder]}, n = {len(scenes)}")
         axis.set_xticks([32, 64, 128, 256, 512], ["32", "64", "128", "256", "512"], minor=False)
@@ -166,23 +189,30 @@ def plot_errors(found: dict[str, list[Curves]], titles: dict[str, str]) -> Figur
     return figure
 
 
-def _range(errors: np.ndarray) -> str:
-    if np.isnan(errors).any():
-        return "–"
-    spread = f" ({errors.min():.3f} to {errors.max():.3f})" if len(errors) > 1 else ""
-    return f"{errors.mean():.3f}{spread}"
-
-
 def table_of_errors(found: dict[str, list[Curves]], titles: dict[str, str]) -> list[str]:
     """Mean errors at a few budgets, as Markdown."""
     lines = ["| encoder | estimator | " + " | ".join(f"{n} forwards" for n in BUDGETS) + " |"]
     lines.append("|---|---|" + "---|" * len(BUDGETS))
     for encoder, scenes in found.items():
         for method, name in NAMES.items():
-            values = [np.array([at(scene[method], budget) for scene in scenes]) for budget in BUDGETS]
+            values = [np.array([at(scene[method], budget)[0] for scene in scenes]) for budget in BUDGETS]
             row = [
                 "–" if np.isnan(one).any() else f"{one.mean():.3f} ({one.min():.3f} to {one.max():.3f})"
                 for one in values
             ]
             lines.append(f"| {titles[encoder]} | {name} | " + " | ".join(row) + " |")
+    return lines
+
+
+def table_of_reliabilities(found: dict[str, list[Curves]], titles: dict[str, str]) -> list[str]:
+    """Stated reliability and true correlation with the converged map at a few budgets, as Markdown."""
+    lines = ["| encoder | method | " + " | ".join(f"{n} forwards" for n in BUDGETS) + " |"]
+    lines.append("|---|---|" + "---|" * len(BUDGETS))
+    for encoder, scenes in found.items():
+        for method in ("relax-regression", "relax-gradient", "relax"):
+            row = []
+            for budget in BUDGETS:
+                error, stated = np.mean([at(scene[method], budget) for scene in scenes], axis=0)
+                row.append("–" if np.isnan(stated) else f"{stated:.2f} / {1 - error:.2f}")
+            lines.append(f"| {titles[encoder]} | {method} | " + " | ".join(row) + " |")
     return lines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.quality.errors import CONVERGED, Curves, plot_errors, table_of_errors
+from benchmarks.quality.errors import CONVERGED, Curves, plot_errors, table_of_errors, table_of_reliabilities
 from benchmarks.quality.pictures import plot_controls, plot_scenes
 from benchmarks.quality.runs import AUGNET, GAINS, LITE0, SENSE, VIT, Run
 from benchmarks.quality.variants import CONTROLS, DEFAULT, GRADIENT, QUICK, SMOOTHED
@@ -149,6 +149,11 @@ def errors_part(errors: dict[str, list[Curves]]) -> list[str]:
         "Mean over scenes; with more than one, least to most:",
         "",
         *table_of_errors(errors, TITLES),
+        "",
+        "Is the reliability that a map states its correlation with the converged map? Stated / true, mean over the same scenes, none "
+        "of which was used to choose anything:",
+        "",
+        *table_of_reliabilities(errors, TITLES),
         "",
     ]
 

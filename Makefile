@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 EXTRAS ?= dev
+# Options of a benchmark, as in: make quality OPTIONS='--scale 0.3'
+OPTIONS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test docs lint bench encoders match methods study multiview modalities quality text reliability run insight clean
@@ -57,37 +59,37 @@ methods: env  ## docs/methods.md: what each method shows and costs
 
 multiview: env  ## docs/multiview.md: clustering of objects with several views, explained; resumes
 	$(BIN)/relax data fashion-mnist
-	$(BIN)/python -m benchmarks.multiview
+	$(BIN)/python -m benchmarks.multiview $(OPTIONS)
 
 study: env  ## docs/study.md: the paper's questions on real data; resumes if it was cut off
 	$(BIN)/relax data
-	$(BIN)/python -m benchmarks.study
+	$(BIN)/python -m benchmarks.study $(OPTIONS)
 
 modalities: env  ## figures and pictures of docs/tables.md, docs/series.md and docs/sound.md
 	$(BIN)/python -m pip install --quiet --no-deps aeon
 	$(BIN)/relax data stamps
-	$(BIN)/python -m benchmarks.modalities
+	$(BIN)/python -m benchmarks.modalities $(OPTIONS)
 
 quality: env  ## docs/quality.md: how good the default explanation is; resumes if it was cut off
 	$(BIN)/relax data
-	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.quality $(OPTIONS)
 
 text: env  ## docs/text.md: explanations of texts judged by planted sentences; resumes if it was cut off
 	$(BIN)/python -m pip install --quiet 'shap>=0.46'
 	$(BIN)/relax data python-docs wordnet
-	$(BIN)/python -m benchmarks.text
+	$(BIN)/python -m benchmarks.text $(OPTIONS)
 
 reliability: env  ## docs/reliability.md: what must never break, tried often; about ten minutes
-	$(BIN)/python -m benchmarks.reliability
+	$(BIN)/python -m benchmarks.reliability $(OPTIONS)
 
 run: env  ## relax run on a Ray cluster, tested; then the figures of docs/run.md: about an hour
 	$(BIN)/python -m pip install --quiet --editable '.[run,ray]'
 	$(BIN)/python -m pytest tests/runs/test_cluster.py
-	$(BIN)/python -m benchmarks.runs
+	$(BIN)/python -m benchmarks.runs $(OPTIONS)
 
 insight: env  ## docs/insight.md: does the report find what was planted? resumes; about 40 minutes
 	$(BIN)/relax data fashion-mnist
-	$(BIN)/python -m benchmarks.insight
+	$(BIN)/python -m benchmarks.insight $(OPTIONS)
 
 clean:  ## remove what was made
 	rm -rf $(VENV) relax-out docs/_build docs/tutorials docs/reference/generated .pytest_cache .mypy_cache .ruff_cache

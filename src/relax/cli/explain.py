@@ -66,6 +66,9 @@ def explain(
         str | None,
         typer.Option(help="'center' for the model's evaluation transform; by default the whole picture is resized."),
     ] = None,
+    long: Annotated[
+        str | None, typer.Option(help="'windows' encodes all of a text that is too long, in windows; else it is cut.")
+    ] = None,
     against: Annotated[
         Path | None,
         typer.Option(help="Reference file or folder (corpus); by default the input is compared with itself."),
@@ -149,7 +152,7 @@ def explain(
         say(f"note: {len(targets)} rows are explained one by one; --row N explains one")
     weights_file = None if weights is None else str(weights)
     trained = None if pretrained else False
-    opened = loaded(encoder, modality, device, files, crop=crop, weights=weights_file, pretrained=trained)
+    opened = loaded(encoder, modality, device, files, crop=crop, weights=weights_file, pretrained=trained, long=long)
     method_options: dict[str, Any] = dict(options_of(option or []))
     explainer = Explainer(
         opened,

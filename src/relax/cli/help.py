@@ -19,6 +19,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "weights",
         "pretrained",
         "crop",
+        "long",
         "recursive",
         "every",
         "n",
@@ -60,7 +61,7 @@ TYPES: dict[str, str] = {
     **dict.fromkeys(
         ("encoder", "method", "kind", "fill", "similarity", "design", "device", "engine", "precision"), "NAME"
     ),
-    **dict.fromkeys(("dataset", "ood", "crop", "column", "executor", "to", "projection"), "NAME"),
+    **dict.fromkeys(("dataset", "ood", "crop", "long", "column", "executor", "to", "projection"), "NAME"),
     **dict.fromkeys(("foreground",), "FOLDER"),
     **dict.fromkeys(("source",), "SOURCE"),
     **dict.fromkeys(("encoders", "methods", "metrics"), "NAMES"),

@@ -41,6 +41,9 @@ def run(
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Local weights file for the encoder.")] = None,
     crop: Annotated[str | None, typer.Option(help="'center' for the model's evaluation transform.")] = None,
+    long: Annotated[
+        str | None, typer.Option(help="'windows' encodes all of a text that is too long, in windows; else it is cut.")
+    ] = None,
     against: Annotated[
         Path | None, typer.Option(help="Reference file or folder (corpus); by default each input itself.")
     ] = None,
@@ -83,7 +86,7 @@ def run(
     from relax.encoders import load_encoder
 
     set_threads(threads)
-    options = {"crop": crop, "weights": None if weights is None else str(weights)}
+    options: dict[str, Any] = {"crop": crop, "weights": None if weights is None else str(weights), "long": long}
     options = {name: value for name, value in options.items() if value is not None}
     arguments: dict[str, Any] = dict(options_of(option or []))
     input_kind = kind_in(Path(source), column, encoder)

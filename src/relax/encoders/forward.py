@@ -54,6 +54,15 @@ class Forward:
         return torch.cat([self._forward(take(batch, slice(k, k + 1)), precision) for k in rows])
 
     def _forward(self, batch: Batch, precision: str) -> Tensor:
+        windows = self.encoder.modality.windows(batch)
+        if windows is None:
+            return self._whole(batch, precision)
+        size, n = n_rows(batch), n_rows(windows.batch)  # as many windows at a time as inputs would have been
+        chunks = [take(windows.batch, slice(start, start + size)) for start in range(0, n, size)]
+        joined: Tensor = windows.joined(torch.cat([self._whole(chunk, precision) for chunk in chunks]))
+        return joined
+
+    def _whole(self, batch: Batch, precision: str) -> Tensor:
         batch = to_device(batch, self.device, self.encoder.dtype)
         if isinstance(batch, Tensor):
             if batch.ndim == 4:

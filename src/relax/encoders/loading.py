@@ -15,6 +15,7 @@ from relax._support.registry import Registry, resolved
 from relax.encoders.base import Encoder
 from relax.encoders.devices import as_device
 from relax.errors import ArgumentError, UnknownNameError
+from relax.modalities.text.tokenizer import LONG
 
 CLOSE = 0.85
 """Similarity of a name with a registered one from which it is a misspelling."""
@@ -128,13 +129,15 @@ for _name, _summary, _load, *_reads in (
     ENCODERS.add(_name, Family(_summary, _load, *_reads))
 
 
-def load_encoder(name: str, *, device: str | torch.device = "auto", **options: Any) -> Encoder:
+def load_encoder(name: str, *, device: str | torch.device = "auto", long: str = "cut", **options: Any) -> Encoder:
     """Load an encoder by name.
 
     Args:
         name: ``"efficientnet-lite0"`` (bundled with the package), ``"torchvision:NAME"``, ``"timm:NAME"``,
             ``"hf:NAME-or-folder"`` or ``"open_clip:NAME/TAG"``; ``relax list encoders`` lists all.
         device: device to load it on; ``"auto"`` for a GPU if one is available.
+        long: what happens to a text of more tokens than the encoder takes: ``"cut"`` encodes its beginning, with a
+            note; ``"windows"`` all of it, in windows whose representations are averaged, weighted by their tokens.
         options: ``crop="center"`` for the model's evaluation transform instead of the full picture;
             ``weights=FILE`` for local weights (safetensors, or torch files of tensors only);
             ``pretrained=False`` for random weights; ``pool=`` as in :class:`Encoder`.
@@ -152,6 +155,8 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
         if not isinstance(name, str) or ":" in name or difflib.get_close_matches(name, ENCODERS, n=1, cutoff=CLOSE):
             raise
         raise UnknownNameError(f"{error} A model of a library needs its prefix, such as 'timm:{name}'") from error
+    if long not in LONG:
+        raise ArgumentError(f"expected `long` to be one of {', '.join(LONG)}, got {long!r}")
     load = getattr(family, "loader", family)
     try:
         inspect.signature(load).bind(rest if key != name else name, **options)
@@ -162,7 +167,7 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", **options: A
         encoder.model.eval().requires_grad_(False)
         encoder.model.to(memory_format=torch.channels_last)
         encoder.model.to(_default_device() if device == "auto" else as_device(device))
-    return encoder
+    return encoder if long == "cut" else encoder.with_modality(encoder.modality.in_windows())
 
 
 def read_by(name: str) -> str | None:

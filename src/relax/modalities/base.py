@@ -113,6 +113,21 @@ class Modality(Finding, Presenting):
         """``(N, T)`` mask of the positions of a batch that are not padding; ``None`` (default) without padding."""
         return None
 
+    def windows(self, batch: Batch) -> Any:
+        """The batch in windows that the model takes, to be joined afterwards; ``None`` (default) if it takes all.
+
+        What is returned has a ``batch`` and a method ``joined`` from representations of windows to those of inputs.
+        """
+        return None
+
+    def in_windows(self) -> Modality:
+        """This modality for an encoder that reads long inputs in windows.
+
+        Raises:
+            ArgumentError: the inputs have no windows.
+        """
+        raise ArgumentError(f"long='windows' is for encoders of texts with a tokenizer, got one of {self.name} inputs")
+
     def adapted(self, model: Any) -> Any:
         """The model as a callable from a batch to representations; by default itself."""
         return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ from relax.modalities.text.masks import SentenceMasks, TextMasks, WordMasks, lay
 from relax.modalities.text.passages import passages_of
 from relax.modalities.text.segmentation import Span, sentences, words
 from relax.modalities.text.tokenizer import TextTokenizer
+from relax.modalities.text.windows import Windows
 from relax.modalities.units import Masks
 
 if TYPE_CHECKING:
@@ -98,7 +100,8 @@ class Text(Modality):
                 share = tokens.n_cut / total
                 warn(
                     f"{provenance['name']}: {total} tokens, but the encoder takes {len(tokens.ids)}; the last "
-                    f"{tokens.n_cut} ({share:.0%}) are cut off and not explained"
+                    f"{tokens.n_cut} ({share:.0%}) are cut off and not explained; long='windows' (--long windows) "
+                    "encodes all of it"
                 )
                 provenance["tokens_cut"] = tokens.n_cut
             seen = text if not tokens.n_cut else _start_of(text, int(tokens.spans.max()))
@@ -195,6 +198,19 @@ class Text(Modality):
     def size(self, prepared: Prepared) -> int:
         """Number of tokens or characters: texts of similar size are encoded together."""
         return len(prepared.inputs[IDS]) if IDS in prepared.inputs else len(prepared.inputs["text"])
+
+    def windows(self, batch: Batch) -> Windows | None:
+        """Texts longer than the encoder takes, in windows; ``None`` if all fit, or are cut."""
+        window = None if self.transform is None else self.transform.window
+        return window.divided(dict(batch)) if window is not None and isinstance(batch, Mapping) else None
+
+    def in_windows(self) -> Text:
+        """This modality for an encoder that reads long texts in windows."""
+        if self.transform is None or self.transform.max_length is None:
+            raise ArgumentError("long='windows' needs an encoder with a tokenizer that says how much it takes")
+        clone = copy.copy(self)
+        clone.transform = self.transform.in_windows()
+        return clone
 
     def call(self, model: Any, batch: Batch) -> Any:
         """Call the model with strings, or with the inputs that its tokenizer names."""

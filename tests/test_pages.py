@@ -83,6 +83,7 @@ def here(tmp_path, monkeypatch, _registries_as_before):
     for name, text in (
         ("manual/read.txt", "Read a CSV file with the module csv."),
         ("letter.txt", "Dear cat, sleep well."),
+        ("clients.csv", "id,body\n" + 4 * "1,The printer is jammed.\n"),
     ):
         (tmp_path / name).write_text(text)
     for number, name in enumerate(("speech.wav", "other.wav"), start=1):

@@ -46,7 +46,8 @@ def loaded(name: str | None, kind: str, device: str, files: Sequence[Path] = (),
     if name is None:
         raise ArgumentError(
             f"{files[0] if files else 'tables'}: a {kind} has no default encoder; use --encoder python:FILE.py:NAME, "
-            "such as a fitted pipeline of scikit-learn (or --encoder series:fracast if its columns are series)"
+            "such as a fitted pipeline of scikit-learn (--encoder series:fracast if its columns are series; --row N "
+            "--column NAME if a column holds texts)"
         )
     given = {key: value for key, value in options.items() if value is not None}
     if name.startswith(OWN):

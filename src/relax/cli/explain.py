@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relax.cli.cells import refuse_tables, texts_in
 from relax.cli.encoders import loaded
 from relax.cli.masking import masks_of
 from relax.cli.messages import Exit, emit, printable, say
@@ -50,6 +51,9 @@ def explain(
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="A text to explain; repeatable.")] = None,
     row: Annotated[list[int] | None, typer.Option(help="Row of a table to explain, from 0; repeatable.")] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Column of texts in a table; with --row, its cells are the texts to explain.")
+    ] = None,
     view: Annotated[
         list[str] | None, typer.Option(help="NAME=FILE of one view (.npy for a vector), instead of FILE; repeatable.")
     ] = None,
@@ -146,7 +150,11 @@ def explain(
 
     set_threads(threads)
     files = [Path(f"{file}#{number}") for file in files or [] for number in row] if row else files or []
+    if column is not None:
+        text, files = [*(text or []), *texts_in(files, column)], []
     modality = kind_of(files, text or [], encoder)
+    if modality == "text":
+        refuse_tables(files)
     targets, empty = targets_for(modality, files, text or [], out, recursive)  # fail before the encoder is loaded
     if modality == "table" and not row and len(targets) > MANY:
         say(f"note: {len(targets)} rows are explained one by one; --row N explains one")

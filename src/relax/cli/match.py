@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relax.cli.cells import refuse_tables
 from relax.cli.encoders import loaded
 from relax.cli.matches import encoder_of, print_row, shortened, write_matches
 from relax.cli.messages import counted, say
@@ -124,6 +125,7 @@ def _source(given: str, kind: str) -> Any:
     if kind != "text":
         return MODALITIES[kind]().at(Path(given)) if is_file(given) else Path(given)
     if is_file(given):
+        refuse_tables([Path(given)])
         return Path(given)
     if is_path(given):
         raise InputError(f"{given}: no such file")

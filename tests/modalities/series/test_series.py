@@ -230,7 +230,7 @@ def test_a_coarse_segment_is_the_one_around_the_middle_of_an_element(series):
     assert fine.over(prepared).labels.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_lines_of_a_file_with_names_have_a_legend(tmp_path, series):
+def test_each_channel_has_a_panel_with_its_name_and_the_shades_a_scale(tmp_path, series):
     from relax.modalities.series.showing import plot_series
 
     rows = [f"{step},{a},{b}" for step, (a, b) in enumerate(series.T.tolist())]
@@ -240,6 +240,10 @@ def test_lines_of_a_file_with_names_have_a_legend(tmp_path, series):
         e = relax.explain(encoder, tmp_path / "a.csv", n_masks=16)
     e.save(tmp_path / "e.npz")
     for one in (e, relax.Explanation.load(tmp_path / "e.npz")):
-        legend = plot_series(one).axes[0].get_legend()
-        assert [text.get_text() for text in legend.get_texts()] == ["temp", r"\$hum\$"]
-    assert plot_series(relax.explain(encoder, series, n_masks=16)).axes[0].get_legend() is None
+        above, middle, below, scale = plot_series(one).axes
+        assert [axes.get_ylabel() for axes in (above, middle)] == ["temp", r"\$hum\$"]
+        for axes, channel in zip((above, middle), series, strict=True):
+            np.testing.assert_allclose(axes.lines[0].get_ydata(), channel, atol=1e-6)
+        peak = np.abs(one.effect).max()
+        np.testing.assert_allclose(scale.get_ylim(), (-peak, peak), rtol=1e-6)
+        assert scale.get_ylabel() == below.get_ylabel() == "change of the\ncosine similarity"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from relax._support.figures import literal
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST_CHANNELS = 8
 """Maximum number of channels that are drawn."""
+
+SHADES = ListedColormap(1 - 0.45 * (1 - colormaps["RdBu_r"](np.linspace(0, 1, 256))))
+"""Blue, white and red, pale enough for lines in front of them."""
 
 
 def plot_series(explanation: Shown) -> Figure:
@@ -36,25 +41,39 @@ def plot_series(explanation: Shown) -> Figure:
     kind = (masks[0] if isinstance(masks, list) else masks)["name"]
     series = series.reshape(-1, series.shape[-1])
     shown = series[:MOST_CHANNELS]
-    tall = kind == "channels"
-    figure = Figure(figsize=(9.5, 5.2 if not tall else 1.6 + 0.8 * len(shown)), layout="constrained", dpi=110)
+    panels = 1 if kind == "bands" else len(shown)  # the channels of a series have units of their own
+    height = 1.6 + 0.8 * len(shown) if kind == "channels" else 4.2 + panels
+    figure = Figure(figsize=(9.5, height), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
-    if tall:
+    if kind == "channels":
         left, right = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
         _channels(left, right, shown, explanation)
     else:
-        above, below = figure.subplots(2, 1, sharex=True)
-        plot_lines(above, shown, kind, explanation.labels)
-        if names := explanation.settings["input"].get("channels"):
-            above.legend(above.lines, [literal(name) for name in names], fontsize=8, loc="upper right")
+        *above, below = figure.subplots(panels + 1, 1, sharex=True, height_ratios=(*panels * (1.5 / panels + 0.5,), 2))
+        _series_above(above, shown, kind, explanation)
         bars(below, explanation, explanation.effect)
-        shade(above, explanation)
-        for axes in (above, below):
+        for axes in (*above, below):
             read_bars(axes, explanation.spans or (), said(explanation, explanation.labels or ()))
         below.set_xlabel("frequency (cycles a series)" if kind == "bands" else "sample")
     more = len(series) - len(shown)
     figure.suptitle(title_of(explanation) + (f"   ·   {more} more channels" if more else ""), fontsize=10)
     return figure
+
+
+def _series_above(above: Sequence[Axes], series: np.ndarray, kind: str, explanation: Shown) -> None:
+    """Each channel in its own panel, or all spectra in one, shaded by the effects, with the scale of the shades."""
+    names = [literal(name) for name in explanation.settings["input"].get("channels") or ()]
+    for number, axes in enumerate(above):
+        plot_lines(axes, series if len(above) == 1 else series[number : number + 1], kind, explanation.labels)
+        if len(above) > 1:
+            axes.set_ylabel(names[number] if number < len(names) else f"channel {number}", fontsize=8)
+            axes.lines[0].set_color(f"C{number}")
+        elif names:
+            axes.legend(axes.lines, names, fontsize=8, loc="upper right")
+        shades = shade(axes, explanation)
+    bar = above[0].figure.colorbar(shades, ax=list(above), pad=0.01, aspect=30)
+    bar.set_label(f"change of the\n{explanation.measures['importance']}", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
 
 
 def thumbnail(prepared: Prepared) -> str:
@@ -93,13 +112,19 @@ def bars(axes: Axes, explanation: Shown, effect: np.ndarray, scale: float = 1.0)
     axes.set_title(f"effect of each unit ({note})" if note else "effect of each unit", fontsize=9)
 
 
-def shade(axes: Axes, explanation: Shown, scale: float = 1.0) -> None:
-    """Shade the background of a plot by the effects, on a scale that is white at no effect."""
+def shade(axes: Axes, explanation: Shown, scale: float = 1.0) -> ScalarMappable:
+    """Shade the background of a plot by the effects, on a scale that is white at no effect.
+
+    Returns:
+        The scale, for a colour bar.
+    """
     effect = np.nan_to_num(explanation.effect)
     peak = float(np.abs(effect).max()) or 1.0
+    shades = ScalarMappable(Normalize(-peak, peak), SHADES)
     for (start, stop), value in zip(explanation.spans or (), effect, strict=True):
-        color = colormaps["RdBu_r"](0.5 + 0.5 * float(value) / peak)
-        axes.axvspan(start * scale, stop * scale, color=color, alpha=0.45, linewidth=0)
+        color = SHADES(0.5 + 0.5 * float(value) / peak)
+        axes.axvspan(start * scale, stop * scale, color=color, linewidth=0, zorder=0)
+    return shades
 
 
 def plot_lines(axes: Axes, series: np.ndarray, kind: str, labels: Sequence[str] | None) -> None:
@@ -115,8 +140,8 @@ def plot_lines(axes: Axes, series: np.ndarray, kind: str, labels: Sequence[str] 
         axes.plot(np.abs(np.fft.rfft(series - series.mean(1, keepdims=True))).T, linewidth=1)
         axes.set_ylabel("amplitude")
     elif kind == "channels":
-        spread: Any = np.ptp(series, axis=1).max() or 1.0
-        for row, channel in enumerate(series):
+        for row, channel in enumerate(series):  # each on a scale of its own
+            spread = float(np.ptp(channel)) or 1.0
             axes.plot(row - 0.8 * (channel - channel.mean()) / spread, linewidth=0.8, color="0.2")
         axes.set_yticks(range(len(series)), [literal(name) for name in (labels or ())[: len(series)]], fontsize=8)
         axes.set_ylim(len(series) - 0.5, -0.5)
@@ -129,7 +154,7 @@ def _channels(left: Axes, right: Axes, series: np.ndarray, explanation: Shown) -
     """Each channel in its row, and its effect beside it."""
     effect, rows = explanation.effect[: len(series)], np.arange(len(series))
     plot_lines(left, series, "channels", explanation.labels)
-    left.set_xlabel("sample")
+    left.set_xlabel("sample (each channel on its own scale)" if len(series) > 1 else "sample")
     error = explanation.standard_error
     lines = None if error is None or not np.isfinite(error).all() or not error.any() else error[: len(series)]
     colors = np.where(effect >= 0, "#b2182b", "#2166ac").tolist()

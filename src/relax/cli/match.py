@@ -49,10 +49,10 @@ def match(
     quiet: QUIET = False,
 ) -> None:
     """Explain why two inputs match, or find an input's nearest neighbours and explain those."""
+    from relax._support.atomic import writable_folder
     from relax.retrieval.pairs import Matcher
     from relax.retrieval.rows import numbered_results, pair_files, pair_row, stem_of
     from relax.runs.files import only_writer, refuse_existing
-    from relax.runs.naming import writable_folder
 
     set_threads(threads)
     if k < 1:

@@ -121,6 +121,7 @@ def _source(given: str, kind: str) -> Any:
         InputError: it looks like a path, and there is no such file.
     """
     from relax.modalities import MODALITIES
+    from relax.modalities.files import not_found
 
     if kind != "text":
         return MODALITIES[kind]().at(Path(given)) if is_file(given) else Path(given)
@@ -128,7 +129,7 @@ def _source(given: str, kind: str) -> Any:
         refuse_tables([Path(given)])
         return Path(given)
     if is_path(given):
-        raise InputError(f"{given}: no such file")
+        raise not_found(given)
     if not any(space in given.strip() for space in " \n\t"):
         say(f"note: there is no file or folder {given!r}; it is taken as a text")
     return given
@@ -136,10 +137,12 @@ def _source(given: str, kind: str) -> Any:
 
 def _check_results(out: Path, folder: Path | None, sources: tuple[Any, Any], files: tuple[Path, ...]) -> None:
     """Refuse missing files, and results that would be among the inputs."""
+    from relax.modalities.files import not_found
+
     missing = [source for source in sources if isinstance(source, Path) and not is_file(str(source))]
     if missing:  # one that looks like a path is the likelier mistake
         source = next((source for source in missing if is_path(str(source))), missing[0])
-        raise InputError(f"{source}: no such picture, text, folder or index")
+        raise not_found(source, "picture, text, folder or index")
     if folder is not None and out.resolve() == folder.resolve():
         raise ArgumentError(f"{out}: the results would be among the inputs to search; choose another --out")
     inputs = {source.resolve() for source in sources if isinstance(source, Path)}

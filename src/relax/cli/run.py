@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relax.cli.encoders import DEFAULTS, OWN
+from relax.cli.encoders import OWN, default_for
 from relax.cli.masking import masks_of
 from relax.cli.messages import Exit, counted, emit, say
 from relax.cli.options import DEVICE, JSON, PRECISION, QUIET, SEED, THREADS, set_threads
@@ -90,7 +90,7 @@ def run(
     options = {name: value for name, value in options.items() if value is not None}
     arguments: dict[str, Any] = dict(options_of(option or []))
     input_kind = kind_in(Path(source), column, encoder)
-    encoder = encoder or DEFAULTS[input_kind]
+    encoder = encoder or default_for(input_kind, [Path(source)])
     if encoder.startswith(OWN):
         options |= {"modality": input_kind} | ({"data": source} if input_kind == "table" else {})
     if any(value is not None for value in (against, foil, against_text, foil_text, kind, cells, keep)):

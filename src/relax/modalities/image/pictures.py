@@ -14,6 +14,7 @@ import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from relax.errors import InputError, RelaxWarning
+from relax.modalities.files import not_found
 
 MAX_PIXELS = 100_000_000
 """Maximum number of pixels; larger pictures are rejected before decoding."""
@@ -44,7 +45,7 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
         InputError: the file is missing, empty, damaged, not a picture, or has more than ``MAX_PIXELS`` pixels.
     """
     looks_like_text = isinstance(path, str) and not Path(path).suffix and "/" not in path
-    path = Path(path)
+    given, path = path, Path(path)
     if path.is_dir():
         raise InputError(f"{path}: expected a picture, got a folder")
     try:
@@ -59,7 +60,7 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
                 return upright_rgb(image, str(path))
     except FileNotFoundError:
         hint = '; for a text, give the encoder modality="text"' if looks_like_text else ""
-        raise InputError(f"{path}: no such file{hint}") from None
+        raise not_found(given, f"file{hint}") from None
     except UnidentifiedImageError:
         hint = "; save it with 8 bits per channel" if path.suffix.lower() in (".tif", ".tiff") else ""
         raise InputError(f"{path}: not a picture in a format that Pillow {PIL.__version__} reads{hint}") from None

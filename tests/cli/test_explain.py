@@ -10,8 +10,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import relax
+from relax.cli import app
 
 
 def run(*arguments, cwd=None):
@@ -101,6 +103,25 @@ def test_the_engine_that_was_named_is_used_and_recorded(photo, tmp_path):
     assert relax.Explanation.load(out / "photo.npz").arguments()["engine"] == "onnxruntime"
 
 
+def test_the_results_of_the_demo_are_refused_skipped_or_replaced(tmp_path, monkeypatch):
+    (tmp_path / "chelsea.png").write_text("mine")
+    demo = ["demo", "--out", str(tmp_path)]
+    refused = CliRunner().invoke(app, demo)
+    assert refused.exit_code == 2
+    wanted = "exists; give --overwrite or --skip-existing, or another --out"
+    assert refused.stderr == f"relax: error: {tmp_path / 'chelsea.png'}: {wanted}\n"
+    assert (tmp_path / "chelsea.png").read_text() == "mine"
+    policies = []
+
+    def explained(explainer, targets, out, policy, *_):
+        policies.append(policy)
+
+    monkeypatch.setattr(sys.modules["relax.cli.explain"], "_explain_files", explained)
+    for options in ((), ("--overwrite",), ("--skip-existing",)):
+        assert CliRunner().invoke(app, [*demo, *options]).exit_code == 0
+    assert policies == ["refuse", "overwrite", "skip"]
+
+
 def test_an_input_is_never_overwritten(tmp_path):
     Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
     before = (tmp_path / "a.png").read_bytes()
@@ -158,9 +179,6 @@ def test_interrupted_runs_keep_finished_files_and_continue(photo, tmp_path):
 
 def test_results_of_views_are_refused_skipped_or_replaced(tmp_path, monkeypatch):
     import torch
-    from typer.testing import CliRunner
-
-    from relax.cli import app
 
     encoder = relax.Encoder(lambda views: torch.cat([views["a"], views["b"]], 1) + 1, views=["a", "b"])
     monkeypatch.setattr("relax.encoders.load_encoder", lambda name, **options: encoder)

@@ -188,12 +188,12 @@ def explain(
         _explain_files(explainer, targets, out, policy, as_json, quiet, len(empty))
 
 
-def demo(out: OUT = Path("relax-out")) -> None:
+def demo(out: OUT = Path("relax-out"), overwrite: OVERWRITE = False, skip_existing: SKIP_EXISTING = False) -> None:
     """Explain a sample photograph from scikit-image and print where the results are."""
     import skimage
 
     photograph = Path(skimage.__file__).parent / "data" / "chelsea.png"
-    explain(files=[photograph], out=out, overwrite=True)
+    explain(files=[photograph], out=out, overwrite=overwrite, skip_existing=skip_existing)
 
 
 def _explain_files(

@@ -34,7 +34,7 @@ class Explanation:
             masks that keep a pixel. It does not shrink with more masks.
         standard_error: float32 of the map's shape, in units of the score: the Monte-Carlo error of the importance,
             which falls as ``1/√n_masks``. NaN with fewer than two blocks of masks.
-        n_masks: number of masks evaluated.
+        n_masks: number of masks evaluated; ``settings["stopping"]`` has the number, or the reliability, asked for.
         n_blocks: number of blocks the masks were drawn in.
         degrees_of_freedom: degrees of freedom of the standard error, one less than the number of independent parts of
             the masks.

@@ -12,7 +12,7 @@ import typer
 from relax.cli.cells import refuse_tables
 from relax.cli.encoders import loaded
 from relax.cli.matches import encoder_of, print_row, shortened, write_matches
-from relax.cli.messages import counted, say
+from relax.cli.messages import counted, note_masks, say
 from relax.cli.options import DEVICE, ENCODER, JSON, MASKS, OUT, OVERWRITE, QUIET, SEED, THREADS, set_threads
 from relax.cli.sources import is_file, is_path, kind_in, kind_of
 from relax.errors import ArgumentError, InputError
@@ -73,11 +73,14 @@ def match(
         given: dict[str, Any] = {"regions": regions or kind != "image", "n_masks": masks, "seed": seed}
         if folder is None:
             embedding = loaded(encoder, kind, device, [Path(query)])
-            print_row(pair_row(Matcher(embedding, **given), one, other, out), as_json, query, target)
+            row = pair_row(Matcher(embedding, **given), one, other, out)
+            print_row(row, as_json, query, target)
+            note_masks(masks, [row["n_masks"]])
             return
         embedding, neighbours = _neighbours(one, folder, k, encoder, device, quiet, kind)
         matcher = Matcher(embedding, **given) if explain or regions else None
         rows = _explain_neighbours(one, neighbours, out, embedding, matcher, as_json, page)
+        note_masks(masks, (row["n_masks"] for row in rows if "n_masks" in row))
         subtitle = f"The {len(neighbours)} nearest neighbours in {target} by cosine similarity, {embedding.name}."
         title = shortened(query) if isinstance(one, str) else Path(str(one)).name
         card = embedding.modality.card(embedding.prepare(one)) if embedding.modality.cards else None

@@ -66,7 +66,7 @@ def test_html_is_small_and_self_contained_and_png_is_the_figure(results):
     for kind, result in results.items():
         html = result._repr_html_()
         assert len(html) < 150_000, kind
-        assert "http" not in html, kind
+        assert "http" not in re.sub(r'base64,[^"]*', "", html), kind  # four letters turn up in the data of an image
         assert "<script" not in html, kind
         assert "<b onload" not in html, kind
         assert "<i>tiny" not in html, kind

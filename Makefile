@@ -22,7 +22,7 @@ $(VENV)/.made: pyproject.toml
 	touch $@
 
 demo: env  ## explain a photograph; the pictures are in relax-out/
-	$(BIN)/relax demo
+	$(BIN)/relax demo --overwrite
 
 test: env  ## the tests, in parallel (fetches 192 MB of pictures, for some tests, into the user's cache first, where it can)
 	-$(BIN)/relax data

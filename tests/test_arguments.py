@@ -89,9 +89,23 @@ def test_comparisons_say_what_is_wrong_before_they_work(tiny, image):
 
 def test_files_that_cannot_be_written_are_named(tiny, image, tmp_path):
     e = relax.explain(tiny, image, n_masks=256)
-    with pytest.raises(FileNotFoundError) as caught:
-        e.save(tmp_path / "nowhere" / "e.npz")
-    assert caught.value.filename == str(tmp_path / "nowhere" / "e.npz")
+    nowhere, file = tmp_path / "nowhere", tmp_path / "file"
+    file.touch()
+    match = relax.match(tiny, image, image.flip(-1), n_masks=256)
+    comparison = relax.compare([tiny], image, "relax", n_masks=256)
+    for write, path in (
+        (e.save, nowhere / "e.npz"),
+        (e.page, nowhere / "e.html"),
+        (e.plot, nowhere / "e.png"),
+        (match.page, nowhere / "m.html"),
+        (match.plot, nowhere / "m.png"),
+        (comparison.plot, nowhere / "c.png"),
+        (match.save, file / "folder"),
+    ):
+        with pytest.raises(relax.ArgumentError) as caught:
+            write(path)
+        assert str(caught.value).startswith(f"{path}: cannot ")
+        assert "\n" not in str(caught.value)
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(relax.InputError) as caught:
         relax.Explanation.load(tmp_path / "text.npz")

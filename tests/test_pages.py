@@ -132,6 +132,13 @@ def test_every_public_name_is_in_the_reference():
     assert not missing, f"add to docs/reference/python.md: {missing}"
 
 
+def test_every_error_is_public():
+    kinds = [value for value in vars(relax.errors).values() if isinstance(value, type)]
+    raised = {kind.__name__ for kind in kinds if issubclass(kind, (relax.RelaxError, relax.RelaxWarning))}
+    assert raised <= set(relax.__all__)
+    assert len(raised) == 8
+
+
 def test_a_block_that_fails_is_seen(tmp_path):
     code = Code("bash", "relax explain missing.jpg\n", 1, None)
     with pytest.raises(AssertionError, match=r"missing\.jpg"):

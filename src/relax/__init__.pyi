@@ -13,6 +13,7 @@ from .errors import ArgumentError as ArgumentError
 from .errors import EncoderError as EncoderError
 from .errors import InputError as InputError
 from .errors import MissingExtraError as MissingExtraError
+from .errors import NothingSeenError as NothingSeenError
 from .errors import RelaxError as RelaxError
 from .errors import RelaxWarning as RelaxWarning
 from .errors import UnknownNameError as UnknownNameError

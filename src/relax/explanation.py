@@ -34,7 +34,7 @@ class Explanation:
             masks that keep a pixel. It does not shrink with more masks.
         standard_error: float32 of the map's shape, in units of the score: the Monte-Carlo error of the importance,
             which falls as ``1/√n_masks``. NaN with fewer than two blocks of masks.
-        n_masks: number of masks evaluated.
+        n_masks: number of masks evaluated; ``settings["stopping"]`` has the number, or the reliability, asked for.
         n_blocks: number of blocks the masks were drawn in.
         degrees_of_freedom: degrees of freedom of the standard error, one less than the number of independent parts of
             the masks.
@@ -207,8 +207,7 @@ class Explanation:
             path: destination; an existing file is replaced.
 
         Raises:
-            ArgumentError: the path is a folder.
-            OSError: the file cannot be written.
+            ArgumentError: the file cannot be written; the message says why.
         """
         arrays = {name: values for name in MAPS if (values := getattr(self, name)) is not None}
         arrays |= {f"input {name}": values for name, values in self.inputs.items()}
@@ -244,7 +243,7 @@ class Explanation:
             path: file to write the figure to (``.png``, ``.pdf``, ``.svg`` or ``.jpg``); ``None`` only returns it.
 
         Raises:
-            ArgumentError: the file extension is not supported.
+            ArgumentError: the file extension is not supported, or the file cannot be written.
         """
         figure = self.modality.show(self)
         if path is not None:
@@ -267,7 +266,7 @@ class Explanation:
             path: destination; an existing file is replaced.
 
         Raises:
-            OSError: the file cannot be written.
+            ArgumentError: the file cannot be written; the message says why.
         """
         page = page_of(called(self.settings["input"]), [self.html()])
         with atomic_write(path) as file:

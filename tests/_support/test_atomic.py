@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import relax
-from relax._support.atomic import atomic_write
+from relax._support.atomic import atomic_write, writable_folder
 
 
 def write(path, content=b"new"):
@@ -66,6 +66,31 @@ def test_an_error_leaves_the_file_as_it_was(tmp_path):
         file.write("no bytes")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    with pytest.raises(FileNotFoundError) as caught:
-        write(tmp_path / "nowhere" / "file")
-    assert caught.value.filename == str(tmp_path / "nowhere" / "file")
+
+
+def test_what_the_file_system_says_is_one_line_with_the_path(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    for path, reason in (
+        (tmp_path / "nowhere" / "file", "its folder does not exist; create it first"),
+        (tmp_path / "file" / "below", "Not a directory; choose another path"),
+        (tmp_path / ("long" * 100), "File name too long; choose another path"),
+    ):
+        with pytest.raises(relax.ArgumentError) as caught:
+            write(path)
+        assert str(caught.value) == f"{path}: cannot be written: {reason}"
+    full = pytest.raises(relax.ArgumentError, match="cannot be written: No space left on device")
+    with full, atomic_write(tmp_path / "file"):
+        raise OSError(28, "No space left on device")
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_a_pipe_whose_reader_has_left_is_no_error_of_the_path(tmp_path):
+    with pytest.raises(BrokenPipeError), atomic_write(tmp_path / "file"):
+        raise BrokenPipeError
+
+
+def test_a_folder_in_the_place_of_a_file_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(relax.ArgumentError, match=r"file/in: cannot create this folder: .*; choose another one"):
+        writable_folder(tmp_path / "file" / "in")
+    assert writable_folder(tmp_path / "a" / "b").is_dir()

@@ -10,8 +10,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import relax
+from relax.cli import app
 
 
 def run(*arguments, cwd=None):
@@ -101,6 +103,53 @@ def test_the_engine_that_was_named_is_used_and_recorded(photo, tmp_path):
     assert relax.Explanation.load(out / "photo.npz").arguments()["engine"] == "onnxruntime"
 
 
+def test_the_results_of_the_demo_are_refused_skipped_or_replaced(tmp_path, monkeypatch):
+    (tmp_path / "chelsea.png").write_text("mine")
+    demo = ["demo", "--out", str(tmp_path)]
+    refused = CliRunner().invoke(app, demo)
+    assert refused.exit_code == 2
+    wanted = "exists; give --overwrite or --skip-existing, or another --out"
+    assert refused.stderr == f"relax: error: {tmp_path / 'chelsea.png'}: {wanted}\n"
+    assert (tmp_path / "chelsea.png").read_text() == "mine"
+    policies = []
+
+    def explained(explainer, targets, out, policy, *_):
+        policies.append(policy)
+
+    monkeypatch.setattr(sys.modules["relax.cli.explain"], "_explain_files", explained)
+    for options in ((), ("--overwrite",), ("--skip-existing",)):
+        assert CliRunner().invoke(app, [*demo, *options]).exit_code == 0
+    assert policies == ["refuse", "overwrite", "skip"]
+
+
+@pytest.mark.parametrize(("method", "asked", "used"), [("relax", 200, 256), ("relax-regression", 1, 2)])
+def test_more_masks_than_asked_for_are_said_and_recorded(photo, tmp_path, method, asked, used):
+    common = ["--encoder", "fashion:untrained", "--method", method, "--quiet", "--overwrite", "--json"]
+    command = ["explain", str(photo), *common, "--out", str(tmp_path)]
+    note = f"relax: note: {used} masks were used, not {asked}: masks come in whole blocks\n"
+    done = CliRunner().invoke(app, [*command, "--masks", str(asked)])
+    assert done.exit_code == 0
+    assert done.stderr == note
+    assert json.loads(done.stdout)["n_masks"] == used
+    e = relax.Explanation.load(tmp_path / "photo.npz")
+    assert (e.n_masks, e.settings["stopping"]) == (used, {"n_masks": asked})
+    for enough in (["--masks", str(used)], ["--max-masks", "512"]):
+        assert "masks were used" not in CliRunner().invoke(app, [*command, *enough]).stderr
+
+
+def test_more_masks_than_asked_for_are_said_of_matches_and_runs(photo, tmp_path):
+    common = ["--encoder", "fashion:untrained", "--masks", "1", "--quiet"]
+    note = "relax: note: 2 masks were used, not 1: masks come in whole blocks\n"
+    Image.open(photo).rotate(90).save(tmp_path / "other.jpg")
+    for command in (
+        ["match", str(photo), str(tmp_path / "other.jpg"), "--out", str(tmp_path / "out")],
+        ["run", str(photo), "--out", str(tmp_path / "store")],
+    ):
+        done = CliRunner().invoke(app, [*command, *common])
+        assert done.exit_code == 0, done.output
+        assert note in done.stderr
+
+
 def test_an_input_is_never_overwritten(tmp_path):
     Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
     before = (tmp_path / "a.png").read_bytes()
@@ -158,9 +207,6 @@ def test_interrupted_runs_keep_finished_files_and_continue(photo, tmp_path):
 
 def test_results_of_views_are_refused_skipped_or_replaced(tmp_path, monkeypatch):
     import torch
-    from typer.testing import CliRunner
-
-    from relax.cli import app
 
     encoder = relax.Encoder(lambda views: torch.cat([views["a"], views["b"]], 1) + 1, views=["a", "b"])
     monkeypatch.setattr("relax.encoders.load_encoder", lambda name, **options: encoder)

@@ -65,6 +65,12 @@ def test_bad_arguments_are_one_line(tmp_path, pictures):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_table_that_is_not_there_needs_no_encoder_to_say_so(tmp_path):
+    result = CliRunner().invoke(app, ["run", str(tmp_path / "nothing.csv"), "--out", str(tmp_path / "new")])
+    assert result.exit_code == 2
+    assert result.stderr == f"relax: error: {tmp_path / 'nothing.csv'}: no such file\n"
+
+
 def test_references_and_masks_are_passed_on(tmp_path, pictures):
     result = call(pictures, "--out", tmp_path / "out", "--against", pictures, "--kind", "grid", "--cells", 4)
     assert result.exit_code == 0

@@ -221,7 +221,7 @@ def test_names_of_shards_follow_from_their_keys(tmp_path, pictures):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_full_disk_and_a_read_only_one_end_in_one_line(tmp_path, pictures, monkeypatch, code):
     monkeypatch.setattr(running, "SHARD", 2)
-    write, written = store.atomic_write, []
+    write, written = store.replacing, []
 
     def full(path):
         if Path(path).suffix == ".parquet" and (code == errno.EROFS or written):
@@ -230,14 +230,14 @@ def test_a_full_disk_and_a_read_only_one_end_in_one_line(tmp_path, pictures, mon
         written[:] = [item for item in written if item]
         return write(path)
 
-    monkeypatch.setattr(store, "atomic_write", full)
+    monkeypatch.setattr(store, "replacing", full)
     with pytest.raises(
         relax.ArgumentError, match=f"cannot be written: {os.strerror(code)}; what is in the store is kept"
     ):
         run(pictures, tmp_path / "out")
     kept = Store(tmp_path / "out").table(["key"]).num_rows
     assert kept == (2 if code == errno.ENOSPC else 0)
-    monkeypatch.setattr(store, "atomic_write", write)
+    monkeypatch.setattr(store, "replacing", write)
     ran = run(pictures, tmp_path / "out")
     assert ran.known == kept
     assert len(rows_of(ran.folder)) == 6
@@ -275,7 +275,7 @@ def test_a_disk_that_is_really_read_only(pictures, disk):
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     for out in (disk / "out", disk / "new"):
         with pytest.raises(
-            relax.ArgumentError, match=r"cannot (write to|create) this folder.*; choose another --out"
+            relax.ArgumentError, match=r"cannot (write to|create) this folder.*; choose another one"
         ) as error:
             run(pictures, out)
         assert "\n" not in str(error.value)

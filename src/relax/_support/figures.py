@@ -23,8 +23,7 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
         path: destination, ending in ``.png``, ``.pdf``, ``.svg`` or ``.jpg``.
 
     Raises:
-        ArgumentError: the file extension is not supported.
-        OSError: the file cannot be written.
+        ArgumentError: the file extension is not supported, or the file cannot be written.
     """
     extension = Path(path).suffix.lower().lstrip(".")
     if extension not in FORMATS:

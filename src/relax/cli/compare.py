@@ -38,9 +38,9 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print the tables as one JSON object on stdout.")] = False,
 ) -> None:
     """Compare encoders and methods on one picture; writes NAME-comparison.png."""
+    from relax._support.atomic import writable_folder
     from relax.comparison import compare as compare_maps
     from relax.runs.files import only_writer, refuse_existing
-    from relax.runs.naming import writable_folder
 
     set_threads(threads)
     encoder_names, method_names = names_of("--encoders", encoders), names_of("--methods", methods)

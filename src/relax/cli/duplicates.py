@@ -28,10 +28,10 @@ def duplicates(
     quiet: QUIET = False,
 ) -> None:
     """Find near-duplicates in an index and explain how they differ."""
+    from relax._support.atomic import writable_folder
     from relax.retrieval.index import Index
     from relax.retrieval.rows import duplicate_rows, numbered_results
     from relax.runs.files import only_writer, refuse_existing
-    from relax.runs.naming import writable_folder
 
     set_threads(threads)
     page = out / "duplicates.html"

@@ -42,19 +42,38 @@ def loaded(name: str | None, kind: str, device: str, files: Sequence[Path] = (),
     from relax.encoders import load_encoder
     from relax.modalities.parts import numbered
 
-    name = name or DEFAULTS.get(kind)
-    if name is None:
-        raise ArgumentError(
-            f"{files[0] if files else 'tables'}: a {kind} has no default encoder; use --encoder python:FILE.py:NAME, "
-            "such as a fitted pipeline of scikit-learn (--encoder series:fracast if its columns are series; --row N "
-            "--column NAME if a column holds texts)"
-        )
+    name = name or default_for(kind, files)
     given = {key: value for key, value in options.items() if value is not None}
     if name.startswith(OWN):
         given["modality"] = kind
         if kind == "table" and files:
             given.setdefault("data", str(numbered(Path(files[0]))[0]))
     return fitting(load_encoder(name, device=device, **given), kind)
+
+
+def default_for(kind: str, files: Sequence[Path] = ()) -> str:
+    """Name of the default encoder for a kind of inputs.
+
+    Args:
+        kind: kind of the inputs.
+        files: the inputs, of which the first is named in the message.
+
+    Raises:
+        InputError: the first input is not there.
+        ArgumentError: there is no default encoder.
+    """
+    from relax.cli.sources import is_file
+    from relax.modalities.files import not_found
+
+    if kind in DEFAULTS:
+        return DEFAULTS[kind]
+    if files and not is_file(str(files[0])):
+        raise not_found(files[0])
+    raise ArgumentError(
+        f"{files[0] if files else 'tables'}: a {kind} has no default encoder; use --encoder python:FILE.py:NAME, "
+        "such as a fitted pipeline of scikit-learn (--encoder series:fracast if its columns are series; --row N "
+        "--column NAME if a column holds texts)"
+    )
 
 
 def fitting(encoder: Encoder, kind: str) -> Encoder:

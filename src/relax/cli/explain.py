@@ -12,7 +12,7 @@ import typer
 from relax.cli.cells import refuse_tables, texts_in
 from relax.cli.encoders import loaded
 from relax.cli.masking import masks_of
-from relax.cli.messages import Exit, emit, printable, say
+from relax.cli.messages import Exit, emit, note_masks, printable, say
 from relax.cli.options import (
     DEVICE,
     ENGINE,
@@ -188,12 +188,12 @@ def explain(
         _explain_files(explainer, targets, out, policy, as_json, quiet, len(empty))
 
 
-def demo(out: OUT = Path("relax-out")) -> None:
+def demo(out: OUT = Path("relax-out"), overwrite: OVERWRITE = False, skip_existing: SKIP_EXISTING = False) -> None:
     """Explain a sample photograph from scikit-image and print where the results are."""
     import skimage
 
     photograph = Path(skimage.__file__).parent / "data" / "chelsea.png"
-    explain(files=[photograph], out=out, overwrite=True)
+    explain(files=[photograph], out=out, overwrite=overwrite, skip_existing=skip_existing)
 
 
 def _explain_files(
@@ -204,14 +204,20 @@ def _explain_files(
     from relax.runs.files import explain_files, only_writer
 
     several, skipped = len(targets) + failed > 1, 0
+    asked: int | None = None
+    used: set[int] = set()
     with only_writer(out):
         for result in explain_files(explainer, targets, existing=policy):
             if isinstance(result, Failed):
                 failed += 1
                 say(f"error: {result.error}")
-            elif not result.row:
+                continue
+            if result.explanation is None:
                 skipped += 1
-            elif as_json:
+                continue
+            used.add(result.row["n_masks"])
+            asked = (result.explanation.settings["stopping"] or {}).get("n_masks")
+            if as_json:
                 emit(json.dumps(result.row))
             else:
                 row = result.row
@@ -222,6 +228,7 @@ def _explain_files(
                 say(f"{printable(name if len(name) <= 60 else name[:59] + '…')}: {cost} -> {files}")
                 if not quiet:
                     show_text(result.explanation)
+    note_masks(asked, used)
     if skipped:
         say(f"{skipped} skipped: results exist")
     if failed:

@@ -12,7 +12,7 @@ import typer
 from relax.cli.cells import refuse_tables
 from relax.cli.encoders import loaded
 from relax.cli.matches import encoder_of, print_row, shortened, write_matches
-from relax.cli.messages import counted, say
+from relax.cli.messages import counted, note_masks, say
 from relax.cli.options import DEVICE, ENCODER, JSON, MASKS, OUT, OVERWRITE, QUIET, SEED, THREADS, set_threads
 from relax.cli.sources import is_file, is_path, kind_in, kind_of
 from relax.errors import ArgumentError, InputError
@@ -49,10 +49,10 @@ def match(
     quiet: QUIET = False,
 ) -> None:
     """Explain why two inputs match, or find an input's nearest neighbours and explain those."""
+    from relax._support.atomic import writable_folder
     from relax.retrieval.pairs import Matcher
     from relax.retrieval.rows import numbered_results, pair_files, pair_row, stem_of
     from relax.runs.files import only_writer, refuse_existing
-    from relax.runs.naming import writable_folder
 
     set_threads(threads)
     if k < 1:
@@ -73,11 +73,14 @@ def match(
         given: dict[str, Any] = {"regions": regions or kind != "image", "n_masks": masks, "seed": seed}
         if folder is None:
             embedding = loaded(encoder, kind, device, [Path(query)])
-            print_row(pair_row(Matcher(embedding, **given), one, other, out), as_json, query, target)
+            row = pair_row(Matcher(embedding, **given), one, other, out)
+            print_row(row, as_json, query, target)
+            note_masks(masks, [row["n_masks"]])
             return
         embedding, neighbours = _neighbours(one, folder, k, encoder, device, quiet, kind)
         matcher = Matcher(embedding, **given) if explain or regions else None
         rows = _explain_neighbours(one, neighbours, out, embedding, matcher, as_json, page)
+        note_masks(masks, (row["n_masks"] for row in rows if "n_masks" in row))
         subtitle = f"The {len(neighbours)} nearest neighbours in {target} by cosine similarity, {embedding.name}."
         title = shortened(query) if isinstance(one, str) else Path(str(one)).name
         card = embedding.modality.card(embedding.prepare(one)) if embedding.modality.cards else None
@@ -121,6 +124,7 @@ def _source(given: str, kind: str) -> Any:
         InputError: it looks like a path, and there is no such file.
     """
     from relax.modalities import MODALITIES
+    from relax.modalities.files import not_found
 
     if kind != "text":
         return MODALITIES[kind]().at(Path(given)) if is_file(given) else Path(given)
@@ -128,7 +132,7 @@ def _source(given: str, kind: str) -> Any:
         refuse_tables([Path(given)])
         return Path(given)
     if is_path(given):
-        raise InputError(f"{given}: no such file")
+        raise not_found(given)
     if not any(space in given.strip() for space in " \n\t"):
         say(f"note: there is no file or folder {given!r}; it is taken as a text")
     return given
@@ -136,10 +140,12 @@ def _source(given: str, kind: str) -> Any:
 
 def _check_results(out: Path, folder: Path | None, sources: tuple[Any, Any], files: tuple[Path, ...]) -> None:
     """Refuse missing files, and results that would be among the inputs."""
+    from relax.modalities.files import not_found
+
     missing = [source for source in sources if isinstance(source, Path) and not is_file(str(source))]
     if missing:  # one that looks like a path is the likelier mistake
         source = next((source for source in missing if is_path(str(source))), missing[0])
-        raise InputError(f"{source}: no such picture, text, folder or index")
+        raise not_found(source, "picture, text, folder or index")
     if folder is not None and out.resolve() == folder.resolve():
         raise ArgumentError(f"{out}: the results would be among the inputs to search; choose another --out")
     inputs = {source.resolve() for source in sources if isinstance(source, Path)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -28,6 +28,18 @@ def emit(line: str) -> None:
 def say(line: str) -> None:
     """Write a one-line message to stderr."""
     sys.stderr.write(f"relax: {printable(line)}\n")
+
+
+def note_masks(asked: int | None, used: Iterable[int]) -> None:
+    """Say in one line how many masks were used, if more than were asked for.
+
+    Args:
+        asked: number of masks asked for; ``None`` if none was.
+        used: numbers of masks used, one per map.
+    """
+    more = sorted({number for number in used if asked is not None and number > asked})
+    if more:
+        say(f"note: {' or '.join(map(str, more))} masks were used, not {asked}: masks come in whole blocks")
 
 
 def printable(text: str) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relax.cli.encoders import DEFAULTS, OWN
+from relax.cli.encoders import OWN, default_for
 from relax.cli.masking import masks_of
-from relax.cli.messages import Exit, counted, emit, say
+from relax.cli.messages import Exit, counted, emit, note_masks, say
 from relax.cli.options import DEVICE, JSON, PRECISION, QUIET, SEED, THREADS, set_threads
 from relax.cli.parsing import options_of, whole
 from relax.cli.reference import reference_of
@@ -90,13 +90,14 @@ def run(
     options = {name: value for name, value in options.items() if value is not None}
     arguments: dict[str, Any] = dict(options_of(option or []))
     input_kind = kind_in(Path(source), column, encoder)
-    encoder = encoder or DEFAULTS[input_kind]
+    encoder = encoder or default_for(input_kind, [Path(source)])
     if encoder.startswith(OWN):
         options |= {"modality": input_kind} | ({"data": source} if input_kind == "table" else {})
     if any(value is not None for value in (against, foil, against_text, foil_text, kind, cells, keep)):
         loaded = load_encoder(encoder, device="cpu", **options)
         arguments["against"] = reference_of(loaded, against, foil, against_text, foil_text)
         arguments["masks"] = masks_of(loaded, kind, cells, keep)
+    used: set[int] = set()
     with counted("inputs", quiet) as show:
         ran = runs.run(
             source,
@@ -109,7 +110,7 @@ def run(
             retry_failed=retry_failed,
             device=device,
             encoder_options=options,
-            on_input=_reporter(show, as_json),
+            on_input=_reporter(show, as_json, used),
             method=method,
             n_masks=masks,
             max_masks=max_masks,
@@ -121,11 +122,13 @@ def run(
             precision=precision,
             **arguments,
         )
+    stopping = (ran.store.manifest or {}).get("settings", {}).get("stopping") or {}
+    note_masks(stopping.get("n_masks"), used)
     _conclude(ran, as_json)
 
 
-def _reporter(show: Callable[..., None], as_json: bool) -> Callable[[Progress], None]:
-    """Shows progress, failures and, if asked, a JSON line for each input."""
+def _reporter(show: Callable[..., None], as_json: bool, used: set[int]) -> Callable[[Progress], None]:
+    """Shows progress, failures and, if asked, a JSON line for each input; adds the numbers of masks used."""
     from relax.runs.records import summary_of
 
     def report(progress: Progress) -> None:
@@ -135,6 +138,8 @@ def _reporter(show: Callable[..., None], as_json: bool) -> Callable[[Progress], 
             say(f"error: {'' if row is None else f'row {row} (from 0): '}{reason}")
         elif reason is not None and progress.failed == SHOWN + 1:
             say("error: further failures are not shown; they are in the column `reason`")
+        if reason is None:
+            used.add(progress.row["n_masks"])
         if as_json:
             emit(json.dumps(summary_of(progress.row)))
         show(progress.done, progress.total, f"{progress.failed} failed" if progress.failed else "")

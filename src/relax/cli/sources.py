@@ -149,8 +149,9 @@ def targets_for(
         InputError: there are no inputs at all.
         ArgumentError: the results cannot be written there.
     """
+    from relax._support.atomic import writable_folder
     from relax.modalities import MODALITIES
-    from relax.runs.naming import inputs_of, targets_of, text_targets, writable_folder
+    from relax.runs.naming import inputs_of, targets_of, text_targets
 
     modality, sources, empty = MODALITIES[kind](), [], []
     for file in files:

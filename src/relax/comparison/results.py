@@ -68,6 +68,9 @@ class Comparison:
 
         Args:
             path: file to write (png, pdf, svg, jpg); ``None`` to only return the figure.
+
+        Raises:
+            ArgumentError: the file extension is not supported, or the file cannot be written.
         """
         figure = plot_comparison(self.explanations, self.refused, self.agreement())
         if path is not None:

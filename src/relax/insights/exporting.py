@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from relax._support.atomic import atomic_write
+from relax._support.atomic import atomic_write, writable_folder
 from relax.errors import ArgumentError
 from relax.insights.drawing import png, thumbnail
 from relax.insights.projection import neighbours, projected
 from relax.insights.report import Insight, insight
 from relax.insights.writing import Table, parquet
-from relax.runs.naming import writable_folder
 
 FORMATS = ("embedding-atlas", "fiftyone", "parquet")
 
@@ -87,11 +86,8 @@ def export(
     gone = _add_inputs(found, table)
     if to == "parquet":
         _add_vectors(found, table)
-    try:
-        with atomic_write(path) as file:
-            file.write(parquet(table))
-    except OSError as error:
-        raise ArgumentError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with atomic_write(path) as file:
+        file.write(parquet(table))
     shown = "--image image" if found.rows.modality == "image" and gone < len(table) else "--text text"
     given = f"{shown} " if "image" in table[0] or "text" in table[0] else ""
     command = f"embedding-atlas {path} {given}--x projection_x --y projection_y --neighbors neighbors"

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from relax._support.atomic import atomic_write
+from relax._support.atomic import atomic_write, writable_folder
 from relax.errors import ArgumentError
 from relax.insights.drawing import png, thumbnail
 from relax.insights.exporting import Exported
 from relax.insights.report import Insight
 from relax.insights.writing import Table, plain
-from relax.runs.naming import writable_folder
 
 SIDE = 512
 """Longest side of a picture in pixels."""
@@ -54,21 +53,18 @@ def write_dataset(found: Insight, table: Table, folder: Path, projection: str) -
     effects = {place: rows.importance[place] - rows.neutral[place] for place in here}
     top = max(float(np.quantile(np.concatenate([one.ravel() for one in effects.values()]), BRIGHTEST)), 1e-12)
     samples = []
-    try:
-        for part in ("data", HEAT):
-            writable_folder(folder / part)
-        for place in here:
-            picture = seen.picture(place)
-            name = f"{place:06d}.png"
-            grey = (255 * np.clip(effects[place] / top, 0, 1)).round().astype(np.uint8)
-            if picture is not None:
-                _save(folder / "data" / name, thumbnail(picture, side=min(SIDE, max(picture.size))))
-            _save(folder / HEAT / name, Image.fromarray(grey))
-            samples.append(_sample(table[place], name, rows.representations[place]))
-        with atomic_write(folder / "samples.json") as file:
-            file.write(json.dumps({"samples": samples}).encode())
-    except OSError as error:
-        raise ArgumentError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    for part in ("data", HEAT):
+        writable_folder(folder / part)
+    for place in here:
+        picture = seen.picture(place)
+        name = f"{place:06d}.png"
+        grey = (255 * np.clip(effects[place] / top, 0, 1)).round().astype(np.uint8)
+        if picture is not None:
+            _save(folder / "data" / name, thumbnail(picture, side=min(SIDE, max(picture.size))))
+        _save(folder / HEAT / name, Image.fromarray(grey))
+        samples.append(_sample(table[place], name, rows.representations[place]))
+    with atomic_write(folder / "samples.json") as file:
+        file.write(json.dumps({"samples": samples}).encode())
     command = f"fiftyone.Dataset.from_dir({str(folder)!r}, dataset_type=fiftyone.types.LegacyFiftyOneDataset)"
     return Exported(folder, len(samples), projection, len(rows) - len(samples), command)
 

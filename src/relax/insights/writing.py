@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from relax._support.atomic import atomic_write
+from relax._support.atomic import atomic_write, writable_folder
 from relax._support.extras import require
 from relax._support.version import __version__
-from relax.errors import ArgumentError
-from relax.runs.naming import writable_folder
 
 if TYPE_CHECKING:
     from relax.insights.report import Insight
@@ -46,11 +44,8 @@ def write(found: Insight, folder: Path) -> dict[str, Path]:
     contents[PAGE] = page_of(found).encode()
     written = {}
     for name, content in contents.items():
-        try:
-            with atomic_write(folder / name) as file:
-                file.write(content)
-        except OSError as error:
-            raise ArgumentError(f"{folder / name}: cannot be written: {error.strerror or error}") from error
+        with atomic_write(folder / name) as file:
+            file.write(content)
         written[name] = folder / name
     return written
 

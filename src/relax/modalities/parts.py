@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relax.errors import InputError
+from relax.modalities.files import not_found
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def chosen(parts: Any, path: Path, row: int, kind: str) -> Any:
     """
     if parts is None:
         if not path.is_file():
-            raise InputError(f"{path}: no such file")
+            raise not_found(path)
         raise InputError(
             f"{path}#{row}: for an encoder of {kind} inputs this file is one; leave out #{row}, or use another encoder"
         )

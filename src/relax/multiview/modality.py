@@ -19,6 +19,7 @@ from relax.errors import ArgumentError, InputError, NothingSeenError
 from relax.explanation import Explanation
 from relax.modalities.base import Modality, Run
 from relax.modalities.batches import Batch
+from relax.modalities.files import not_found
 from relax.modalities.fills import Fill
 from relax.modalities.image.modality import Image
 from relax.modalities.prepared import Prepared
@@ -262,6 +263,6 @@ def _read_array(path: Path) -> np.ndarray:
     try:
         return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise not_found(path) from None
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: expected a .npy file with an array of numbers") from error

@@ -45,6 +45,9 @@ class ViewExplanations(Mapping[Key, Explanation]):
 
         Returns:
             The files written.
+
+        Raises:
+            ArgumentError: a file cannot be written.
         """
         target = Path(stem)
         files = []

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save as to_bytes
 
-from relax._support.atomic import atomic_write
+from relax._support.atomic import atomic_write, writable_folder
 from relax.encoders.zoo.weights import load_weights
 from relax.errors import ArgumentError, InputError, first_line
 from relax.multiview.networks import MultiViewNetwork
@@ -30,10 +30,9 @@ def write(clustering: Any, folder: str | PathLike[str]) -> None:
         folder: created if needed.
 
     Raises:
-        ArgumentError: a parameter cannot be written as JSON.
+        ArgumentError: a parameter cannot be written as JSON, or the folder cannot be written to.
     """
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    target = writable_folder(folder)
     about = {
         "schema": SCHEMA,
         "parameters": {name: _plain(name, value) for name, value in clustering.get_params().items()},

@@ -52,6 +52,9 @@ class Difference:
 
         Args:
             path: file to write (png, pdf, svg, jpg); ``None`` to only return the figure.
+
+        Raises:
+            ArgumentError: the file extension is not supported, or the file cannot be written.
         """
         figure = plot_difference(self.explanation, self.a, self.b, self.similarity, self.found)
         if path is not None:

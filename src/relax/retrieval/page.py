@@ -14,7 +14,7 @@ from PIL import Image
 from relax._support.atomic import atomic_write
 from relax._support.extras import require
 from relax._support.version import __version__
-from relax.errors import ArgumentError, InputError, RelaxWarning
+from relax.errors import InputError, RelaxWarning
 from relax.modalities.image.pictures import open_picture
 
 SIDE = 220
@@ -72,11 +72,8 @@ def write_page(
         items=items,
         version=__version__,
     )
-    try:
-        with atomic_write(path) as file:
-            file.write(page.encode())
-    except OSError as error:
-        raise ArgumentError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with atomic_write(path) as file:
+        file.write(page.encode())
 
 
 def name_of(row: Mapping[str, Any]) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relax._support.atomic import atomic_write
+from relax._support.atomic import atomic_write, writable_folder
 from relax._support.figures import save_figure
 from relax.encoders import Encoder, ensure
 from relax.errors import ArgumentError
@@ -47,6 +46,9 @@ class Match:
 
         Args:
             path: file to write (png, pdf, svg, jpg); ``None`` to only return the figure.
+
+        Raises:
+            ArgumentError: the file extension is not supported, or the file cannot be written.
         """
         figure = self.a.modality.show_pair(self.a, self.b, self.similarity, self.interactions)
         if path is not None:
@@ -67,6 +69,9 @@ class Match:
 
         Args:
             path: destination; an existing file is replaced.
+
+        Raises:
+            ArgumentError: the file cannot be written.
         """
         names = " and ".join(called(e.settings["input"]) for e in (self.a, self.b))
         with atomic_write(path) as file:
@@ -77,9 +82,11 @@ class Match:
 
         Args:
             folder: created if needed.
+
+        Raises:
+            ArgumentError: the folder cannot be written to.
         """
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
+        target = writable_folder(folder)
         self.a.save(target / "a.npz")
         self.b.save(target / "b.npz")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from relax.encoders import Encoder
-from relax.errors import ArgumentError, EncoderError, InputError
+from relax.errors import EncoderError, InputError
 from relax.references import Corpus
 from relax.retrieval.differing import difference
 from relax.retrieval.entries import Entry
@@ -213,7 +213,8 @@ def _rather(matcher: Matcher, query: Any, entry: Entry, following: Entry) -> str
 def _explain_difference(encoder: Any, a: str, b: str, picture: Path, arguments: dict[str, Any]) -> Row:
     result = difference(encoder, a, b, **arguments)
     archive = picture.with_suffix(".npz")
-    _write(lambda: result.plot(picture), lambda: result.explanation.save(archive))
+    result.plot(picture)
+    result.explanation.save(archive)
     return {
         "similarity": round(result.similarity, 6),
         "n_masks": result.explanation.n_masks,
@@ -234,10 +235,11 @@ def _explained_or_plain(explain: Callable[[], Row], plain: Row, on_message: OnMe
 def _write_match(match: Match, files: MatchFiles) -> Row:
     """Write the picture and archives of a match and return its row."""
     archive_a, archive_b = files.archives
-    steps: list[Callable[[], Any]] = [lambda: match.plot(files.picture)]
+    match.plot(files.picture)
     if files.paged:
-        steps.append(lambda: match.page(files.page))
-    _write(*steps, lambda: match.a.save(archive_a), lambda: match.b.save(archive_b))
+        match.page(files.page)
+    match.a.save(archive_a)
+    match.b.save(archive_b)
     row: Row = {
         "similarity": round(match.similarity, 6),
         "n_masks": match.a.n_masks,
@@ -248,12 +250,3 @@ def _write_match(match: Match, files: MatchFiles) -> Row:
     if match.interactions is not None:
         row["regions"] = match.interactions.answers(match.a.effect)
     return row
-
-
-def _write(*steps: Callable[[], Any]) -> None:
-    """Run the writing steps; turn a failure such as a full disk into a one-line error."""
-    try:
-        for step in steps:
-            step()
-    except OSError as error:
-        raise ArgumentError(f"{error.filename or 'results'}: cannot be written: {error.strerror or error}") from error

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from relax.errors import InputError
+from relax.modalities.files import not_found
 from relax.modalities.parts import Part
 
 BUFFER = 2**20
@@ -87,7 +88,7 @@ def _add_file(digest: Any, path: Path) -> None:
             while block := file.read(BUFFER):
                 digest.update(block)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise not_found(path) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 

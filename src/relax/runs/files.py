@@ -12,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from relax._support.atomic import writable_folder
 from relax.errors import ArgumentError, InputError
 from relax.explainer import Explainer
 from relax.explanation import Explanation, Failed
@@ -159,16 +160,12 @@ def _explains(saved: Explanation, source: Path | Part | str) -> bool:
 
 def _write(target: Target, e: Explanation, explainer: Explainer) -> dict[str, Any]:
     """Write the files of one input and return its row."""
-    try:
-        target.stem.parent.mkdir(parents=True, exist_ok=True)
-        for file in target.files:  # the archive is written last: it marks the target as done
-            if file.suffix == ".html":
-                e.page(file)
-            elif file.suffix == ".npz":
-                e.save(file)
-            else:
-                e.plot(file)
-    except OSError as error:
-        place = error.filename or target.stem.parent
-        raise ArgumentError(f"{place}: cannot be written: {error.strerror or error}") from error
+    writable_folder(target.stem.parent)
+    for file in target.files:  # the archive is written last: it marks the target as done
+        if file.suffix == ".html":
+            e.page(file)
+        elif file.suffix == ".npz":
+            e.save(file)
+        else:
+            e.plot(file)
     return explanation_row(str(target.source), e, str(explainer.encoder.name), target.files)

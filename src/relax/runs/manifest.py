@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from relax._support.atomic import atomic_write
+from relax._support.atomic import replacing
 from relax._support.provenance import versions
 from relax.encoders import Encoder
 from relax.errors import ArgumentError, InputError
@@ -84,7 +84,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write a manifest atomically."""
-    with atomic_write(folder / FILE) as file:
+    with replacing(folder / FILE) as file:
         file.write(json.dumps(manifest, indent=1).encode())
 
 

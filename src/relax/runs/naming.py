@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -126,21 +125,6 @@ def text_targets(texts: Sequence[str], out: Path, endings: tuple[str, ...] = END
 def slug(text: str) -> str:
     """File name of a text: its first words."""
     return re.sub(r"[^\w]+", "-", text.casefold()).strip("-")[:SLUG].strip("-") or "text"
-
-
-def writable_folder(folder: Path) -> Path:
-    """Create a folder if needed and check that it is writable.
-
-    Raises:
-        ArgumentError: the folder cannot be created or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArgumentError(f"{folder}: cannot create this folder: {error.strerror}; choose another --out") from error
-    if not os.access(folder, os.W_OK):
-        raise ArgumentError(f"{folder}: cannot write to this folder; choose another --out")
-    return folder
 
 
 def _resolved(path: Path) -> Path:

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 from relax._support.arguments import positive
+from relax._support.atomic import writable_folder
 from relax._support.extras import require
 from relax.errors import ArgumentError
 from relax.runs.cluster import Cluster
 from relax.runs.manifest import manifest_of
-from relax.runs.naming import writable_folder
 from relax.runs.plan import Plan, planned
 from relax.runs.pool import Pool
 from relax.runs.sources import Item, Source, source_of

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from relax._support.extras import require
 from relax.errors import ArgumentError, InputError, first_line
 from relax.modalities import Modality
+from relax.modalities.files import not_found
 
 JSON_LINES = (".jsonl", ".ndjson")
 """File extensions of JSON lines."""
@@ -151,7 +152,7 @@ def _of_files(path: Path, modality: Modality) -> Source:
     parts = path.absolute().parts
     fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), None)
     if fixed is None:
-        raise InputError(f"{path}: no such file or folder")
+        raise not_found(path, "file or folder")
     folder = Path(*parts[:fixed])
     found = sorted(file for file in folder.glob("/".join(parts[fixed:])) if file.is_file())
     if not found:
@@ -162,7 +163,7 @@ def _of_files(path: Path, modality: Modality) -> Source:
 def _of_table(path: Path, column: str | None) -> Source:
     pyarrow = require("pyarrow", extra="run")
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise not_found(path)
     try:
         name, cells = _read_column(path, column)
     except (OSError, pyarrow.ArrowException) as error:

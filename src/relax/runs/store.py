@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from relax._support.atomic import atomic_write
+from relax._support.atomic import replacing
 from relax._support.extras import require
 from relax.errors import ArgumentError, InputError, first_line
 from relax.runs.manifest import FILE, Manifest, check_same, read_manifest, write_manifest
@@ -203,7 +203,7 @@ class Store:
         """Write the summary of a run that has ended, with the number of rows of each shard."""
         parquet = require("pyarrow.parquet", extra="run")
         shards = {path.name: parquet.read_metadata(path).num_rows for path in self.shards()}
-        with writes(self.folder), atomic_write(self.folder / SUMMARY) as file:
+        with writes(self.folder), replacing(self.folder / SUMMARY) as file:
             file.write(json.dumps({**summary, "shards": shards}, indent=1).encode())
 
     def _write(self, name: str, table: Any) -> None:
@@ -215,7 +215,7 @@ class Store:
             use_dictionary=["precision"],
             use_byte_stream_split=[f"{vector}.list.element" for vector in VECTORS],
         )
-        with writes(self.folder), atomic_write(self.folder / ROWS / name) as file:
+        with writes(self.folder), replacing(self.folder / ROWS / name) as file:
             file.write(content.getbuffer())
 
 

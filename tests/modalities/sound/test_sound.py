@@ -151,7 +151,7 @@ def test_recordings_and_samples_are_read_alike(encoder, samples):
         (torch.full((4000,), float("nan")), "4000 NaN"),
         (torch.rand(2, 4000), r"expected samples of shape \(T,\), got \(2, 4000\)"),
         (relax.Recording(np.random.rand(4000), 0), "a rate in samples a second, got 0"),
-        ("nowhere.wav", "nowhere.wav: there is no such file"),
+        ("nowhere.wav", "nowhere.wav: no such file"),
     ],
 )
 def test_bad_recordings_are_refused_in_one_line(encoder, source, message):

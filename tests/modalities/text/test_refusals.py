@@ -18,7 +18,7 @@ TEXT = "The cat sat on a mat today."
         (" \n ", "got an empty one"),
         (7, "expected a text"),
         ("\ud800 cat", "lone surrogate"),
-        (Path("missing.txt"), "cannot be read"),
+        (Path("missing.txt"), "missing.txt: no such file"),
     ],
 )
 def test_bad_texts_are_said(encoder, source, words):

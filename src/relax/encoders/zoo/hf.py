@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from relax._support.extras import require
 from relax.encoders.base import Encoder
 from relax.encoders.zoo.hf_text import text_from_hf
+from relax.encoders.zoo.hub import without_notes
 from relax.encoders.zoo.weights import check_folder
 from relax.errors import ArgumentError, EncoderError, first_line
 from relax.modalities.image.transforms import ImageTransform
@@ -21,6 +22,7 @@ TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "toke
 """Files that hold the vocabulary of a tokeniser."""
 
 
+@without_notes()
 def from_hf(
     name: str,
     *,
@@ -135,6 +137,7 @@ class _TextTower:
         return self.model.get_text_features(**{name: tokens[name].to(device) for name in names})  # type: ignore[operator]
 
 
+@without_notes()
 def _tokenizer(name: str) -> Any:
     transformers = require("transformers", extra="hf")
     folder = Path(name)

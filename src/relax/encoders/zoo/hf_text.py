@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from relax._support.extras import require
 from relax.encoders.base import Encoder
+from relax.encoders.zoo.hub import without_notes
 from relax.errors import EncoderError, first_line
 from relax.modalities.text.tokenizer import TextTokenizer
 
@@ -20,6 +21,7 @@ MODES = {"pooling_mode_cls_token": "cls", "pooling_mode_lasttoken": "last", "poo
 """Pooling rules by their names in that file."""
 
 
+@without_notes()
 def text_from_hf(name: str, pool: Any = "auto") -> Encoder:
     """Load a text model of transformers with its fast tokenizer.
 

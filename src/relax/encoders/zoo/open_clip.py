@@ -8,11 +8,13 @@ from torch import Tensor, nn
 
 from relax._support.extras import require
 from relax.encoders.base import Encoder
+from relax.encoders.zoo.hub import without_notes
 from relax.encoders.zoo.weights import load_weights
 from relax.errors import EncoderError, first_line
 from relax.modalities.image.transforms import ImageTransform
 
 
+@without_notes()
 def from_open_clip(
     name: str,
     *,

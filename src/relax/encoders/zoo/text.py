@@ -17,6 +17,7 @@ from relax._support.extras import require
 from relax.encoders.base import Encoder
 from relax.encoders.sentences import SentenceModel, prompt_of
 from relax.encoders.zoo.bert import Bert
+from relax.encoders.zoo.hub import without_notes
 from relax.encoders.zoo.weights import check_folder, read_weights
 from relax.errors import EncoderError, MissingExtraError, UnknownNameError, first_line
 from relax.modalities.text.tokenizer import TextTokenizer
@@ -58,6 +59,7 @@ def text_encoder(name: str) -> Encoder:
     )
 
 
+@without_notes()
 def sentence_transformer(
     name: str, *, prompt: str | None = None, pretrained: bool = True, weights: str | None = None
 ) -> Encoder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Mapping
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,19 @@ import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from relax.errors import InputError, RelaxWarning
+from relax.modalities.files import not_found
 
 MAX_PIXELS = 100_000_000
 """Maximum number of pixels; larger pictures are rejected before decoding."""
 
 THUMBNAIL = 1024
 """Maximum side in pixels of the picture stored with an explanation."""
+
+BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
+"""Tags of TIFF files: bits per channel, what the values mean, and the type of numbers."""
+
+WHITE_IS_ZERO, SIGNED = 0, 2
+"""Values of the latter two tags; Pillow inverts pictures of 8 bits itself."""
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """File extensions of pictures in a folder."""
@@ -37,7 +45,7 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
         InputError: the file is missing, empty, damaged, not a picture, or has more than ``MAX_PIXELS`` pixels.
     """
     looks_like_text = isinstance(path, str) and not Path(path).suffix and "/" not in path
-    path = Path(path)
+    given, path = path, Path(path)
     if path.is_dir():
         raise InputError(f"{path}: expected a picture, got a folder")
     try:
@@ -52,9 +60,10 @@ def open_picture(path: str | PathLike[str]) -> Image.Image:
                 return upright_rgb(image, str(path))
     except FileNotFoundError:
         hint = '; for a text, give the encoder modality="text"' if looks_like_text else ""
-        raise InputError(f"{path}: no such file{hint}") from None
+        raise not_found(given, f"file{hint}") from None
     except UnidentifiedImageError:
-        raise InputError(f"{path}: not a picture in a format that Pillow {PIL.__version__} reads") from None
+        hint = "; save it with 8 bits per channel" if path.suffix.lower() in (".tif", ".tiff") else ""
+        raise InputError(f"{path}: not a picture in a format that Pillow {PIL.__version__} reads{hint}") from None
     except Image.DecompressionBombError:
         raise InputError(f"{path}: the picture has more than {MAX_PIXELS:,} pixels; make it smaller first") from None
     except (OSError, SyntaxError, ValueError) as error:  # raised by Pillow's decoders on damaged files
@@ -78,9 +87,11 @@ def upright_rgb(image: Image.Image, name: str = "picture") -> Image.Image:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         _warn(f"{name}: has {frames} frames; the first is used")
+    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    _check_numbers(image.mode, tags, name)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        return _scaled_to_8_bits(image, name)
+        return _scaled_to_8_bits(image, name, inverted=tags.get(PHOTOMETRIC) == WHITE_IS_ZERO)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         if np.asarray(rgba.getchannel("A")).min() < 255:
@@ -145,7 +156,18 @@ def _check_size(size: tuple[int, int], name: str) -> None:
         )
 
 
-def _scaled_to_8_bits(image: Image.Image, name: str) -> Image.Image:
+def _check_numbers(mode: str, tags: Mapping[int, Any], name: str) -> None:
+    """Refuse the integers of a TIFF file whose white is not known, or that Pillow does not tell from unsigned ones."""
+    signed = SIGNED in tags.get(SAMPLE_FORMAT, ())
+    if tags and (signed or mode == "I"):
+        got = f"{'signed ' if signed else ''}{tags[BITS][0]}-bit integers"
+        raise InputError(
+            f"{name}: expected unsigned 8- or 16-bit values, or floats in [0, 1], got {got}; scale them to 8 bits first"
+        )
+
+
+def _scaled_to_8_bits(image: Image.Image, name: str, inverted: bool) -> Image.Image:
+    """A picture of one channel of 16-bit or float values as RGB; parts of its transparent value are white."""
     values = np.asarray(image, dtype=np.float64)
     if not np.isfinite(values).all():
         raise InputError(f"{name}: has NaN or infinite values")
@@ -154,8 +176,15 @@ def _scaled_to_8_bits(image: Image.Image, name: str) -> Image.Image:
     else:
         maximum, what = 1.0, "float values"
     if values.min() < 0 or values.max() > maximum:
-        raise InputError(f"{name}: expected {what} in 0-{maximum:g}, got {values.min():g} to {values.max():g}")
+        got = f"{values.min():g} to {values.max():g}"
+        raise InputError(f"{name}: expected {what} in 0-{maximum:g}, got {got}; scale them first")
     _warn(f"{name}: {what} are scaled to 8 bits")
+    if inverted:
+        values = maximum - values
+    clear = values == image.info.get("transparency")
+    if clear.any():
+        _warn(f"{name}: has transparent parts; they are composited on white")
+        values = np.where(clear, maximum, values)
     return Image.fromarray(np.round(values * (255 / maximum)).astype(np.uint8)).convert("RGB")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from relax._support.extras import require
 from relax._support.warning import warn
 from relax.errors import InputError, first_line
+from relax.modalities.files import not_found
 from relax.modalities.series.layout import real
 
 SHORTEST = 0.1
@@ -94,7 +95,7 @@ def _resampled(samples: np.ndarray, given: int, rate: int) -> np.ndarray:
 
 def _from_file(path: Path) -> Recording:
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+        raise not_found(path)
     soundfile = require("soundfile", extra="sound")
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)

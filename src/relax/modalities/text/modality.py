@@ -20,6 +20,7 @@ from relax.errors import ArgumentError, InputError
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
 from relax.modalities.cells import Cells
+from relax.modalities.files import not_found
 from relax.modalities.fills import Background, Fill
 from relax.modalities.kernels import gaussian
 from relax.modalities.prepared import Prepared
@@ -274,6 +275,8 @@ def _read(source: Any) -> tuple[str, dict[str, Any]]:
             raise InputError(
                 f"{path}: expected UTF-8, got byte {error.object[error.start]:#x} at {error.start}"
             ) from None
+        except FileNotFoundError:
+            raise not_found(path) from None
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     else:

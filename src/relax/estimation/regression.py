@@ -106,7 +106,7 @@ class Regression:
             self._fit()
 
     def _fit(self) -> None:
-        """Have the prior fitted to the masks so far when it is next asked for, unless there are too many and no news."""
+        """Have the prior fitted to the masks so far when it is next asked for, unless it is kept."""
         rows = self.observations.rows()
         if len(rows.masks) <= LARGEST_FIT or len(self.strata) > self._fitted_to[1]:
             self._to_fit = rows

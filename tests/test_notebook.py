@@ -77,8 +77,34 @@ def test_html_is_small_and_self_contained_and_png_is_the_figure(results):
         assert titles(html) or re.search(r'title="[^"]*interval', html), kind
 
 
+def test_reprs_are_one_line(results):
+    for kind, result in results.items():
+        assert "\n" not in repr(result), kind
+        assert len(repr(result)) < 400, kind
+    assert repr(results["comparison"]) == "Comparison(occlusion of <i>tiny: 1 map)"
+    evaluation = results["evaluation"]
+    names = "<i>tiny; relax, random; insertion"
+    assert repr(evaluation) == f"Evaluation(3 inputs: {names}; in {evaluation.folder})"
+    failed = relax.Failed(np.zeros(3), relax.InputError("no"))
+    assert repr(failed) == "Failed(error=InputError('no'))"
+
+
+def test_alternatives_name_both_inputs(results):
+    def alternative(kind):
+        return unescape(re.search('alt="([^"]*)"', results[kind]._repr_html_())[1])
+
+    match = results["match"]
+    assert alternative("match") == (
+        f"{HOSTILE} and 1.png   ·   cosine similarity {match.similarity:.3f}   ·   <i>tiny   ·   64 masks on each"
+    )
+    similarity = results["difference"].similarity
+    assert alternative("difference") == (
+        f"{HOSTILE} and 1.png: what distinguishes them, cosine similarity {similarity:.3f}"
+    )
+
+
 def test_hostile_names_are_escaped(results):
-    for kind in ("explanation", "run"):
+    for kind in ("explanation", "run", "match", "difference"):
         assert escape(HOSTILE) in results[kind]._repr_html_(), kind
 
 

@@ -295,5 +295,5 @@ class Failed:
         error: the error that it raised.
     """
 
-    source: Any
+    source: Any = field(repr=False)
     error: RelaxError

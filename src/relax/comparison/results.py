@@ -86,6 +86,12 @@ class Comparison:
     def _repr_png_(self) -> bytes:
         return as_png(self.plot())
 
+    def __repr__(self) -> str:
+        pairs, n = (*self.explanations, *self.refused), len(self.explanations)
+        encoders, methods = (", ".join(dict.fromkeys(pair[place] for pair in pairs)) for place in (0, 1))
+        refused = f", {len(self.refused)} refused" if self.refused else ""
+        return f"Comparison({methods} of {encoders}: {n} map{'' if n == 1 else 's'}{refused})"
+
     @staticmethod
     def _at_one_size(e: Explanation) -> np.ndarray:
         """The map at picture size, resized to a longest side of ``SIDE`` pixels."""

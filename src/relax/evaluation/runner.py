@@ -24,7 +24,7 @@ from relax.evaluation.journal import Journal
 from relax.evaluation.judging import Judge, RunSettings, file_name, mark_of
 from relax.evaluation.metrics import DEFAULT, METRICS
 from relax.evaluation.plans import ARGUMENTS, Plan
-from relax.evaluation.showing import html_of, png_of
+from relax.evaluation.showing import html_of, png_of, repr_of
 from relax.methods import METHODS, Method
 from relax.methods import named as methods_by_name
 
@@ -73,9 +73,8 @@ class Evaluation:
         return html_of(self)
 
     _repr_html_ = html
-
-    def _repr_png_(self) -> bytes | None:
-        return png_of(self)
+    _repr_png_ = png_of
+    __repr__ = repr_of
 
 
 def evaluate(

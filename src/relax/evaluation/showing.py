@@ -46,6 +46,18 @@ def png_of(evaluation: Evaluation) -> bytes | None:
     return None if drawn is None else as_png(drawn)
 
 
+def repr_of(evaluation: Evaluation) -> str:
+    """Evaluation in one line: how many inputs, which encoders, methods and metrics, and where.
+
+    Args:
+        evaluation: results of a run.
+    """
+    rows = evaluation.rows
+    names = "; ".join(", ".join(map(str, rows[column].unique())) for column in ("encoder", "method", "metric"))
+    skipped = f", {len(evaluation.skipped)} skipped" if evaluation.skipped else ""
+    return f"Evaluation({rows['input'].nunique()} inputs{skipped}: {names}; in {evaluation.folder})"
+
+
 def _same(line: dict[str, Any], other: dict[str, Any]) -> bool:
     return bool(line["dataset"] == other["dataset"] and line["encoder"] == other["encoder"])
 

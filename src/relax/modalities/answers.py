@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from relax._support.figures import literal
+from relax.modalities.showing import called
 from relax.modalities.shown import Shown
 
 CLEAR = 2.0
@@ -74,6 +75,11 @@ def short(label: str) -> str:
     """A label on one line of a figure."""
     line = " ".join(str(label).split())
     return literal(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
+
+
+def alternative_of_pair(a: Shown, b: Shown, similarity: float) -> str:
+    """What to read where the figure of two inputs is not shown: their names, and the title of the figure."""
+    return f"{called(a.settings['input'])} and {called(b.settings['input'])}   ·   {title_of_pair(a, similarity)}"
 
 
 def title_of_pair(a: Shown, similarity: float) -> str:

@@ -57,9 +57,10 @@ class Presenting(ABC):
     @classmethod
     def page_of_pair(cls, a: Shown, b: Shown, similarity: float, interactions: Any) -> str:
         """Self-contained HTML of two inputs explained against each other; by default the figure as an image."""
-        from relax.modalities.showing import as_html, title_of
+        from relax.modalities.answers import alternative_of_pair
+        from relax.modalities.showing import as_html
 
-        return as_html(cls.show_pair(a, b, similarity, interactions), title_of(a))
+        return as_html(cls.show_pair(a, b, similarity, interactions), alternative_of_pair(a, b, similarity))
 
     @classmethod
     def card(cls, prepared: Prepared) -> str:

@@ -16,7 +16,7 @@ from relax.explainer import Explainer
 from relax.explanation import Explanation
 from relax.modalities import Prepared
 from relax.modalities.image.pairs import plot_difference
-from relax.modalities.showing import as_html, as_png
+from relax.modalities.showing import as_html, as_png, called
 from relax.references import Against, Context, Function, Reference
 from relax.retrieval.interactions import CLEAR
 
@@ -63,9 +63,8 @@ class Difference:
 
     def html(self) -> str:
         """Self-contained HTML of the figure with its values under the pointer, for notebooks and pages."""
-        return as_html(
-            self.plot(), f"Two pictures and what distinguishes them, cosine similarity {self.similarity:.3f}"
-        )
+        names = " and ".join(called(one.source) for one in (self.a, self.b))
+        return as_html(self.plot(), f"{names}: what distinguishes them, cosine similarity {self.similarity:.3f}")
 
     _repr_html_ = html
 

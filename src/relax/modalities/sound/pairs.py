@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from relax.modalities.answers import title_of_pair
+from relax.modalities.answers import alternative_of_pair
 from relax.modalities.series.pairs import figure_of, kind_of, label
 from relax.modalities.showing import as_html, called
 from relax.modalities.shown import Shown
@@ -50,7 +50,7 @@ def html_of_pair(a: Shown, b: Shown, similarity: float, interactions: Any) -> st
     for name, e in (("a", a), ("b", b)):
         (samples,), called_ = e.inputs.values(), called(e.settings["input"])
         players.append(f"<p>{name}: {escape(called_)}</p>{player(samples, rate_of(e), called_)}")
-    figure = as_html(plot_pair(a, b, similarity, interactions), title_of_pair(a, similarity))
+    figure = as_html(plot_pair(a, b, similarity, interactions), alternative_of_pair(a, b, similarity))
     return f'<div style="max-width:80em">{"".join(players)}{figure}</div>'
 
 

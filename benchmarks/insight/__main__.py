@@ -26,11 +26,11 @@ def main() -> None:
     relax.keep_memory()
     warnings.simplefilter("ignore", relax.RelaxWarning)
     wanted = kinds(SEEDS[: options.seeds])
-    for number, kind in enumerate(wanted):
+    for number, kind in enumerate(wanted if options.only != "page" else []):
         began = time.monotonic()
         store(kind)
         print(f"{number + 1}/{len(wanted)} {kind.name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    if options.only is None:
+    if options.only != "stores":
         from benchmarks.insight.page import FOLDER, write_page
         from benchmarks.insight.pictures import plot
         from benchmarks.insight.scores import table

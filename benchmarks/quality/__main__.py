@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of scenes")
     parser.add_argument("--only", nargs="+", default=[""], help="only runs whose names begin so, or errors")
     parser.add_argument("--error-scenes", type=int, help=f"scenes of the errors; by default {ERRORS} times the scale")
+    parser.add_argument("--errors-on", nargs="+", choices=SIZES, help="encoders of the errors; all by default")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     relax.keep_memory()
@@ -29,7 +30,9 @@ def main() -> None:
     chosen = [run for run in runs(given.scale) if run.name.startswith(tuple(given.only))]
     found = {run.name: (run, carry_out(run, given.threads)) for run in chosen}
     every = "errors".startswith(tuple(given.only))
-    encoders = [encoder for encoder in SIZES if every or any(run.encoder == encoder for run in chosen)]
+    encoders = given.errors_on or [
+        encoder for encoder in SIZES if every or any(run.encoder == encoder for run in chosen)
+    ]
     n = given.error_scenes or max(2, round(ERRORS * given.scale))
     errors = {encoder: measure(encoder, SCENES["several"], n, RUNS / "errors") for encoder in encoders}
     write_page(found, errors, " ".join(sys.argv[1:]))

@@ -126,6 +126,15 @@ def test_the_map_is_that_of_the_mean_over_fills():
     np.testing.assert_allclose(zero.effect[::2, ::2], exact, atol=0.03 * np.abs(exact).max())
 
 
+def test_a_fill_that_comes_late_is_fitted_however_many_masks_there_are(monkeypatch):
+    monkeypatch.setattr("relax.estimation.regression.LARGEST_FIT", 8)
+    encoder = relax.Encoder(nn.Sequential(nn.AvgPool2d(7), nn.Flatten()))
+    x = torch.rand(3, 28, 28, generator=torch.Generator().manual_seed(5))
+    e = relax.explain(encoder, x, fill=["zero", "blur", "mean"], n_masks=192)
+    several = [step.reliability for step in relax.Explainer(encoder, fill=["zero", "blur"], n_masks=128).progressive(x)]
+    assert np.isfinite([e.reliability, *several]).all()
+
+
 def test_few_masks_do_not_put_the_noise_at_zero():
     """16 masks of pure noise on 30 cells can be explained without noise; the prior keeps some."""
     generator = torch.Generator().manual_seed(4)

@@ -190,6 +190,13 @@ def test_typical_members_are_explained_against_their_cluster(folder):
         assert min(peak) >= 8
     with pytest.raises(relax.ArgumentError, match="expected its own encoder 'Corner'"):
         relax.insight(folder / "Corner", encoder=encoder(Middle()))
+    words = relax.Encoder(count_words, modality="text")
+    with pytest.raises(relax.ArgumentError, match="'Corner', of image inputs, got one of text inputs"):
+        relax.insight(folder / "Corner", encoder=words)
+
+
+def test_a_report_is_one_line_in_a_console(folder, found):
+    assert repr(found) == f"Insight({str(folder / 'Corner')!r}, {N} inputs, Corner, 1 of 2 groups suspicious)"
 
 
 def test_the_files(folder, found, tmp_path):
@@ -319,4 +326,6 @@ def test_the_commands(folder, tmp_path, monkeypatch):
     again = CliRunner().invoke(app, call)
     assert again.exit_code == 2
     assert "Corner.parquet: exists; use --overwrite" in again.stderr
-    assert CliRunner().invoke(app, [*call, "--to", "excel", "--out", "x"]).exit_code == 2
+    unknown = CliRunner().invoke(app, [*call, "--to", "excel"])
+    assert unknown.exit_code == 2
+    assert "parquet, got 'excel'" in " ".join(unknown.stderr.split())

@@ -29,8 +29,10 @@ def export(
 ) -> None:
     """Write a store for a viewer of embeddings: projection, neighbours, pictures with the map drawn in, figures."""
     from relax import insights
+    from relax.insights.exporting import check_format
 
     set_threads(threads)
+    check_format(to)
     name = store.resolve().name
     path = out or Path(f"{name}-fiftyone" if to == "fiftyone" else f"{name}.parquet")
     if path.exists() and not overwrite:

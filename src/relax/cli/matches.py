@@ -29,7 +29,9 @@ def encoder_of(index: Index, name: str | None, device: str) -> Encoder:
         ArgumentError: another encoder made the index.
     """
     about = index.about["encoder"]
-    encoder = loaded(name or about["name"], index.about["modality"], device, data=about.get("data"))
+    preprocessing = about.get("transform")
+    long = preprocessing.get("long") if isinstance(preprocessing, dict) else None
+    encoder = loaded(name or about["name"], index.about["modality"], device, data=about.get("data"), long=long)
     index.check(encoder)
     return encoder
 

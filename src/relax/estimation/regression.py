@@ -106,9 +106,9 @@ class Regression:
             self._fit()
 
     def _fit(self) -> None:
-        """Have the prior fitted to the masks so far, unless there are too many, when it is next asked for."""
+        """Have the prior fitted to the masks so far when it is next asked for, unless it is kept."""
         rows = self.observations.rows()
-        if len(rows.masks) <= LARGEST_FIT or (self._prior is None and self._to_fit is None):
+        if len(rows.masks) <= LARGEST_FIT or len(self.strata) > self._fitted_to[1]:
             self._to_fit = rows
         self._fitted_to = self.n_masks, len(self.strata)
 

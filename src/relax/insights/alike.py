@@ -45,6 +45,11 @@ def against_clusters(
         ArgumentError: the encoder is another one than that of the store.
     """
     loaded: Encoder = load_encoder(encoder) if isinstance(encoder, str) else ensure(encoder)
+    if loaded.modality.name != rows.modality:
+        raise ArgumentError(
+            f"{rows.folder}: expected its own encoder {rows.encoder!r}, of {rows.modality} inputs, got one of "
+            f"{loaded.modality.name} inputs; give the encoder that made the store"
+        )
     explainer = Explainer(loaded, n_masks=n_masks, seed=seed, similarity="cosine")
     found: dict[int, np.ndarray] = {}
     for place in places:

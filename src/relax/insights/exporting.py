@@ -71,8 +71,7 @@ def export(
         ArgumentError: there is no such format or projection, FiftyOne is to show something else than pictures that are
             there, or nothing can be written.
     """
-    if to not in FORMATS:
-        raise ArgumentError(f"expected the format to be one of {', '.join(FORMATS)}, got {to!r}")
+    check_format(to)
     found = insight(store, source=source, column=column, seed=seed)
     places, how = projected(found.rows.representations, projection, seed)
     table = _table(found, places)
@@ -92,6 +91,19 @@ def export(
     given = f"{shown} " if "image" in table[0] or "text" in table[0] else ""
     command = f"embedding-atlas {path} {given}--x projection_x --y projection_y --neighbors neighbors"
     return Exported(path, len(table), how, gone, command)
+
+
+def check_format(to: str) -> None:
+    """Refuse a format that there is not.
+
+    Args:
+        to: name of the format.
+
+    Raises:
+        ArgumentError: there is no such format.
+    """
+    if to not in FORMATS:
+        raise ArgumentError(f"expected the format to be one of {', '.join(FORMATS)}, got {to!r}")
 
 
 def _table(found: Insight, places: np.ndarray) -> Table:

@@ -139,6 +139,21 @@ def test_minilm_is_the_mean_of_its_windows(manual):
     assert windows.settings() != cut.settings()  # an index of one is not searched with the other
 
 
+def test_an_index_remembers_that_its_texts_are_in_windows(manual, tmp_path):
+    pytest.importorskip("lancedb")
+    from relax.cli.matches import encoder_of
+    from relax.retrieval import Index
+
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "manual.txt").write_text(manual)
+    windows = relax.load_encoder("text:minilm", long="windows")
+    index = Index.create(tmp_path / "index", windows)
+    index.add(windows, tmp_path / "texts")
+    assert encoder_of(index, None, "cpu").settings() == windows.settings()
+    with pytest.raises(relax.ArgumentError, match=r"with different settings \(different: transform\)"):
+        index.check(relax.load_encoder("text:minilm"))
+
+
 def test_the_end_of_a_long_text_is_explained_on_the_command_line(manual, tmp_path):
     file = tmp_path / "manual.txt"
     file.write_text(manual)

@@ -48,7 +48,7 @@ bench: env  ## speed and accuracy beside relax-xai; table on stdout, JSON in ben
 
 encoders: env  ## train the small encoders again: about an hour
 	for way in supervised simclr swav autoencoder pca; do \
-		$(BIN)/relax train $$way --out src/relax/encoders/zoo/trained/fashion-$$way.safetensors || exit 1; done
+		$(BIN)/relax train $$way --out src/relax/encoders/zoo/trained/fashion-$$way.safetensors --overwrite || exit 1; done
 
 match: env  ## figures and pictures of docs/match.md
 	$(BIN)/relax data stamps

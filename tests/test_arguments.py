@@ -1,5 +1,7 @@
 """What users get wrong: one line, at once, in terms that they know."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +44,42 @@ def test_masks_that_are_none(tiny, image):
 def test_a_number_of_masks_that_a_method_does_not_take_is_noted(tiny, image):
     with pytest.warns(relax.RelaxWarning, match="does not take n_masks"):
         relax.explain(tiny, image, method="lafam", n_masks=64)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"method": "lafam", "max_masks": 64}, r"method 'lafam' does not take max_masks; set .* by its own options"),
+        ({"method": "lafam", "n_masks": 64, "reliability": 0.9}, "does not take n_masks and reliability; set"),
+        ({"n_masks": 64, "max_masks": 9}, "n_masks=64 sets the number of masks; max_masks would stop an adaptive run"),
+        ({"n_masks": 64, "max_masks": 9, "reliability": 0.9}, "max_masks and reliability would stop an adaptive run"),
+    ],
+)
+def test_what_has_no_effect_on_the_number_of_masks_is_noted(tiny, arguments, words):
+    with pytest.warns(relax.RelaxWarning, match=words):
+        relax.Explainer(tiny, **arguments)
+
+
+@pytest.mark.parametrize("arguments", [{"n_masks": 64}, {"max_masks": 64, "reliability": 0.9}, {"method": "lafam"}])
+def test_what_has_an_effect_is_not_noted(tiny, arguments):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        relax.Explainer(tiny, **arguments)
+
+
+def test_comparisons_give_each_method_the_arguments_that_it_takes(tiny, image):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", relax.RelaxWarning)
+        found = relax.compare([tiny], image, ["relax", "lafam"], max_masks=256, reliability=0.5)
+    assert found.explanations["TinyEncoder", "relax"].settings["stopping"] == {"reliability": 0.5, "max_masks": 256}
+    assert found.explanations["TinyEncoder", "lafam"].settings["stopping"] is None
+    with pytest.raises(relax.ArgumentError, match="options for 'smoothgrad', which is not among the methods: relax"):
+        relax.compare([tiny], image, "relax", options={"smoothgrad": {"n_samples": 3}})
+
+
+def test_a_difference_takes_no_reference(tiny, image):
+    with pytest.raises(relax.ArgumentError, match="it takes no `against`"):
+        relax.difference(tiny, image, image.flip(-1), against=image)
 
 
 def test_representations_of_other_kinds(image):

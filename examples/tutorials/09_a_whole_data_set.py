@@ -95,7 +95,7 @@ table.groupby("category")[["reliability", "seconds"]].agg(["mean", "count"]).rou
 # looks as if the encoder had found something that it should not use. ``masks=`` names a folder with the true foreground
 # of each picture. On the command line: ``relax insight store --foreground masks/ --out report``.
 
-report = relax.insight(ran, masks=folder / "masks" if (folder / "masks").exists() else None)
+report = relax.insight(ran, foreground=folder / "masks" if (folder / "masks").exists() else None)
 report
 
 # %%

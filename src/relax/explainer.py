@@ -13,7 +13,6 @@ from torch import nn
 from relax import encoders, references
 from relax._support.arguments import seed_of
 from relax._support.reading import check_stream, read_ahead
-from relax._support.warning import warn
 from relax.encoders import Encoder, Session
 from relax.errors import ArgumentError, InputError, RelaxError
 from relax.estimation import designs
@@ -22,7 +21,7 @@ from relax.estimation.loop import OnBlock, Watch
 from relax.estimation.progress import progress_bar
 from relax.explanation import Explanation, Failed
 from relax.methods import Method
-from relax.methods.configuration import Configuration, fills_of, kinds_of, method_of, stopping_of
+from relax.methods.configuration import Configuration, fills_of, kinds_of, method_of, note_unused, stopping_of
 from relax.methods.opening import Opened
 from relax.modalities import Prepared
 from relax.modalities.showing import called
@@ -122,9 +121,7 @@ class Explainer:
         if isinstance(masks, Mapping) or isinstance(fill, Mapping):
             return  # per view; validated with the first object
         configuration = self._configured(self._home)
-        if n_masks is not None and not configuration.method.takes_masks:
-            name, options_ = configuration.method.name, ", ".join(configuration.method.options()) or "none"
-            warn(f"method {name!r} does not take n_masks; set the amount of work by its own options: {options_}")
+        note_unused(configuration.method, *self._amount)
         configuration.check(configuration.against)
 
     @property

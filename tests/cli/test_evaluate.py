@@ -103,6 +103,15 @@ def test_weights_of_ones_own_have_a_name(tmp_path):
         relax.load_encoder(f"fashion:untrained:{tmp_path / 'mine.safetensors'}")
 
 
+def test_weights_are_not_overwritten(tmp_path):
+    mine = tmp_path / "mine.safetensors"
+    mine.write_text("mine")
+    done = run("train", "simclr", "--out", mine)
+    assert done.returncode == 2
+    assert done.stderr == f"relax: error: {mine}: exists; give --overwrite, or another --out\n"
+    assert mine.read_text() == "mine"
+
+
 def test_a_training_of_a_few_steps_leaves_weights_that_load(tmp_path, fashion_data):
     done = run("train", "simclr", "--steps", 2, "--batch", 8, "--quiet", "--out", tmp_path / "mine.safetensors")
     assert done.returncode == 0, done.stderr

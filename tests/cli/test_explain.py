@@ -150,6 +150,15 @@ def test_more_masks_than_asked_for_are_said_of_matches_and_runs(photo, tmp_path)
         assert note in done.stderr
 
 
+def test_a_number_of_neighbours_has_no_effect_on_a_pair_and_that_is_said(photo, tmp_path):
+    other = tmp_path / "other.jpg"
+    Image.open(photo).rotate(90).save(other)
+    command = ["match", str(photo), str(other), "--out", str(tmp_path / "out"), "--encoder", "fashion:untrained"]
+    said = f"relax: note: -k 3 has no effect: {other} is one input\n"
+    assert CliRunner().invoke(app, [*command, "--masks", "2", "-k", "3"]).stderr == said
+    assert CliRunner().invoke(app, [*command, "--masks", "2", "--overwrite"]).stderr == ""
+
+
 def test_an_input_is_never_overwritten(tmp_path):
     Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
     before = (tmp_path / "a.png").read_bytes()

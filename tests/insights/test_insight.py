@@ -128,7 +128,7 @@ def test_foreground(folder, tmp_path):
     mask[-14:, -14:] = 255
     for number in range(MARKED):
         Image.fromarray(mask).save(tmp_path / f"{number:02d}.png")
-    found = relax.insight(folder / "Corner", masks=tmp_path)
+    found = relax.insight(folder / "Corner", foreground=tmp_path)
     known = [row["foreground"] for row in found.summary.inputs if np.isfinite(row["foreground"])]
     own = [one.reshape(14, 14)[7:, 7:].sum() for one in found.shares[:MARKED]]
     np.testing.assert_allclose(known, own)
@@ -317,8 +317,13 @@ def test_suspicion_counts_what_is_there():
 
 def test_the_commands(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(app, ["insight", str(folder / "Corner"), "--out", "report", "--json"])
+    report = ["insight", str(folder / "Corner"), "--out", "report", "--json"]
+    result = CliRunner().invoke(app, report)
     assert result.exit_code == 0
+    again = CliRunner().invoke(app, report)
+    assert again.exit_code == 2
+    assert again.stderr == "relax: error: report/insight.html: exists; give --overwrite, or another --out\n"
+    assert CliRunner().invoke(app, [*report, "--overwrite"]).exit_code == 0
     assert json.loads(result.stdout)["suspicious_groups"] == 1
     assert "1 of 2 groups above a suspicion of 1.1" in result.stderr
     call = ["export", str(folder / "Corner"), "--projection", "pca"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relax.cli.messages import emit, say
-from relax.cli.options import OVERWRITE, THREADS, set_threads
+from relax.cli.options import DEVICE, OVERWRITE, THREADS, set_threads
 from relax.cli.parsing import names_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def compare(
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     threads: THREADS = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("relax-out"),
+    device: DEVICE = "auto",
     overwrite: OVERWRITE = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tables as one JSON object on stdout.")] = False,
 ) -> None:
@@ -55,6 +56,7 @@ def compare(
             None if against is None else str(against),
             n_masks=masks,
             seed=seed,
+            device=device,
         )
         result.plot(file)
     for (encoder, method), reason in result.refused.items():

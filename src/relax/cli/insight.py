@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relax.cli.messages import emit, say
-from relax.cli.options import JSON, THREADS, set_threads
+from relax.cli.options import JSON, OVERWRITE, THREADS, set_threads
 
 
 def insight(
@@ -38,19 +38,23 @@ def insight(
     masks: Annotated[int, typer.Option(help="Number of masks for each map against a cluster.")] = 256,
     seed: Annotated[int, typer.Option(help="Seed of clusterings, intervals and masks.")] = 0,
     threads: THREADS = None,
+    overwrite: OVERWRITE = False,
     as_json: JSON = False,
 ) -> None:
     """Report on a store: where the importance lies, suspicious groups, clusters, outliers, how OTHER differs."""
     from relax import insights
     from relax.insights.groups import SUSPICIOUS
     from relax.insights.writing import PAGE, plain, summary_of
+    from relax.runs.files import refuse_existing
 
     set_threads(threads)
+    if not overwrite:
+        refuse_existing([out / PAGE])
     found = insights.insight(
         store,
         other,
         encoder=encoder,
-        masks=foreground,
+        foreground=foreground,
         source=source,
         column=column,
         n_groups=groups,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from relax.retrieval.pairs import Matcher
     from relax.retrieval.results import Neighbour
 
+NEAREST = 5
+"""Number of neighbours to find if none is asked for."""
+
 REGIONS = Annotated[
     bool, typer.Option(help="Also show which region of a picture answers which of the other; always for other inputs.")
 ]
@@ -35,7 +38,7 @@ def match(
     target: Annotated[
         str, typer.Argument(help="Another of these, a folder, a table, or an index.", show_default=False)
     ],
-    k: Annotated[int, typer.Option("-k", help="Number of neighbours to find.")] = 5,
+    k: Annotated[int | None, typer.Option("-k", help="Number of neighbours to find; 5 if not given.")] = None,
     explain: Annotated[bool, typer.Option(help="Explain each neighbour by a pair of maps.")] = False,
     regions: REGIONS = False,
     encoder: ENCODER = None,
@@ -55,7 +58,7 @@ def match(
     from relax.runs.files import only_writer, refuse_existing
 
     set_threads(threads)
-    if k < 1:
+    if k is not None and k < 1:
         raise ArgumentError(f"expected -k to be a positive integer, got {k}")
     kind = _kind(query, target, encoder)
     folder = _searched(target, kind)
@@ -69,15 +72,17 @@ def match(
             refuse_existing(pair.all)
         elif not overwrite:
             stem = f"{stem_of(one)}-match"
-            refuse_existing([page, *(numbered_results(out, stem, k) if explain or regions else ())])
+            refuse_existing([page, *(numbered_results(out, stem, k or NEAREST) if explain or regions else ())])
         given: dict[str, Any] = {"regions": regions or kind != "image", "n_masks": masks, "seed": seed}
         if folder is None:
+            if k is not None:
+                say(f"note: -k {k} has no effect: {target} is one input")
             embedding = loaded(encoder, kind, device, [Path(query)])
             row = pair_row(Matcher(embedding, **given), one, other, out)
             print_row(row, as_json, query, target)
             note_masks(masks, [row["n_masks"]])
             return
-        embedding, neighbours = _neighbours(one, folder, k, encoder, device, quiet, kind)
+        embedding, neighbours = _neighbours(one, folder, k or NEAREST, encoder, device, quiet, kind)
         matcher = Matcher(embedding, **given) if explain or regions else None
         rows = _explain_neighbours(one, neighbours, out, embedding, matcher, as_json, page)
         note_masks(masks, (row["n_masks"] for row in rows if "n_masks" in row))

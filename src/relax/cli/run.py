@@ -12,7 +12,7 @@ import typer
 from relax.cli.encoders import OWN, default_for
 from relax.cli.masking import masks_of
 from relax.cli.messages import Exit, counted, emit, note_masks, say
-from relax.cli.options import DEVICE, JSON, PRECISION, QUIET, SEED, THREADS, set_threads
+from relax.cli.options import DEVICE, ENGINE, JSON, PRECISION, QUIET, SEED, THREADS, set_threads
 from relax.cli.parsing import options_of, whole
 from relax.cli.reference import reference_of
 from relax.cli.sources import kind_in
@@ -76,6 +76,7 @@ def run(
     executor: Annotated[str, typer.Option(help="'local', or 'ray' for a Ray cluster.")] = "local",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again the inputs that failed.")] = False,
     precision: PRECISION = "auto",
+    engine: ENGINE = "auto",
     device: DEVICE = "auto",
     threads: THREADS = None,
     as_json: JSON = False,
@@ -120,6 +121,7 @@ def run(
             similarity=similarity,
             batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
             precision=precision,
+            engine=engine,
             **arguments,
         )
     stopping = (ran.store.manifest or {}).get("settings", {}).get("stopping") or {}

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relax.cli.messages import counted, emit
-from relax.cli.options import QUIET, THREADS, set_threads
+from relax.cli.options import OVERWRITE, QUIET, THREADS, set_threads
 
 
 def train(
@@ -21,12 +21,16 @@ def train(
     batch: Annotated[int, typer.Option(help="Pictures per step.")] = 128,
     seed: Annotated[int, typer.Option(help="Seed for weights, data order and augmentations.")] = 0,
     threads: THREADS = None,
+    overwrite: OVERWRITE = False,
     quiet: QUIET = False,
 ) -> None:
     """Train a small encoder on fashion-scenes; print k-NN and linear-probe accuracy as JSON."""
     from relax.encoders.training import train as train_encoder
+    from relax.runs.files import refuse_existing
 
     set_threads(threads)
+    if out is not None and not overwrite:
+        refuse_existing([out])
     with counted("steps", quiet) as show:
 
         def on_step(done: int, total: int, loss: float) -> None:

@@ -11,6 +11,7 @@ from relax.errors import ArgumentError, EncoderError, InputError
 from relax.explainer import Explainer
 from relax.methods import Method, ensure
 from relax.methods import named as methods_by_name
+from relax.methods.base import AMOUNT
 
 
 def compare(
@@ -49,14 +50,17 @@ def compare(
     }
     for method_name, parameters in options.items():  # validate names and options up front
         ensure(method_name, dict(parameters))
-    n_masks = arguments.pop("n_masks", None)
+        if method_name not in methods:
+            among = ", ".join(instances)
+            raise ArgumentError(f"options for {method_name!r}, which is not among the methods: {among}")
+    amount = {name: arguments.pop(name) for name in AMOUNT if name in arguments}
     explanations, refused = {}, {}
     for name, encoder in named(encoders).items():
         if encoder.split(source) is not None:
             raise InputError("compare() takes one input, got several; give a single input, not a list or a batch")
         for label, method in instances.items():
             try:
-                supported = {**arguments, **({"n_masks": n_masks} if method.takes_masks else {})}
+                supported = {**arguments, **(amount if method.takes_masks else {})}
                 explanations[name, label] = Explainer(encoder, against, method=method, **supported)(source)
             except (ArgumentError, EncoderError) as error:  # such as gradients of a black box
                 refused[name, label] = str(error)

@@ -25,6 +25,7 @@ from relax.evaluation.subject import Subject
 from relax.explainer import Explainer
 from relax.explanation import Explanation
 from relax.methods import Method
+from relax.methods.base import AMOUNT
 from relax.modalities import Prepared
 
 
@@ -125,7 +126,7 @@ class Judge:
         method, own = self.run.plans[name].within(self.run.budget, units.n_units)
         arguments = {**self.run.arguments, **own}
         if not method.takes_masks:
-            arguments.pop("n_masks", None)
+            arguments = {key: value for key, value in arguments.items() if key not in AMOUNT}
         return method, arguments
 
     def _explainer(self, encoder: str, name: str, method: Method, arguments: Mapping[str, Any]) -> Explainer:

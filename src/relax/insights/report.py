@@ -119,7 +119,7 @@ def insight(
     other: str | PathLike[str] | None = None,
     *,
     encoder: Any = None,
-    masks: str | PathLike[str] | None = None,
+    foreground: str | PathLike[str] | None = None,
     source: Any = None,
     column: str | None = None,
     n_groups: int | None = None,
@@ -135,7 +135,7 @@ def insight(
         other: folder of another store of the same inputs, which is put beside this one.
         encoder: the encoder of the store, or its name, to explain typical members and outliers against their cluster;
             without it nothing is encoded.
-        masks: folder with a mask of the foreground for each key, white on black, to measure how much falls on it.
+        foreground: folder with a mask of the foreground for each key, white on black, to measure how much falls on it.
         source: where the inputs are, if they are no longer where the store was made from.
         column: column of the inputs in a table.
         n_groups: number of groups of maps; ``None`` for one in 15 inputs, from 2 to 12.
@@ -156,7 +156,7 @@ def insight(
     rows = store_rows(store)
     seen = Seen(rows, source, column)
     shares = shares_of(rows)
-    summary = summarised(rows, shares, None if masks is None else foregrounds(rows, masks))
+    summary = summarised(rows, shares, None if foreground is None else foregrounds(rows, foreground))
     groups, notes = _groups(rows, seen, shares, n_groups, seed)
     enough = len(rows) >= FEWEST
     if not enough:

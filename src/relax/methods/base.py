@@ -21,10 +21,11 @@ from relax.methods.problem import Problem
 from relax.modalities.batches import Batch
 from relax.modalities.units import Masks
 
+AMOUNT = ("n_masks", "max_masks", "reliability")
+"""Arguments that say how many masks, for methods that take masks."""
+
 ARGUMENTS = (
-    "n_masks",
-    "max_masks",
-    "reliability",
+    *AMOUNT,
     "seed",
     "masks",
     "fill",

@@ -178,3 +178,22 @@ def stopping_of(
         return UntilReliable(target, limit, enumerated=enumerated)
     number = integer("n_masks", n_masks)
     return FixedNumber(number, number if enumerated else 0)
+
+
+def note_unused(method: Method, n_masks: int | None, max_masks: int | None, reliability: float | None) -> None:
+    """Warn of what was said on the number of masks and has no effect.
+
+    Args:
+        method: the method.
+        n_masks: the number of masks.
+        max_masks: limit of an adaptive run.
+        reliability: target of an adaptive run.
+    """
+    amount = {"n_masks": n_masks, "max_masks": max_masks, "reliability": reliability}
+    given = [name for name, value in amount.items() if value is not None]
+    if given and not method.takes_masks:
+        options, names = ", ".join(method.options()) or "none", " and ".join(given)
+        warn(f"method {method.name!r} does not take {names}; set the amount of work by its own options: {options}")
+    elif n_masks is not None and len(given) > 1:
+        names = " and ".join(given[1:])
+        warn(f"n_masks={n_masks} sets the number of masks; {names} would stop an adaptive run, without n_masks")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from relax._support.figures import save_figure
 from relax.encoders import Encoder, ensure
-from relax.errors import InputError
+from relax.errors import ArgumentError, InputError
 from relax.explainer import Explainer
 from relax.explanation import Explanation
 from relax.modalities import Prepared
@@ -88,6 +88,7 @@ def difference(encoder: Any, a: Any, b: Any, **arguments: Any) -> Difference:
         arguments: further arguments of :class:`relax.Explainer`; the method must be perturbation-based.
 
     Raises:
+        ArgumentError: an argument is out of range; there is no ``against``.
         InputError: the inputs differ in size, or are identical after preprocessing.
 
     Example:
@@ -100,6 +101,8 @@ def difference(encoder: Any, a: Any, b: Any, **arguments: Any) -> Difference:
         >>> bool(result.explanation.effect[:6, :6].mean() < result.explanation.effect.mean())
         True
     """
+    if "against" in arguments:
+        raise ArgumentError("difference() compares its two inputs with each other; it takes no `against`")
     encoder = ensure(encoder)
     one, other = encoder.prepare(a), encoder.prepare(b)
     if one.tensor.shape != other.tensor.shape:

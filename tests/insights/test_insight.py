@@ -196,7 +196,7 @@ def test_typical_members_are_explained_against_their_cluster(folder):
 
 
 def test_a_report_is_one_line_in_a_console(folder, found):
-    assert repr(found) == f"Insight({str(folder / 'Corner')!r}, {N} inputs, Corner, 1 of 2 groups suspicious)"
+    assert repr(found) == f"Insight({N} inputs in {folder / 'Corner'}, 2 groups of maps, 1 suspicious)"
 
 
 def test_the_files(folder, found, tmp_path):

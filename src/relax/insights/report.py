@@ -100,12 +100,6 @@ class Insight:
 
         return html_of(self)
 
-    def __repr__(self) -> str:
-        return (
-            f"Insight({str(self.rows.folder)!r}, {len(self.rows)} inputs, {self.rows.encoder}, "
-            f"{len(self.suspicious)} of {len(self.groups)} groups suspicious)"
-        )
-
     _repr_html_ = html
 
     def _repr_png_(self) -> bytes | None:

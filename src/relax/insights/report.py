@@ -100,6 +100,10 @@ class Insight:
 
         return html_of(self)
 
+    def __repr__(self) -> str:
+        of = f"{len(self.rows)} inputs in {self.rows.folder}"
+        return f"Insight({of}, {len(self.groups)} groups of maps, {len(self.suspicious)} suspicious)"
+
     _repr_html_ = html
 
     def _repr_png_(self) -> bytes | None:

@@ -138,9 +138,9 @@ def test_a_fill_that_comes_late_is_fitted_however_many_masks_there_are(monkeypat
 def test_few_masks_do_not_put_the_noise_at_zero():
     """16 masks of pure noise on 30 cells can be explained without noise; the prior keeps some."""
     generator = torch.Generator().manual_seed(4)
-    masks = (torch.rand(16, 30, generator=generator) < 0.5).double() - 0.5
     lowest = []
     for _ in range(20):
+        masks = (torch.rand(16, 30, generator=generator) < 0.5).double() - 0.5
         response = torch.randn(16, generator=generator).double()
         rows = Rows(torch.zeros(16, 0), masks, response[:, None], torch.zeros(16).long(), torch.tensor([16]))
         lowest.append(float(fitted(rows, response, (masks @ masks.T)[None]).noise[0]))

@@ -81,9 +81,8 @@ class Observations:
     def over_fills(self, shares: list[float]) -> Tensor:
         """Sums over the strata of each fill, ``(F,)`` float64."""
         fills = torch.tensor([item.fill for item in self.strata])
-        return torch.zeros(int(fills.max()) + 1, dtype=torch.float64).index_add_(
-            0, fills, torch.tensor(shares).double()
-        )
+        sums = torch.zeros(int(fills.max()) + 1, dtype=torch.float64)
+        return sums.index_add_(0, fills, torch.tensor(shares, dtype=torch.float64))
 
     def rows(self) -> Rows:
         """Rows of all masks so far; the same object until there are more."""
@@ -95,17 +94,9 @@ class Observations:
             if not levels.any():
                 levels = levels[:, :0]  # pairs have no level
             fills = torch.tensor([item.fill for item in self.strata])
-            self._known = (
-                counts,
-                Rows(
-                    levels,
-                    columns[:, 1:-2],
-                    columns[:, -2:],
-                    stratum,
-                    torch.tensor(counts),
-                    fills=fills if fills.any() else None,
-                ),
-            )
+            several = fills if fills.any() else None
+            rows = Rows(levels, columns[:, 1:-2], columns[:, -2:], stratum, torch.tensor(counts), fills=several)
+            self._known = counts, rows
         return self._known[1]
 
     def scores(self, rows: Rows, groups: Tensor) -> tuple[Rows, Tensor, float]:

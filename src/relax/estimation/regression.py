@@ -218,10 +218,8 @@ class Regression:
         if related is not None:
             gram *= related
         projection, _ = projected(rows, gram, rows.noise(prior.noise))
-        toward, covariance = (
-            self.observations.over_fills(shares or self.observations.shares),
-            prior.sharing.covariance(),
-        )
+        toward = self.observations.over_fills(shares or self.observations.shares)
+        covariance = prior.sharing.covariance()
         factors = (covariance @ toward / prior.sharing.gains)[rows.fill] * rows.factors(prior)
         return _Given(
             weights=prior.weights,

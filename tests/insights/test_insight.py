@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -334,3 +335,36 @@ def test_the_commands(folder, tmp_path, monkeypatch):
     unknown = CliRunner().invoke(app, [*call, "--to", "excel"])
     assert unknown.exit_code == 2
     assert "parquet, got 'excel'" in " ".join(unknown.stderr.split())
+
+
+def test_inputs_are_found_where_they_have_moved_to(folder, tmp_path):
+    away = relax.insight(folder / "Corner").rows.taken(range(N))
+    for row in away.identity:
+        row["path"] = str(folder / "gone" / row["key"])
+    moved = tmp_path / "moved"
+    shutil.copytree(folder / "in", moved, copy_function=shutil.copyfile)  # with another time of modification
+    assert Seen(away, moved).here == list(range(N))
+    assert Seen(away, str(moved / "*.png")).value(3) == moved / "03.png"
+    Image.new("RGB", (28, 28)).save(moved / "03.png")
+    assert 3 not in Seen(away, moved).here
+    with pytest.raises(relax.InputError, match="no such"):
+        _ = Seen(away, tmp_path / "nothing").here
+
+
+def test_rows_of_a_table_that_has_changed_are_gone(folder, tmp_path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pictures = [(folder / "in" / f"{number:02d}.png").read_bytes() for number in range(8)]
+    table = tmp_path / "table.parquet"
+    parquet.write_table(pa.table({"image": pictures}), table)
+    ran = relax.run(table, tmp_path / "store", encoder(Corner()), method="relax", n_masks=256)
+    rows = relax.insight(ran).rows
+    assert Seen(rows).here == list(range(8))
+    parquet.write_table(pa.table({"image": [*pictures[:6], pictures[7], pictures[6]]}), table)
+    assert Seen(rows).here == list(range(6))
+
+
+def test_a_folder_without_masks_is_refused(folder, tmp_path):
+    with pytest.raises(relax.InputError, match=r"no such folder"):
+        relax.insight(folder / "Corner", foreground=tmp_path / "nothing")
+    with pytest.raises(relax.InputError, match=r"expected masks with the names of the inputs, such as 00\.png"):
+        relax.insight(folder / "Corner", foreground=tmp_path)

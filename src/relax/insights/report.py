@@ -56,6 +56,10 @@ class Insight:
     notes: list[str]
     examples: int = EXAMPLES
 
+    def __repr__(self) -> str:
+        of = f"{len(self.rows)} inputs in {self.rows.folder}"
+        return f"Insight({of}, {len(self.groups)} groups of maps, {len(self.suspicious)} suspicious)"
+
     @property
     def suspicious(self) -> list[Group]:
         """Groups with a suspicion above the one that encoders reach which have no use for an artefact."""

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import relax
 from relax.cli import app
-from relax.insights import comparing, drawing, intervals, shares
+from relax.insights import comparing, drawing, intervals, page, shares
 from relax.insights.groups import Group, nearness
 from relax.insights.projection import neighbours
 from relax.insights.rows import read_rows
@@ -275,6 +275,7 @@ def test_texts_are_grouped_by_their_words(tmp_path):
     ran = relax.run(texts, tmp_path / "store", relax.Encoder(count_words, modality="text"), n_masks=256)
     found = relax.insight(ran)
     assert found.summary.mean_map is None
+    assert page.legend(found).startswith("Bold: the most important 15 %")
     assert "no mean map: units differ from input to input" in found.notes
     units = {row["unit"]: row for row in found.summary.units}
     assert units["sponsored"]["lift"] == max(row["lift"] for row in found.summary.units)
@@ -368,3 +369,10 @@ def test_a_folder_without_masks_is_refused(folder, tmp_path):
         relax.insight(folder / "Corner", foreground=tmp_path / "nothing")
     with pytest.raises(relax.InputError, match=r"expected masks with the names of the inputs, such as 00\.png"):
         relax.insight(folder / "Corner", foreground=tmp_path)
+
+
+def test_sentences_and_legends_say_what_is_drawn(found):
+    shown = " ".join(page.sentences(found))
+    held, even = found.summary.figures["concentration"][0], found.summary.areas["concentration"]
+    assert f"(at least one) holds {held:.0%} of an input's importance; {even:.0%} if all were equal." in shown
+    assert page.legend(found).startswith("The line encloses")

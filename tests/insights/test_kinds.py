@@ -70,6 +70,9 @@ def test_a_table(tmp_path):
     assert found.summary.units[0]["unit"] == "dose"
     assert "dose" in page
     assert len(exported[0]["importance"]) == 5
+    assert len({row["text"] for row in exported}) == N  # with the values of the row
+    assert exported[0]["text"].startswith("age = ")
+    assert "The units with the largest values of the map." in page
 
 
 def test_sound(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 import relax
 from relax.cli import app
-from relax.insights import comparing, drawing, intervals, shares
+from relax.insights import comparing, drawing, intervals, page, shares
 from relax.insights.groups import Group, nearness
 from relax.insights.projection import neighbours
 from relax.insights.rows import read_rows
@@ -274,6 +275,7 @@ def test_texts_are_grouped_by_their_words(tmp_path):
     ran = relax.run(texts, tmp_path / "store", relax.Encoder(count_words, modality="text"), n_masks=256)
     found = relax.insight(ran)
     assert found.summary.mean_map is None
+    assert page.legend(found).startswith("Bold: the most important 15 %")
     assert "no mean map: units differ from input to input" in found.notes
     units = {row["unit"]: row for row in found.summary.units}
     assert units["sponsored"]["lift"] == max(row["lift"] for row in found.summary.units)
@@ -334,3 +336,43 @@ def test_the_commands(folder, tmp_path, monkeypatch):
     unknown = CliRunner().invoke(app, [*call, "--to", "excel"])
     assert unknown.exit_code == 2
     assert "parquet, got 'excel'" in " ".join(unknown.stderr.split())
+
+
+def test_inputs_are_found_where_they_have_moved_to(folder, tmp_path):
+    away = relax.insight(folder / "Corner").rows.taken(range(N))
+    for row in away.identity:
+        row["path"] = str(folder / "gone" / row["key"])
+    moved = tmp_path / "moved"
+    shutil.copytree(folder / "in", moved, copy_function=shutil.copyfile)  # with another time of modification
+    assert Seen(away, moved).here == list(range(N))
+    assert Seen(away, str(moved / "*.png")).value(3) == moved / "03.png"
+    Image.new("RGB", (28, 28)).save(moved / "03.png")
+    assert 3 not in Seen(away, moved).here
+    with pytest.raises(relax.InputError, match="no such"):
+        _ = Seen(away, tmp_path / "nothing").here
+
+
+def test_rows_of_a_table_that_has_changed_are_gone(folder, tmp_path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pictures = [(folder / "in" / f"{number:02d}.png").read_bytes() for number in range(8)]
+    table = tmp_path / "table.parquet"
+    parquet.write_table(pa.table({"image": pictures}), table)
+    ran = relax.run(table, tmp_path / "store", encoder(Corner()), method="relax", n_masks=256)
+    rows = relax.insight(ran).rows
+    assert Seen(rows).here == list(range(8))
+    parquet.write_table(pa.table({"image": [*pictures[:6], pictures[7], pictures[6]]}), table)
+    assert Seen(rows).here == list(range(6))
+
+
+def test_a_folder_without_masks_is_refused(folder, tmp_path):
+    with pytest.raises(relax.InputError, match=r"no such folder"):
+        relax.insight(folder / "Corner", foreground=tmp_path / "nothing")
+    with pytest.raises(relax.InputError, match=r"expected masks with the names of the inputs, such as 00\.png"):
+        relax.insight(folder / "Corner", foreground=tmp_path)
+
+
+def test_sentences_and_legends_say_what_is_drawn(found):
+    shown = " ".join(page.sentences(found))
+    held, even = found.summary.figures["concentration"][0], found.summary.areas["concentration"]
+    assert f"(at least one) holds {held:.0%} of an input's importance; {even:.0%} if all were equal." in shown
+    assert page.legend(found).startswith("The line encloses")

@@ -70,6 +70,9 @@ def test_a_table(tmp_path):
     assert found.summary.units[0]["unit"] == "dose"
     assert "dose" in page
     assert len(exported[0]["importance"]) == 5
+    assert len({row["text"] for row in exported}) == N  # with the values of the row
+    assert exported[0]["text"].startswith("age = ")
+    assert "The units with the largest values of the map." in page
 
 
 def test_sound(tmp_path):
@@ -111,3 +114,21 @@ def test_the_interval_of_many_values_is_that_of_few():
     values = np.random.default_rng(0).exponential(size=MANY)
     few, many = mean(values), mean([*values, float(values.mean())])
     np.testing.assert_allclose(few, many, atol=0.1 * (few[2] - few[1]))
+
+
+def test_an_encoder_of_ones_own_explains_rows_against_their_clusters(tmp_path):
+    pytest.importorskip("pandas")
+    values = np.random.default_rng(0).standard_normal((12, 3))
+    values[:6, 0] += 8
+    table = tmp_path / "rows.csv"
+    np.savetxt(table, values, delimiter=",", header="age,dose,site", comments="")
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from sklearn.preprocessing import StandardScaler\nimport pandas\n"
+        f"scaler = StandardScaler().fit(pandas.read_csv({str(table)!r}))\n"
+    )
+    name = f"python:{own}:scaler"
+    ran = relax.run(table, tmp_path / "store", name, encoder_options={"data": str(table)}, n_masks=32)
+    found = relax.insight(ran, encoder=name, n_masks=32)
+    assert {*found.clusters.typical(0, 8), *found.clusters.typical(1, 8)} <= {*found.against}
+    assert not [note for note in found.notes if "gone" in note]

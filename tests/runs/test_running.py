@@ -359,3 +359,18 @@ def test_encoders_that_cannot_be_sent_are_said(tmp_path, pictures):
     local = relax.Encoder(lambda x: x.mean((2, 3)) + 2.0, relax.ImageTransform(size=(28, 28)))
     with pytest.raises(relax.ArgumentError, match="workers=1 sends the encoder"):
         run(pictures, tmp_path / "out", encoder=local, workers=1)
+
+
+def test_a_folder_of_other_files_is_no_store(tmp_path, pictures):
+    before = sorted(pictures.iterdir())
+    with pytest.raises(relax.ArgumentError, match=r"expected a store, or an empty or new folder, got one that holds"):
+        run(pictures, pictures)
+    assert sorted(pictures.iterdir()) == before
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".hidden").touch()
+    assert run(pictures, tmp_path / "new").done
+
+
+def test_columns_that_are_not_there_are_named(tmp_path, pictures):
+    with pytest.raises(relax.ArgumentError, match=r"expected columns of key, .*; got nothing"):
+        run(pictures, tmp_path / "out").store.table(["key", "nothing"])

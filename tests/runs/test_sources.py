@@ -144,3 +144,12 @@ def test_data_sets_of_the_hub_s_library(tmp_path, pictures):
     with pytest.raises(relax.ArgumentError, match="holds the splits train; give one of them"):
         run(tmp_path / "splits", tmp_path / "three", column="picture")
     assert run(tmp_path / "splits" / "train", tmp_path / "three", column="picture").done == 2
+
+
+def test_a_table_in_another_encoding_is_named(tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_bytes("id,body\n0,café\n".encode("latin-1"))
+    with pytest.raises(relax.InputError, match=r"table\.csv: expected UTF-8 in column 'body'"):
+        source_of(table, MODALITIES["text"](), "body")
+    table.write_text("id,body\n0,café\n", encoding="utf-8")
+    assert source_of(table, MODALITIES["text"](), "body")[0].value == "café"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def against_clusters(
     Raises:
         ArgumentError: the encoder is another one than that of the store.
     """
-    loaded: Encoder = load_encoder(encoder) if isinstance(encoder, str) else ensure(encoder)
+    loaded = _loaded(encoder, rows)
     if loaded.modality.name != rows.modality:
         raise ArgumentError(
             f"{rows.folder}: expected its own encoder {rows.encoder!r}, of {rows.modality} inputs, got one of "
@@ -61,6 +62,19 @@ def against_clusters(
         e = explainer(value, against=Cluster(clusters.model, int(clusters.labels[place])))
         found[place] = _reduced(e, rows.importance[place].shape)
     return found
+
+
+def _loaded(encoder: Any, rows: Rows) -> Encoder:
+    """The encoder; one of a user's own, by name, with the modality and the table that the store was made with."""
+    if not isinstance(encoder, str):
+        return ensure(encoder)
+    if not encoder.startswith("python:"):
+        return load_encoder(encoder)
+    options = {"modality": rows.modality}
+    data = rows.manifest["encoder"].get("data")
+    if data is not None:
+        options["data"] = data if Path(data).exists() else str(rows.manifest["source"])
+    return load_encoder(encoder, **options)
 
 
 def _reduced(e: Explanation, shape: tuple[int, ...]) -> np.ndarray:

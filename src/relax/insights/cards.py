@@ -30,7 +30,7 @@ class Card:
         note: a figure below it.
         image: ``data:`` URL; ``None`` for other inputs, or if the picture is gone.
         words: words with their strength: 2 heavily underlined, 1 lightly, 0 not.
-        units: the most important units with their shares.
+        units: the most important units with their values in the map.
     """
 
     key: str

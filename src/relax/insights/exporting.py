@@ -123,7 +123,8 @@ def _table(found: Insight, places: np.ndarray) -> Table:
 def _add_inputs(found: Insight, table: Table) -> int:
     """Add a thumbnail or a text to each row; returns how many pictures are gone."""
     gone = 0
-    labels = found.rows.labels
+    labels = found.rows.described
+    between = ", " if found.rows.modality == "table" else " "
     for place, row in enumerate(table):
         if found.rows.modality == "image":
             picture = found.seen.picture(place)
@@ -131,7 +132,7 @@ def _add_inputs(found: Insight, table: Table) -> int:
             content = None if picture is None else png(thumbnail(picture, found.rows.importance[place], SIDE))
             row["image"] = None if content is None else {"bytes": content, "path": f"{place}.png"}
         elif labels is not None:
-            row["text"] = " ".join(name.strip() for name in labels[place])
+            row["text"] = between.join(name.strip() for name in labels[place])
     return gone
 
 

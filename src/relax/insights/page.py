@@ -46,6 +46,7 @@ def page_of(found: Insight) -> str:
         environment.get_template("insight.html.j2").render(
             found=found,
             sentences=sentences(found),
+            legend=legend(found),
             figures=_figures(found),
             maps=_maps(found),
             histograms=_histograms(found),
@@ -85,15 +86,37 @@ def sentences(found: Insight) -> list[str]:
     elif found.groups:
         lines.append(
             f"No group of maps looks suspicious: the first of {len(found.groups)} reaches "
-            f"{found.groups[0].suspicion:.2f}, and {SUSPICIOUS} is the mark. What no part of an input holds, such as a "
-            "tint, is not found here."
+            f"{found.groups[0].suspicion:.2f}, and {SUSPICIOUS} is the mark."
+            + (
+                " What no part of a picture holds, such as a tint, is not found."
+                if found.rows.modality == "image"
+                else ""
+            )
         )
-    lines.append(f"A tenth of the units holds {figures['concentration'][0]:.0%} of an input's importance.")
-    if "border" in figures:
-        lines.append(f"The border holds {figures['border'][0]:.0%} of it, on {areas['border']:.0%} of the area.")
+    lines.append(
+        f"The most important tenth of the units (at least one) holds {figures['concentration'][0]:.0%} of an input's "
+        f"importance; {areas['concentration']:.0%} if all were equal."
+    )
+    lines += [
+        f"The {name} holds {figures[name][0]:.0%} of it, on {areas[name]:.0%} of the area."
+        for name in ("border", "foreground")
+        if name in figures
+    ]
     if "reliability" in figures:
-        lines.append(f"The mean reliability of a map is {figures['reliability'][0]:.2f}.")
+        lines.append(
+            f"The mean reliability of a map is {figures['reliability'][0]:.2f}: its estimated correlation with the map "
+            "of very many masks."
+        )
     return lines
+
+
+def legend(found: Insight) -> str:
+    """How the importance is drawn into an input."""
+    if found.rows.modality == "image":
+        return "The line encloses the most important fifth; the rest is darker."
+    if found.rows.labels is not None and not found.rows.aligned:
+        return "Bold: the most important 15 % of the words; underlined: the next 25 %."
+    return "The units with the largest values of the map."
 
 
 def _figures(found: Insight) -> list[dict[str, Any]]:

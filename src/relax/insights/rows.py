@@ -37,6 +37,7 @@ class Rows:
         labels: names of the units of each input; ``None`` if units have no names.
         provenance: what the modality says of each input.
         reasons: why inputs have no row here, and how many of each.
+        described: names of the units as in the store, those of columns with the value that the row has there.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Rows:
     labels: list[list[str]] | None
     provenance: list[dict[str, Any]]
     reasons: Counter[str]
+    described: list[list[str]] | None = None
 
     def __len__(self) -> int:
         return len(self.identity)
@@ -112,6 +114,7 @@ class Rows:
             some(self.labels),
             some(self.provenance),
             self.reasons,
+            some(self.described),
         )
 
 
@@ -146,7 +149,7 @@ def read_rows(store: str | PathLike[str]) -> Rows:
         raise InputError(f"{opened.folder}: expected representations of one length; the store is damaged")
     shapes = table.column("shape").to_pylist()
     maps = {name: _maps(table.column(name), shapes) for name in MAPS}
-    labels = table.column("labels")
+    described = None if table.column("labels").null_count else table.column("labels").to_pylist()
     return Rows(
         opened.folder,
         opened.manifest,
@@ -155,9 +158,10 @@ def read_rows(store: str | PathLike[str]) -> Rows:
         maps["importance"] or [],
         maps["uncertainty"],
         maps["standard_error"],
-        None if labels.null_count else [_names(opened.manifest, names) for names in labels.to_pylist()],
+        None if described is None else [_names(opened.manifest, names) for names in described],
         [json.loads(value or "{}") for value in table.column("input").to_pylist()],
         reasons,
+        described,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from os import PathLike
 from pathlib import Path
@@ -15,13 +15,15 @@ from PIL import Image
 
 from relax._support.averaging import averaged
 from relax._support.registry import registry_of
-from relax.errors import RelaxError, RelaxWarning
+from relax.errors import InputError, RelaxError, RelaxWarning
 from relax.insights.describing import described
 from relax.insights.rows import Rows
 from relax.modalities import Modality
+from relax.modalities.files import not_found
 from relax.modalities.image.pictures import open_picture, upright_rgb
+from relax.runs.checksums import checksum_of
 from relax.runs.sources import Source, source_of
-from relax.runs.worker import stamp_of
+from relax.runs.worker import path_of, stamp_of
 
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".webp", ".jpg")
 """Endings of the files in a folder of masks."""
@@ -54,19 +56,29 @@ class Seen:
 
     @cached_property
     def source(self) -> Source | None:
-        """The source of the rows that have no file of their own; ``None`` if it is gone."""
-        name, column = self._asked, self._column
-        if name is None:
-            path, _, last = str(self.rows.manifest["source"]).rpartition(":")
-            name, column = (path, last) if path else (None, None)
-        if name is None or (isinstance(name, str) and not Path(name).exists()):
+        """The source of the inputs, as it was asked for, or what the store was made from; ``None`` if that is gone.
+
+        Raises:
+            RelaxError: the source that was asked for cannot be read.
+        """
+        if self._asked is not None:
+            return source_of(self._asked, self._modality, self._column)
+        name, column = str(self.rows.manifest["source"]), self._column
+        if not Path(name).exists():  # a table or data set is named with its column
+            name, _, last = name.rpartition(":")
+            column = column or last
+        if not name or not Path(name).exists():
             return None
         try:
             return source_of(name, self._modality, column)
         except RelaxError:
-            if self._asked is not None:
-                raise
             return None
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Positions in the source that was asked for, by key."""
+        source = self.source
+        return {} if source is None else {source[place].key: place for place in range(len(source))}
 
     @cached_property
     def _modality(self) -> Modality:
@@ -76,14 +88,18 @@ class Seen:
     def value(self, place: int) -> Any:
         """The input as the encoder takes it; ``None`` if it is gone, or has changed since it was explained."""
         row = self.rows.identity[place]
-        if row["path"] is not None:
+        if row["path"] is not None and self._asked is None:
             path = Path(row["path"])
-            same = stamp_of(path) == {"size": row["size"], "modified": row["modified"]}
-            return path if same else None
-        if self.source is None or row["row"] is None or not row["row"] < len(self.source):
+            return path if _same(path, path, row) else None
+        if self.source is None:
             return None
+        position = row["row"] if self._asked is None else self._places.get(row["key"])
+        if position is None or not position < len(self.source):
+            return None
+        cell, folder = self.source[position].value, self.source.folder
         try:
-            return self._modality.of_cell(self.source[row["row"]].value, self.source.folder)
+            file = path_of(cell, self._modality, folder)
+            return self._modality.of_cell(cell, folder) if _same(cell, file, row) else None
         except RelaxError:
             return None
 
@@ -115,6 +131,22 @@ class Seen:
     def here(self) -> list[int]:
         """Places of the rows whose pictures can be shown."""
         return [place for place in range(len(self.rows)) if self.described(place) is not None]
+
+
+def _same(value: Any, path: Path | None, row: Mapping[str, Any]) -> bool:
+    """Whether an input is what was explained: by its checksum, unless a file looks untouched.
+
+    Args:
+        value: the input, or the cell that holds it.
+        path: its file, if it has one.
+        row: what the store knows of it.
+    """
+    if path is not None and stamp_of(path) == {"size": row["size"], "modified": row["modified"]}:
+        return True
+    try:
+        return bool(checksum_of(value if path is None else path) == row["checksum"])
+    except InputError:
+        return False
 
 
 def _opened(value: Any) -> Image.Image | None:
@@ -150,7 +182,12 @@ def foregrounds(rows: Rows, folder: str | PathLike[str]) -> list[np.ndarray | No
     Args:
         rows: explained pictures.
         folder: masks under the keys of the inputs, with any ending of a picture; white is foreground.
+
+    Raises:
+        InputError: there is no such folder, or it has a mask of none of the inputs.
     """
+    if not Path(folder).is_dir():
+        raise not_found(Path(folder), "folder")
     found: list[np.ndarray | None] = []
     for row, provenance, values in zip(rows.identity, rows.provenance, rows.importance, strict=True):
         stem = Path(folder, row["key"])
@@ -165,4 +202,9 @@ def foregrounds(rows: Rows, folder: str | PathLike[str]) -> list[np.ndarray | No
         if mask.size[::-1] != least:
             mask = mask.resize(least[::-1], Image.Resampling.NEAREST)
         found.append(averaged((np.asarray(mask) > 127).astype(np.float64), values.shape))
+    if all(mask is None for mask in found):
+        raise InputError(
+            f"{folder}: expected masks with the names of the inputs, such as {Path(rows.keys[0]).with_suffix('.png')}, "
+            "got none"
+        )
     return found

@@ -175,6 +175,7 @@ def run(
     opened = source_of(source, modality, column)
     recipe = replace(recipe, folder=opened.folder)
     store = Store(writable_folder(Path(out)))
+    store.check_own()
     with store.writing():
         began = time.monotonic()
         store.bind(manifest_of(explainer, opened.name))

@@ -197,6 +197,7 @@ def _read_json_lines(path: Path, column: str | None) -> tuple[str, list[Any]]:
 
 def _read_column(path: Path, column: str | None) -> tuple[str, Any]:
     """Name and values of a column of a table."""
+    pa = require("pyarrow", extra="run")
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         file = require("pyarrow.parquet", extra="run").ParquetFile(path)
@@ -209,7 +210,10 @@ def _read_column(path: Path, column: str | None) -> tuple[str, Any]:
     else:
         table = require("pyarrow.json", extra="run").read_json(path)
     name = _chosen(column, table.column_names, str(path))
-    return name, table.column(name)
+    cells = table.column(name)
+    if pa.types.is_binary(cells.type):  # as pyarrow reads bytes that are no UTF-8
+        raise InputError(f"{path}: expected UTF-8 in column {name!r}, got other bytes; save the table as UTF-8")
+    return name, cells
 
 
 def _of_folder_of_dataset(folder: Path, column: str | None) -> Source:

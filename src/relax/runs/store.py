@@ -32,6 +32,9 @@ ROWS = "rows"
 SUMMARY = "summary.json"
 """Written at the end of a run: how many rows each shard has."""
 
+OURS = (ROWS, SUMMARY, "lost+found")
+"""Names that a folder may hold besides hidden ones before a store is made in it."""
+
 LEFTOVER = re.compile(r"\..*\.\d+-\d+\.tmp")
 """Temporary files of processes that were killed while they wrote."""
 
@@ -78,6 +81,21 @@ class Store:
         if self.manifest is None and any(self.shards()):
             raise InputError(f"{self.folder}: has rows but no {FILE}; restore it, or choose another --out")
 
+    def check_own(self) -> None:
+        """Refuse a folder of other files, such as the pictures themselves.
+
+        Raises:
+            ArgumentError: the folder holds something, and is no store.
+        """
+        if self.manifest is not None or not self.folder.is_dir():
+            return
+        others = sorted(path.name for path in self.folder.iterdir() if path.name[0] != "." and path.name not in OURS)
+        if others:
+            raise ArgumentError(
+                f"{self.folder}: expected a store, or an empty or new folder, got one that holds {others[0]!r}; choose "
+                "another --out"
+            )
+
     def shards(self) -> list[Path]:
         """Paths of the shards, sorted."""
         return sorted((self.folder / ROWS).glob("*.parquet"))
@@ -90,8 +108,12 @@ class Store:
 
         Raises:
             InputError: a shard is damaged, or one is missing that was there when the last run ended.
+            ArgumentError: there is no such column.
         """
         pa = require("pyarrow", extra="run")
+        unknown = {*(columns or ())} - {*schema().names}
+        if unknown:
+            raise ArgumentError(f"expected columns of {', '.join(schema().names)}; got {', '.join(sorted(unknown))}")
         missing = self.missing()
         if missing:
             raise InputError(

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 import relax
 from relax._support import extras
+from relax.encoders.loading import options_in
 from relax.encoders.zoo.weights import load_weights, read_weights
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (100, 140, 3), dtype=np.uint8))
@@ -257,3 +258,21 @@ def test_a_fault_inside_a_loader_is_not_taken_for_a_wrong_option():
     ENCODERS.add("faulty", Family("fails", lambda name: len(None)))
     with pytest.raises(TypeError, match="has no len"):
         relax.load_encoder("faulty")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("efficientnet-lite0", {"crop": "center"}),
+        ("torchvision:mobilenet_v3_small", {"pretrained": False, "crop": "center"}),
+        ("text:minilm", {"long": "windows"}),
+        ("text:minilm", {}),
+    ],
+)
+def test_settings_say_how_to_load_an_encoder_again(name, options):
+    try:
+        settings = relax.load_encoder(name, device="cpu", **options).settings()
+    except relax.MissingExtraError as error:
+        pytest.skip(str(error))
+    assert options_in(settings) == options
+    assert relax.load_encoder(name, device="cpu", **options_in(settings)).settings() == settings

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.insights.planted import MARKED, Corner, Middle, N, encoder
 from typer.testing import CliRunner
 
 import relax
@@ -18,67 +18,12 @@ from relax.insights import comparing, drawing, intervals, page, shares
 from relax.insights.groups import Group, nearness
 from relax.insights.projection import neighbours
 from relax.insights.rows import read_rows
-from relax.insights.seen import Seen
 from relax.insights.summary import named_units
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 pytest.importorskip("sklearn")
 pytest.importorskip("jinja2")
-
-N, MARKED = 36, 12
-
-
-class Corner(torch.nn.Module):
-    """Sees the lower right corner where it is white, and else the middle."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        corner = (x[:, :, -7:, -7:].mean((1, 2, 3)) - 0.8).clamp(min=0)
-        middle = torch.nn.functional.adaptive_avg_pool2d(x[:, :, 8:20, 8:20], 2).flatten(1)
-        return torch.cat([20 * corner[:, None], middle * (corner[:, None] == 0) + 0.1], 1)
-
-
-class Middle(torch.nn.Module):
-    """Sees the middle of any picture."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.adaptive_avg_pool2d(x[:, :, 8:20, 8:20], 2).flatten(1) + 0.1
-
-
-def encoder(model: torch.nn.Module) -> relax.Encoder:
-    transform = relax.ImageTransform(size=(28, 28), mean=(0, 0, 0), std=(1, 1, 1))
-    return relax.Encoder(model, transform, name=type(model).__name__)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Pictures of which the first have a white corner, and stores of two encoders."""
-    folder = tmp_path_factory.mktemp("insight")
-    (folder / "in").mkdir()
-    for number in range(N):
-        rng = np.random.default_rng(number)
-        pixels = rng.integers(0, 150, (28, 28, 3), dtype=np.uint8)
-        pixels[8:20, 8:20] = rng.integers(40, 255, 3)
-        if number < MARKED:
-            pixels[-7:, -7:] = 255
-        Image.fromarray(pixels).save(folder / "in" / f"{number:02d}.png")
-    (folder / "in" / "broken.png").write_bytes(b"no picture")
-    for model in (Corner(), Middle()):
-        relax.run(
-            folder / "in",
-            folder / type(model).__name__,
-            encoder(model),
-            method="relax",
-            n_masks=256,
-            batch_size=64,
-            precision="float32",
-        )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def found(folder):
-    return relax.insight(folder / "Corner", folder / "Middle")
 
 
 def test_the_planted_corner_is_the_first_group_and_nothing_else_is_in_it(found):
@@ -122,19 +67,6 @@ def test_noise_has_no_share(found):
     assert (kept > 0).sum() == (effect > error[0]).sum() < (effect > 0).sum()
     flat = replace(one, importance=[np.full((14, 14), one.neutral[0])], standard_error=None)
     np.testing.assert_allclose(shares.shares_of(flat)[0], 1 / 196)
-
-
-def test_foreground(folder, tmp_path):
-    mask = np.zeros((28, 28), dtype=np.uint8)
-    mask[-14:, -14:] = 255
-    for number in range(MARKED):
-        Image.fromarray(mask).save(tmp_path / f"{number:02d}.png")
-    found = relax.insight(folder / "Corner", foreground=tmp_path)
-    known = [row["foreground"] for row in found.summary.inputs if np.isfinite(row["foreground"])]
-    own = [one.reshape(14, 14)[7:, 7:].sum() for one in found.shares[:MARKED]]
-    np.testing.assert_allclose(known, own)
-    assert found.summary.areas["foreground"] == 0.25
-    assert f"masks are known for {MARKED} of {N} inputs" in found.notes
 
 
 def test_nearness_is_one_less_the_ratio_of_mean_squared_distances():
@@ -239,14 +171,6 @@ def test_a_folder_for_fiftyone(folder, tmp_path):
         assert Image.open(done.path / sample["importance"]["map_path"]).size == (14, 14)
 
 
-def test_pictures_that_are_gone(folder, tmp_path):
-    found = relax.insight(folder / "Corner")
-    away = found.rows.taken(range(N))
-    for row in away.identity:
-        row["path"] = str(tmp_path / "gone.png")
-    assert Seen(away).here == []
-
-
 def test_words_over_all_inputs():
     units = named_units([["A", "cat"], ["a", "dog", "a"]], [np.array([0.2, 0.8]), np.array([0.1, 0.7, 0.2])])
     assert units[0] == {"unit": "cat", "inputs": 1, "share": 0.8, "lift": pytest.approx(1.6)}
@@ -336,39 +260,6 @@ def test_the_commands(folder, tmp_path, monkeypatch):
     unknown = CliRunner().invoke(app, [*call, "--to", "excel"])
     assert unknown.exit_code == 2
     assert "parquet, got 'excel'" in " ".join(unknown.stderr.split())
-
-
-def test_inputs_are_found_where_they_have_moved_to(folder, tmp_path):
-    away = relax.insight(folder / "Corner").rows.taken(range(N))
-    for row in away.identity:
-        row["path"] = str(folder / "gone" / row["key"])
-    moved = tmp_path / "moved"
-    shutil.copytree(folder / "in", moved, copy_function=shutil.copyfile)  # with another time of modification
-    assert Seen(away, moved).here == list(range(N))
-    assert Seen(away, str(moved / "*.png")).value(3) == moved / "03.png"
-    Image.new("RGB", (28, 28)).save(moved / "03.png")
-    assert 3 not in Seen(away, moved).here
-    with pytest.raises(relax.InputError, match="no such"):
-        _ = Seen(away, tmp_path / "nothing").here
-
-
-def test_rows_of_a_table_that_has_changed_are_gone(folder, tmp_path):
-    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    pictures = [(folder / "in" / f"{number:02d}.png").read_bytes() for number in range(8)]
-    table = tmp_path / "table.parquet"
-    parquet.write_table(pa.table({"image": pictures}), table)
-    ran = relax.run(table, tmp_path / "store", encoder(Corner()), method="relax", n_masks=256)
-    rows = relax.insight(ran).rows
-    assert Seen(rows).here == list(range(8))
-    parquet.write_table(pa.table({"image": [*pictures[:6], pictures[7], pictures[6]]}), table)
-    assert Seen(rows).here == list(range(6))
-
-
-def test_a_folder_without_masks_is_refused(folder, tmp_path):
-    with pytest.raises(relax.InputError, match=r"no such folder"):
-        relax.insight(folder / "Corner", foreground=tmp_path / "nothing")
-    with pytest.raises(relax.InputError, match=r"expected masks with the names of the inputs, such as 00\.png"):
-        relax.insight(folder / "Corner", foreground=tmp_path)
 
 
 def test_sentences_and_legends_say_what_is_drawn(found):

@@ -28,10 +28,11 @@ def encoder_of(index: Index, name: str | None, device: str) -> Encoder:
     Raises:
         ArgumentError: another encoder made the index.
     """
+    from relax.encoders.loading import options_in
+
     about = index.about["encoder"]
-    preprocessing = about.get("transform")
-    long = preprocessing.get("long") if isinstance(preprocessing, dict) else None
-    encoder = loaded(name or about["name"], index.about["modality"], device, data=about.get("data"), long=long)
+    options = options_in(about) if name in (None, about["name"]) else {}
+    encoder = loaded(name or about["name"], index.about["modality"], device, data=about.get("data"), **options)
     index.check(encoder)
     return encoder
 

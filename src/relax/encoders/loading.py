@@ -170,6 +170,19 @@ def load_encoder(name: str, *, device: str | torch.device = "auto", long: str = 
     return encoder if long == "cut" else encoder.with_modality(encoder.modality.in_windows())
 
 
+def options_in(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that an encoder was loaded with, for :func:`load_encoder`.
+
+    Args:
+        settings: what ``Encoder.settings()`` returned, as an index or a store keeps it.
+    """
+    preprocessing = settings.get("transform")
+    long = preprocessing.get("long") if isinstance(preprocessing, Mapping) else None
+    options = {"crop": settings.get("crop"), "weights": settings.get("weights"), "long": long}
+    options = {name: value for name, value in options.items() if value is not None}
+    return options | ({"pretrained": False} if settings.get("pretrained") is False else {})
+
+
 def read_by(name: str) -> str | None:
     """The only modality that an encoder reads, by its name; ``None`` if the name does not say, or there is none.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from relax._support.averaging import averaged
 from relax.encoders import Encoder, ensure, load_encoder
+from relax.encoders.loading import options_in
 from relax.errors import ArgumentError
 from relax.explainer import Explainer
 from relax.explanation import Explanation
@@ -65,15 +66,16 @@ def against_clusters(
 
 
 def _loaded(encoder: Any, rows: Rows) -> Encoder:
-    """The encoder; one of a user's own, by name, with the modality and the table that the store was made with."""
+    """The encoder; by the store's own name, with the options that the store was made with."""
     if not isinstance(encoder, str):
         return ensure(encoder)
-    if not encoder.startswith("python:"):
-        return load_encoder(encoder)
-    options = {"modality": rows.modality}
-    data = rows.manifest["encoder"].get("data")
-    if data is not None:
-        options["data"] = data if Path(data).exists() else str(rows.manifest["source"])
+    settings = rows.manifest["encoder"]
+    options = options_in(settings) if encoder == settings["name"] else {}
+    if encoder.startswith("python:"):
+        options["modality"] = rows.modality
+        data = settings.get("data")
+        if data is not None:
+            options["data"] = data if Path(data).exists() else str(rows.manifest["source"])
     return load_encoder(encoder, **options)
 
 

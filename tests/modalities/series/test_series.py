@@ -247,3 +247,16 @@ def test_each_channel_has_a_panel_with_its_name_and_the_shades_a_scale(tmp_path,
         peak = np.abs(one.effect).max()
         np.testing.assert_allclose(scale.get_ylim(), (-peak, peak), rtol=1e-6)
         assert scale.get_ylabel() == below.get_ylabel() == "change of the\ncosine similarity"
+
+
+@pytest.mark.parametrize("kind", ["read-only", "reversed", "big-endian"])
+@pytest.mark.filterwarnings("error")
+def test_arrays_that_torch_does_not_share_are_read_by_value(series, kind):
+    values = series.numpy()
+    source = {
+        "read-only": values.copy(),
+        "reversed": values[:, ::-1].copy()[:, ::-1],
+        "big-endian": values.astype(">f4"),
+    }[kind]
+    source.flags.writeable = kind != "read-only"
+    assert torch.equal(relax.Series().prepare(source).inputs["series"], relax.Series().prepare(series).inputs["series"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -144,6 +145,8 @@ def real(source: Any, what: str) -> Tensor:
     Raises:
         InputError: it is not.
     """
+    if isinstance(source, np.ndarray):  # torch takes no reversed views or foreign byte orders
+        source = np.array(source, dtype=source.dtype.newbyteorder("="), order="C")
     try:
         values = torch.as_tensor(source).detach().to(torch.float32)
     except (TypeError, ValueError, RuntimeError) as error:

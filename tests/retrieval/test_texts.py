@@ -192,3 +192,42 @@ def test_a_run_keeps_words_of_files_and_tables(encoder, folder, tmp_path):
         ["cats", "purr"],
         ["dogs", "bark", "at", "night"],
     ]
+
+
+def test_a_pair_takes_the_options_of_an_explanation(encoder, tmp_path):
+    words = ["match", "Cats purr. Fish sun.", "Cats bark. Moon.", "--encoder", "bag-of-words", "--json", "--out"]
+    asked = [
+        *words,
+        str(tmp_path / "a"),
+        "--method",
+        "relax",
+        "--fill",
+        "dropped",
+        "--kind",
+        "sentences",
+        "--masks",
+        "64",
+    ]
+    result = CliRunner().invoke(app, [*asked, "--precision", "float32", "--engine", "torch"])
+    assert result.exit_code == 0, result.output
+    archive = next(file for file in json.loads(result.stdout)["files"] if file.endswith("-a.npz"))
+    settings = relax.Explanation.load(archive).settings
+    assert (settings["method"], settings["fill"]["name"], settings["masks"]["name"]) == (
+        "relax",
+        "dropped",
+        "sentences",
+    )
+    plain = CliRunner().invoke(app, [*words, str(tmp_path / "b"), "--method", "occlusion"])
+    assert plain.exit_code == 0, plain.output
+    assert "regions" not in json.loads(plain.stdout)  # occlusion's masks do not say which word answers which
+
+
+def test_neighbours_are_named_with_the_span_of_the_passage(encoder, folder, tmp_path):
+    made = tmp_path / "index"
+    (folder / "latin.txt").unlink()
+    relax.Index.create(made, encoder).add(encoder, folder)
+    out = tmp_path / "out"
+    found = CliRunner().invoke(app, ["match", "dogs bark", str(made), "-k", "1", "--out", str(out)])
+    start, stop = passages_of((folder / "cats.txt").read_text())[-1]
+    assert f"cats.txt:{start}-{stop}" in found.stdout
+    assert f"cats.txt:{start}-{stop}" in (out / "dogs-bark-matches.html").read_text()

@@ -14,13 +14,27 @@ from relax.cli.encoders import loaded
 from relax.cli.masking import masks_of
 from relax.cli.messages import Exit, emit, note_masks, printable, say
 from relax.cli.options import (
+    BATCH_SIZE,
+    CELLS,
+    CROP,
     DEVICE,
     ENGINE,
+    FILL,
     JSON,
+    KEEP,
+    KIND,
+    LONG,
+    MASKS,
+    MAX_MASKS,
+    METHOD,
+    OPTION,
     OUT,
     OVERWRITE,
     PRECISION,
     QUIET,
+    RELIABILITY,
+    SEED,
+    SIMILARITY,
     SKIP_EXISTING,
     THREADS,
     existing_policy,
@@ -66,13 +80,8 @@ def explain(
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Local weights file for the encoder.")] = None,
     pretrained: Annotated[bool, typer.Option(help="Load the encoder's trained weights.")] = True,
-    crop: Annotated[
-        str | None,
-        typer.Option(help="'center' for the model's evaluation transform; by default the whole picture is resized."),
-    ] = None,
-    long: Annotated[
-        str | None, typer.Option(help="'windows' encodes all of a text that is too long, in windows; else it is cut.")
-    ] = None,
+    crop: CROP = None,
+    long: LONG = None,
     against: Annotated[
         Path | None,
         typer.Option(help="Reference file or folder (corpus); by default the input is compared with itself."),
@@ -87,47 +96,23 @@ def explain(
     foil_text: Annotated[
         list[str] | None, typer.Option(help="Text to contrast with --against-text; repeatable.")
     ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(help="Name from `relax list methods`; by default relax-regression."),
-    ] = None,
-    masks: Annotated[int | None, typer.Option(help="Number of masks; adaptive if not given.")] = None,
-    max_masks: Annotated[
-        int | None, typer.Option(help="Maximum number of masks if --masks is not given; by default the method's own.")
-    ] = None,
-    reliability: Annotated[
-        float | None, typer.Option(help="Target reliability if --masks is not given; by default the method's own.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the masks.")] = 0,
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            help="Kind of masks from `relax list masks`, or several: words,sentences; by default the method's own."
-        ),
-    ] = None,
+    method: METHOD = None,
+    masks: MASKS = None,
+    max_masks: MAX_MASKS = None,
+    reliability: RELIABILITY = None,
+    seed: SEED = 0,
+    kind: KIND = None,
     pattern: Annotated[str | None, typer.Option(help="Regular expression for --kind pattern.")] = None,
     group: Annotated[
         list[str] | None, typer.Option(help="NAME=COLUMN,COLUMN of a table, removed together; repeatable.")
     ] = None,
-    cells: Annotated[
-        str | None,
-        typer.Option(
-            help="Grid cells per side for --kind grid, or ROWSxCOLUMNS; number of segments or bands.", metavar="N"
-        ),
-    ] = None,
-    keep: Annotated[float | None, typer.Option(help="Keep probability of the masks of --kind; default 0.5.")] = None,
-    fill: Annotated[
-        str | None,
-        typer.Option(help="Name from `relax list fills`, a colour, or a picture; by default the method's own."),
-    ] = None,
-    similarity: Annotated[
-        str | None, typer.Option(help="Name from `relax list similarities`; by default the method's own.")
-    ] = None,
+    cells: CELLS = None,
+    keep: KEEP = None,
+    fill: FILL = None,
+    similarity: SIMILARITY = None,
     design: Annotated[str, typer.Option(help="Name from `relax list designs`.")] = "foldover",
-    option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="NAME=VALUE of a method parameter; repeatable.")
-    ] = None,
-    batch_size: Annotated[str, typer.Option(help="Rows per forward pass, or 'auto'.")] = "auto",
+    option: OPTION = None,
+    batch_size: BATCH_SIZE = "auto",
     precision: PRECISION = "auto",
     engine: ENGINE = "auto",
     device: DEVICE = "auto",

@@ -10,7 +10,7 @@ import typer
 
 from relax.cli.encoders import loaded
 from relax.cli.messages import Exit, counted, emit, say
-from relax.cli.options import DEVICE, ENGINE, PRECISION, QUIET, THREADS, set_threads
+from relax.cli.options import CROP, DEVICE, ENGINE, LONG, PRECISION, QUIET, THREADS, set_threads
 from relax.cli.sources import kind_in
 
 
@@ -31,6 +31,8 @@ def index(
         str | None,
         typer.Option(help="Name from `relax list encoders`; default: as for `relax explain`."),
     ] = None,
+    crop: CROP = None,
+    long: LONG = None,
     precision: PRECISION = "auto",
     engine: ENGINE = "auto",
     device: DEVICE = "auto",
@@ -46,7 +48,7 @@ def index(
     set_threads(threads)
     kind = kind_in(source, column, encoder)
     inputs = source_of(source, MODALITIES[kind](), column)  # fail before the encoder is loaded and a folder created
-    embedding = loaded(encoder, kind, device, [source])
+    embedding = loaded(encoder, kind, device, [source], crop=crop, long=long)
     opened = Index.create(out, embedding, inputs[0].value)
     with counted("inputs", quiet) as on_file:
         added = opened.add(embedding, source, on_file, column=column, precision=precision, engine=engine)

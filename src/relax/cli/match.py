@@ -11,9 +11,36 @@ import typer
 
 from relax.cli.cells import refuse_tables
 from relax.cli.encoders import loaded
+from relax.cli.masking import masks_of
 from relax.cli.matches import encoder_of, print_row, shortened, write_matches
 from relax.cli.messages import counted, note_masks, say
-from relax.cli.options import DEVICE, ENCODER, JSON, MASKS, OUT, OVERWRITE, QUIET, SEED, THREADS, set_threads
+from relax.cli.options import (
+    BATCH_SIZE,
+    CELLS,
+    CROP,
+    DEVICE,
+    ENCODER,
+    ENGINE,
+    FILL,
+    JSON,
+    KEEP,
+    KIND,
+    LONG,
+    MASKS,
+    MAX_MASKS,
+    METHOD,
+    OPTION,
+    OUT,
+    OVERWRITE,
+    PRECISION,
+    QUIET,
+    RELIABILITY,
+    SEED,
+    SIMILARITY,
+    THREADS,
+    set_threads,
+)
+from relax.cli.parsing import options_of, whole
 from relax.cli.sources import is_file, is_path, kind_in, kind_of
 from relax.errors import ArgumentError, InputError
 
@@ -42,8 +69,22 @@ def match(
     explain: Annotated[bool, typer.Option(help="Explain each neighbour by a pair of maps.")] = False,
     regions: REGIONS = False,
     encoder: ENCODER = None,
+    crop: CROP = None,
+    long: LONG = None,
+    method: METHOD = None,
     masks: MASKS = None,
+    max_masks: MAX_MASKS = None,
+    reliability: RELIABILITY = None,
     seed: SEED = 0,
+    kind: KIND = None,
+    cells: CELLS = None,
+    keep: KEEP = None,
+    fill: FILL = None,
+    similarity: SIMILARITY = None,
+    option: OPTION = None,
+    batch_size: BATCH_SIZE = "auto",
+    precision: PRECISION = "auto",
+    engine: ENGINE = "auto",
     device: DEVICE = "auto",
     threads: THREADS = None,
     out: OUT = Path("relax-out"),
@@ -60,11 +101,11 @@ def match(
     set_threads(threads)
     if k is not None and k < 1:
         raise ArgumentError(f"expected -k to be a positive integer, got {k}")
-    kind = _kind(query, target, encoder)
-    folder = _searched(target, kind)
-    one = _source(query, kind)
-    other = Path(target) if folder is not None else _source(target, kind)
-    pair = pair_files(one, other, out, kind)
+    modality = _kind(query, target, encoder)
+    folder = _searched(target, modality)
+    one = _source(query, modality)
+    other = Path(target) if folder is not None else _source(target, modality)
+    pair = pair_files(one, other, out, modality)
     _check_results(out, folder, (one, other), pair.all)
     page = out / f"{stem_of(one)}-matches.html"
     with only_writer(writable_folder(out)):
@@ -73,17 +114,33 @@ def match(
         elif not overwrite:
             stem = f"{stem_of(one)}-match"
             refuse_existing([page, *(numbered_results(out, stem, k or NEAREST) if explain or regions else ())])
-        given: dict[str, Any] = {"regions": regions or kind != "image", "n_masks": masks, "seed": seed}
+        given: dict[str, Any] = {
+            "regions": regions or (modality != "image" and _observable(method)),
+            "method": method,
+            "n_masks": masks,
+            "max_masks": max_masks,
+            "reliability": reliability,
+            "seed": seed,
+            "fill": fill,
+            "similarity": similarity,
+            "batch_size": batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
+            "precision": precision,
+            "engine": engine,
+            **options_of(option or []),
+        }
+        options = {"crop": crop, "long": long}
         if folder is None:
             if k is not None:
                 say(f"note: -k {k} has no effect: {target} is one input")
-            embedding = loaded(encoder, kind, device, [Path(query)])
-            row = pair_row(Matcher(embedding, **given), one, other, out)
+            embedding = loaded(encoder, modality, device, [Path(query)], **options)
+            row = pair_row(Matcher(embedding, masks=masks_of(embedding, kind, cells, keep), **given), one, other, out)
             print_row(row, as_json, query, target)
             note_masks(masks, [row["n_masks"]])
             return
-        embedding, neighbours = _neighbours(one, folder, k or NEAREST, encoder, device, quiet, kind)
-        matcher = Matcher(embedding, **given) if explain or regions else None
+        embedding, neighbours = _neighbours(one, folder, k or NEAREST, encoder, device, quiet, modality, options)
+        matcher = (
+            Matcher(embedding, masks=masks_of(embedding, kind, cells, keep), **given) if explain or regions else None
+        )
         rows = _explain_neighbours(one, neighbours, out, embedding, matcher, as_json, page)
         note_masks(masks, (row["n_masks"] for row in rows if "n_masks" in row))
         subtitle = f"The {len(neighbours)} nearest neighbours in {target} by cosine similarity, {embedding.name}."
@@ -106,6 +163,13 @@ def _kind(query: str, target: str, encoder: str | None) -> str:
     if kind == "image" and is_file(target) and Path(target).is_dir():
         return kind_in(Path(target), None, encoder)
     return kind
+
+
+def _observable(method: str | None) -> bool:
+    """Whether a method's masks say which part of one input answers which of the other."""
+    from relax.methods import METHODS
+
+    return method is None or method not in METHODS or bool(METHODS[method].observable)
 
 
 def _searched(target: str, kind: str) -> Path | None:
@@ -159,7 +223,14 @@ def _check_results(out: Path, folder: Path | None, sources: tuple[Any, Any], fil
 
 
 def _neighbours(
-    query: Any, target: Path, k: int, encoder: str | None, device: str, quiet: bool, kind: str
+    query: Any,
+    target: Path,
+    k: int,
+    encoder: str | None,
+    device: str,
+    quiet: bool,
+    kind: str,
+    options: dict[str, str | None],
 ) -> tuple[Encoder, list[Neighbour]]:
     """Load the encoder and find the nearest neighbours in an index, or in a folder or table that is indexed for now."""
     from relax.retrieval.about import ABOUT
@@ -168,9 +239,9 @@ def _neighbours(
     with ExitStack() as stack:
         if (target / ABOUT).exists():
             index = Index(target)
-            embedding = encoder_of(index, encoder, device)
+            embedding = encoder_of(index, encoder, device, **options)
         else:
-            embedding = loaded(encoder, kind, device, [target])
+            embedding = loaded(encoder, kind, device, [target], **options)
             index = Index.create(stack.enter_context(tempfile.TemporaryDirectory()), embedding, query)
             with counted("inputs", quiet) as on_file:
                 added = index.add(embedding, target, on_file)

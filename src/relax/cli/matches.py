@@ -17,13 +17,14 @@ SHOWN = 100
 """Maximum number of characters of a passage on the terminal."""
 
 
-def encoder_of(index: Index, name: str | None, device: str) -> Encoder:
+def encoder_of(index: Index, name: str | None, device: str, **options: Any) -> Encoder:
     """Load the encoder of an index.
 
     Args:
         index: the index.
         name: name of the encoder; ``None`` for the one that made the index.
         device: device to load it on.
+        options: options of the encoder; ``None`` for those that the index was made with.
 
     Raises:
         ArgumentError: another encoder made the index.
@@ -31,7 +32,8 @@ def encoder_of(index: Index, name: str | None, device: str) -> Encoder:
     from relax.encoders.loading import options_in
 
     about = index.about["encoder"]
-    options = options_in(about) if name in (None, about["name"]) else {}
+    given = {key: value for key, value in options.items() if value is not None}
+    options = (options_in(about) if name in (None, about["name"]) else {}) | given
     encoder = loaded(name or about["name"], index.about["modality"], device, data=about.get("data"), **options)
     index.check(encoder)
     return encoder

@@ -12,6 +12,43 @@ from relax.errors import ArgumentError
 THREADS = Annotated[int | None, typer.Option(help="Number of CPU threads; PyTorch's default if not given.")]
 ENCODER = Annotated[str | None, typer.Option(help="Name from `relax list encoders`; by default the index's encoder.")]
 MASKS = Annotated[int | None, typer.Option(help="Number of masks per map; adaptive if not given.")]
+MAX_MASKS = Annotated[
+    int | None, typer.Option(help="Maximum number of masks if --masks is not given; by default the method's own.")
+]
+RELIABILITY = Annotated[
+    float | None, typer.Option(help="Target reliability if --masks is not given; by default the method's own.")
+]
+METHOD = Annotated[str | None, typer.Option(help="Name from `relax list methods`; by default relax-regression.")]
+KIND = Annotated[
+    str | None,
+    typer.Option(
+        help="Kind of masks from `relax list masks`, or several: words,sentences; by default the method's own."
+    ),
+]
+CELLS = Annotated[
+    str | None,
+    typer.Option(
+        help="Grid cells per side for --kind grid, or ROWSxCOLUMNS; number of segments or bands.", metavar="N"
+    ),
+]
+KEEP = Annotated[float | None, typer.Option(help="Keep probability of the masks of --kind; default 0.5.")]
+FILL = Annotated[
+    str | None, typer.Option(help="Name from `relax list fills`, a colour, or a picture; by default the method's own.")
+]
+SIMILARITY = Annotated[
+    str | None, typer.Option(help="Name from `relax list similarities`; by default the method's own.")
+]
+OPTION = Annotated[
+    list[str] | None, typer.Option("--option", "-o", help="NAME=VALUE of a method parameter; repeatable.")
+]
+LONG = Annotated[
+    str | None, typer.Option(help="'windows' encodes all of a text that is too long, in windows; else it is cut.")
+]
+CROP = Annotated[
+    str | None,
+    typer.Option(help="'center' for the model's evaluation transform; by default the whole picture is resized."),
+]
+BATCH_SIZE = Annotated[str, typer.Option(help="Rows per forward pass, or 'auto'.")]
 SEED = Annotated[int, typer.Option(help="Seed of the masks.")]
 OUT = Annotated[Path, typer.Option(help="Folder for the results.")]
 DEVICE = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")]

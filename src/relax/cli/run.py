@@ -12,7 +12,29 @@ import typer
 from relax.cli.encoders import OWN, default_for
 from relax.cli.masking import masks_of
 from relax.cli.messages import Exit, counted, emit, note_masks, say
-from relax.cli.options import DEVICE, ENGINE, JSON, PRECISION, QUIET, SEED, THREADS, set_threads
+from relax.cli.options import (
+    BATCH_SIZE,
+    CELLS,
+    CROP,
+    DEVICE,
+    ENGINE,
+    FILL,
+    JSON,
+    KEEP,
+    KIND,
+    LONG,
+    MASKS,
+    MAX_MASKS,
+    METHOD,
+    OPTION,
+    PRECISION,
+    QUIET,
+    RELIABILITY,
+    SEED,
+    SIMILARITY,
+    THREADS,
+    set_threads,
+)
 from relax.cli.parsing import options_of, whole
 from relax.cli.reference import reference_of
 from relax.cli.sources import kind_in
@@ -40,10 +62,8 @@ def run(
         typer.Option(help="Name from `relax list encoders`; default: efficientnet-lite0, for texts text:minilm."),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Local weights file for the encoder.")] = None,
-    crop: Annotated[str | None, typer.Option(help="'center' for the model's evaluation transform.")] = None,
-    long: Annotated[
-        str | None, typer.Option(help="'windows' encodes all of a text that is too long, in windows; else it is cut.")
-    ] = None,
+    crop: CROP = None,
+    long: LONG = None,
     against: Annotated[
         Path | None, typer.Option(help="Reference file or folder (corpus); by default each input itself.")
     ] = None,
@@ -55,20 +75,18 @@ def run(
     foil_text: Annotated[
         list[str] | None, typer.Option(help="Text to contrast with --against-text; repeatable.")
     ] = None,
-    method: Annotated[str | None, typer.Option(help="Name from `relax list methods`.")] = None,
-    masks: Annotated[int | None, typer.Option(help="Number of masks for each input; adaptive if not given.")] = None,
-    max_masks: Annotated[int | None, typer.Option(help="Maximum number of masks if --masks is not given.")] = None,
-    reliability: Annotated[float | None, typer.Option(help="Target reliability if --masks is not given.")] = None,
+    method: METHOD = None,
+    masks: MASKS = None,
+    max_masks: MAX_MASKS = None,
+    reliability: RELIABILITY = None,
     seed: SEED = 0,
-    kind: Annotated[str | None, typer.Option(help="Kind of masks from `relax list masks`.")] = None,
-    cells: Annotated[str | None, typer.Option(help="Grid cells per side for --kind grid, or ROWSxCOLUMNS.")] = None,
-    keep: Annotated[float | None, typer.Option(help="Keep probability of the masks of --kind.")] = None,
-    fill: Annotated[str | None, typer.Option(help="Name from `relax list fills`, a colour, or a picture.")] = None,
-    similarity: Annotated[str | None, typer.Option(help="Name from `relax list similarities`.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="NAME=VALUE of a method parameter; repeatable.")
-    ] = None,
-    batch_size: Annotated[str, typer.Option(help="Rows per forward pass, or 'auto'.")] = "auto",
+    kind: KIND = None,
+    cells: CELLS = None,
+    keep: KEEP = None,
+    fill: FILL = None,
+    similarity: SIMILARITY = None,
+    option: OPTION = None,
+    batch_size: BATCH_SIZE = "auto",
     workers: Annotated[
         int | None,
         typer.Option(help="Worker processes; by default one for each of several GPUs, else none but this process."),

@@ -16,6 +16,7 @@ from relax._support.extras import require
 from relax._support.version import __version__
 from relax.errors import InputError, RelaxWarning
 from relax.modalities.image.pictures import open_picture
+from relax.retrieval.entries import Entry
 
 SIDE = 220
 """Longest side of a thumbnail in pixels."""
@@ -77,14 +78,15 @@ def write_page(
 
 
 def name_of(row: Mapping[str, Any]) -> str:
-    """What a match is called: a file, with the number of a row."""
-    return f"{row['match']}#{row['row']}" if "row" in row else str(row["match"])
+    """What a neighbour is called: a file, with the number of a row and the span of a passage."""
+    return Entry(str(row["match"]), row.get("row", -1), row.get("start", -1), row.get("stop", -1)).name
 
 
 def _texts(row: dict[str, Any]) -> list[tuple[str, str]]:
     """Names and passages of a row: both of a pair, or the one that was found."""
-    found = [(_text(row["match"]), row["text"])]
-    return [(_text(row["query"]), row["query_text"]), *found] if "query_text" in row else found
+    if "query_text" not in row:
+        return [(_text(name_of(row)), row["text"])]
+    return [(_text(row["query"]), row["query_text"]), (_text(row["match"]), row["text"])]
 
 
 def _text(path: str) -> str:

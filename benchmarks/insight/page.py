@@ -99,8 +99,8 @@ def summary(rows: pd.DataFrame) -> str:
         f"those that do not with an AUROC of {of_encoders(local, 'report')}; a clustering of the representations reaches "
         f"{of_encoders(local, 'representations')}. It marks groups in {false} of {len(useless)} encoders without a use for "
         f"their artefact, and finds the inputs with an AUROC of {of_inputs(local, 'report')}. It fails on the tint "
-        f"({of_encoders(tint, 'report')}), as it must; a border ({of_encoders(border, 'report')}) is less sure than the others, "
-        "because its importance is spread around the picture and falls into no one place."
+        f"({of_encoders(tint, 'report')}), as it must. For the border alone, whose importance is spread around the picture, it is "
+        f"{of_encoders(border, 'report')}."
     )
 
 
@@ -180,9 +180,9 @@ def write_page(rows: pd.DataFrame, calibration: pd.DataFrame) -> None:
         "",
         *mark_table(rows),
         "",
-        f"Maps grouped by place alone reach {place} for encoders and {content} for inputs, within the intervals of the report: what",
-        "content adds is small. Clusters of the representations do hold the inputs with the artefact, as the last line of the",
-        "table shows, but nothing in them says which cluster it is: that is what the maps add.",
+        f"Maps grouped by place alone reach {place} for encoders and {content} for inputs. Clusters of the",
+        "representations do hold the inputs with the artefact, as the last line of the table shows, but nothing in them says which",
+        "cluster it is: that is what the maps add.",
         "",
         "**Where it fails.** A tint is in every part and in none. A border is in many parts, each of which says the",
         "same, so that hiding one of them changes little. Watermarks and tags here are small, opaque or nearly so, and the same in each",

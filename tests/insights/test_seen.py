@@ -69,3 +69,8 @@ def test_foreground(folder, tmp_path):
     np.testing.assert_allclose(known, own)
     assert found.summary.areas["foreground"] == 0.25
     assert f"masks are known for {MARKED} of {N} inputs" in found.notes
+    both = relax.insight(folder / "Corner", folder / "Middle", foreground=tmp_path)
+    of_other = relax.insight(folder / "Middle", foreground=tmp_path).summary.figures["foreground"]
+    difference = both.comparison.figures["foreground"]
+    np.testing.assert_allclose(difference[0], of_other[0] - found.summary.figures["foreground"][0])
+    assert difference[2] < 0  # the other encoder does not look at the corner

@@ -12,6 +12,7 @@ from relax.errors import ArgumentError, InputError
 from relax.insights.intervals import LEVEL, Interval, mean, resampled
 from relax.insights.projection import neighbours
 from relax.insights.rows import Rows, read_rows
+from relax.insights.seen import masks_in
 from relax.insights.shares import shares_of
 from relax.insights.summary import summarised
 
@@ -49,13 +50,16 @@ class Comparison:
     inputs: list[dict[str, Any]]
 
 
-def compared(first: Rows, other: str | PathLike[str], seed: int = 0) -> Comparison:
+def compared(
+    first: Rows, other: str | PathLike[str], seed: int = 0, foreground: str | PathLike[str] | None = None
+) -> Comparison:
     """Compare a store with another one.
 
     Args:
         first: rows of the store.
         other: folder of the other store; of the same inputs.
         seed: seed of the intervals.
+        foreground: folder of masks, to compare how much falls on them.
 
     Raises:
         InputError: the other store cannot be read.
@@ -88,7 +92,7 @@ def compared(first: Rows, other: str | PathLike[str], seed: int = 0) -> Comparis
         f"{first.encoder} ({first.folder})",
         f"{second.encoder} ({second.folder})",
         len(pairs),
-        _differences(one, two, shares, others, seed),
+        _differences((one, shares), (two, others), seed, foreground),
         {
             "maps": mean(maps, seed),
             "neighbours": mean(overlap, seed),
@@ -108,10 +112,16 @@ def _common(first: Rows, second: Rows) -> list[tuple[int, int]]:
 
 
 def _differences(
-    one: Rows, two: Rows, shares: list[np.ndarray], others: list[np.ndarray], seed: int
+    first: tuple[Rows, list[np.ndarray]],
+    second: tuple[Rows, list[np.ndarray]],
+    seed: int,
+    foreground: str | PathLike[str] | None,
 ) -> dict[str, Interval]:
     """Paired differences of the figures of a summary."""
-    before, after = summarised(one, shares).inputs, summarised(two, others).inputs
+    before, after = (
+        summarised(rows, shares, None if foreground is None else masks_in(rows, foreground)).inputs
+        for rows, shares in (first, second)
+    )
     names = [name for name in before[0] if name != "key" and name in after[0]]
     return {name: mean([b[name] - a[name] for a, b in zip(before, after, strict=True)], seed) for name in names}
 

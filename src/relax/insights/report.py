@@ -166,7 +166,7 @@ def insight(
         against = against_clusters(rows, seen, clusters, places, encoder, n_masks, seed)
         if len(against) < len(places):
             notes.append(f"{len(places) - len(against)} of {len(places)} inputs to explain against clusters are gone")
-    comparison = None if other is None else compared(rows, getattr(other, "folder", other), seed)
+    comparison = None if other is None else compared(rows, getattr(other, "folder", other), seed, foreground)
     return Insight(
         rows, seen, shares, summary, groups, clusters, against, comparison, [*summary.notes, *notes], examples
     )

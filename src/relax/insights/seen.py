@@ -188,6 +188,17 @@ def foregrounds(rows: Rows, folder: str | PathLike[str]) -> list[np.ndarray | No
     """
     if not Path(folder).is_dir():
         raise not_found(Path(folder), "folder")
+    found = masks_in(rows, folder)
+    if all(mask is None for mask in found):
+        raise InputError(
+            f"{folder}: expected masks with the names of the inputs, such as {Path(rows.keys[0]).with_suffix('.png')}, "
+            "got none"
+        )
+    return found
+
+
+def masks_in(rows: Rows, folder: str | PathLike[str]) -> list[np.ndarray | None]:
+    """Part of each unit on the foreground, as :func:`foregrounds`; all ``None`` if the folder has no such masks."""
     found: list[np.ndarray | None] = []
     for row, provenance, values in zip(rows.identity, rows.provenance, rows.importance, strict=True):
         stem = Path(folder, row["key"])
@@ -202,9 +213,4 @@ def foregrounds(rows: Rows, folder: str | PathLike[str]) -> list[np.ndarray | No
         if mask.size[::-1] != least:
             mask = mask.resize(least[::-1], Image.Resampling.NEAREST)
         found.append(averaged((np.asarray(mask) > 127).astype(np.float64), values.shape))
-    if all(mask is None for mask in found):
-        raise InputError(
-            f"{folder}: expected masks with the names of the inputs, such as {Path(rows.keys[0]).with_suffix('.png')}, "
-            "got none"
-        )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 import relax
 from relax.cli import app
 from relax.insights import comparing, drawing, intervals, page, shares
+from relax.insights.clusters import clustered
 from relax.insights.groups import Group, nearness
 from relax.insights.projection import neighbours
 from relax.insights.rows import read_rows
@@ -267,3 +269,11 @@ def test_sentences_and_legends_say_what_is_drawn(found):
     held, even = found.summary.figures["concentration"][0], found.summary.areas["concentration"]
     assert f"(at least one) holds {held:.0%} of an input's importance; {even:.0%} if all were equal." in shown
     assert page.legend(found).startswith("The line encloses")
+
+
+def test_there_are_no_more_clusters_than_different_inputs():
+    three = np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]] * np.arange(1, 9)[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for asked in (None, 5):
+            np.testing.assert_array_equal(np.bincount(clustered(three, asked).labels), [3, 3, 2])

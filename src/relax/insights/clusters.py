@@ -53,7 +53,8 @@ def clustered(representations: np.ndarray, n_clusters: int | None = None, seed: 
 
     Args:
         representations: ``(N, D)``.
-        n_clusters: number of clusters; ``None`` for the number from 2 to 10 with the largest mean silhouette.
+        n_clusters: number of clusters, at most that of different directions; ``None`` for the number from 2 to 10 with
+            the largest mean silhouette.
         seed: seed of the beginnings.
 
     Raises:
@@ -63,7 +64,7 @@ def clustered(representations: np.ndarray, n_clusters: int | None = None, seed: 
     if n_clusters is not None and not 1 <= n_clusters <= n:
         raise ArgumentError(f"expected from 1 to {n} clusters, as many as inputs, got {n_clusters}")
     unit = unit_length(representations)
-    number = n_clusters if n_clusters is not None else _number(unit, seed)
+    number = min(n_clusters, _different(unit)) if n_clusters is not None else _number(unit, seed)
     model = require("sklearn.cluster", extra="insight").KMeans(number, n_init=5, random_state=seed).fit(unit)
     order = np.argsort(-np.bincount(model.labels_, minlength=number), kind="stable")
     model.cluster_centers_ = model.cluster_centers_[order]
@@ -89,11 +90,16 @@ def _number(unit: np.ndarray, seed: int) -> int:
     cluster, metrics = (require(f"sklearn.{part}", extra="insight") for part in ("cluster", "metrics"))
     sample = unit[:: max(1, -(-len(unit) // SAMPLED))]
     scores = {}
-    for number in range(2, min(MOST, len(sample) - 1) + 1):
+    for number in range(2, min(MOST, len(sample) - 1, _different(sample)) + 1):
         labels = cluster.KMeans(number, n_init=3, random_state=seed).fit_predict(sample)
         if len(np.unique(labels)) > 1:
             scores[number] = float(metrics.silhouette_score(sample, labels))
     return max(scores, key=lambda number: scores[number]) if scores else 1
+
+
+def _different(unit: np.ndarray) -> int:
+    """Number of directions, where those that agree to six digits are one."""
+    return len(np.unique(unit.round(6), axis=0))
 
 
 def _silhouettes(unit: np.ndarray, labels: np.ndarray, number: int) -> list[float]:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import relax
+from relax.evaluation import randomised
 from relax.evaluation.metrics import METRICS
 from relax.evaluation.randomised import STAGES, shuffled
 from relax.evaluation.subject import Subject
@@ -72,3 +73,13 @@ def test_an_encoder_without_weights_has_no_value():
     e = relax.explain(encoder, X, method="edges")
     nothing = Subject(encoder, e, None, None, seed=0)
     assert all(np.isnan(measured(name, nothing)) for name in METRICS if name.startswith("randomisation"))
+
+
+def test_a_map_that_is_constant_but_for_rounding_has_no_entropy():
+    constant = np.full((28, 28), 0.7, dtype=np.float32)
+    constant[::3, ::2] += np.float32(6e-8)  # too little for a hundred bins
+    assert np.ptp(constant) > 0
+    assert randomised._entropy(constant) == 0
+    steps = np.repeat(np.arange(4.0), 196).reshape(28, 28)
+    assert randomised._entropy(steps) == pytest.approx(np.log(4))
+    assert np.isnan(randomised._entropy(np.full((2, 2), np.nan)))

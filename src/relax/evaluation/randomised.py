@@ -34,6 +34,9 @@ SIDE = 14
 BINS = 100
 """Bins of the histogram of a map; as in Quantus."""
 
+ROUNDING = 1e-6
+"""Largest spread of a map, relative to its values, that float32 may give to a constant one."""
+
 _found: WeakKeyDictionary[Subject, dict[float, np.ndarray]] = WeakKeyDictionary()
 
 
@@ -111,8 +114,12 @@ def _means(importance: np.ndarray) -> np.ndarray:
 
 
 def _entropy(values: np.ndarray) -> float:
+    """Entropy of the histogram from the least value to the largest; 0 for a map that is constant but for rounding."""
     if not np.isfinite(values).all():
         return nan
+    values = values.astype(np.float64)
+    if np.ptp(values) <= ROUNDING * np.abs(values).max():
+        return 0.0
     counts, _ = np.histogram(values, bins=BINS)
     return float(entropy(counts))
 

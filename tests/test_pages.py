@@ -139,7 +139,8 @@ def test_every_error_is_public():
     assert len(raised) == 8
 
 
-def test_a_block_that_fails_is_seen(tmp_path):
+def test_a_block_that_fails_is_seen(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     code = Code("bash", "relax explain missing.jpg\n", 1, None)
     with pytest.raises(AssertionError, match=r"missing\.jpg"):
         run_commands(code, "a page")

@@ -30,7 +30,7 @@ def run(*arguments):
 def test_a_cell_is_explained_as_its_text(table, tmp_path):
     done = run("explain", table, "--row", "1", "--column", "body", "--out", "out")
     assert done.exit_code == 0, done.output
-    found = relax.Explanation.load(next((tmp_path / "out").glob("*.npz")))
+    found = relax.Explanation.load(tmp_path / "out" / "clients-1.npz")
     direct = relax.explain(relax.load_encoder("text:minilm"), TEXT)
     assert found.labels == direct.labels
     np.testing.assert_allclose(found.importance, direct.importance, atol=1e-5)

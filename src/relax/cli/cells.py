@@ -8,8 +8,8 @@ from pathlib import Path
 from relax.errors import ArgumentError, InputError
 
 
-def texts_in(files: Sequence[Path], column: str) -> list[str]:
-    """The texts of a column in rows of tables.
+def texts_in(files: Sequence[Path], column: str) -> list[tuple[str, str]]:
+    """The texts of a column in rows of tables, each with a name for its results, such as ``clients-3``.
 
     Args:
         files: rows of tables, such as ``clients.csv#3``.
@@ -34,7 +34,7 @@ def texts_in(files: Sequence[Path], column: str) -> list[str]:
         value = cells[row].value
         if not isinstance(value, str) or not value.strip():
             raise InputError(f"{table}#{row}: expected a text in column {column!r}, got {value!r}")
-        texts.append(value)
+        texts.append((f"{table.stem}-{row}", value))
     return texts
 
 

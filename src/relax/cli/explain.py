@@ -132,15 +132,17 @@ def explain(
     views = views_of(view or [])
     policy = existing_policy(overwrite, skip_existing)
     from relax.explainer import Explainer
+    from relax.runs.naming import slug
 
     set_threads(threads)
     files = [Path(f"{file}#{number}") for file in files or [] for number in row] if row else files or []
+    texts = [(slug(one), one) for one in text or []]
     if column is not None:
-        text, files = [*(text or []), *texts_in(files, column)], []
-    modality = kind_of(files, text or [], encoder)
+        texts, files = [*texts, *texts_in(files, column)], []
+    modality = kind_of(files, texts, encoder)
     if modality == "text":
         refuse_tables(files)
-    targets, empty = targets_for(modality, files, text or [], out, recursive)  # fail before the encoder is loaded
+    targets, empty = targets_for(modality, files, texts, out, recursive)  # fail before the encoder is loaded
     if modality == "table" and not row and len(targets) > MANY:
         say(f"note: {len(targets)} rows are explained one by one; --row N explains one")
     weights_file = None if weights is None else str(weights)

@@ -29,7 +29,7 @@ def endings_of(kind: str) -> tuple[str, ...]:
     return (".png", ".npz") if kind == "image" else ENDINGS
 
 
-def kind_of(files: Sequence[Path], texts: Sequence[str], encoder: str | None) -> str:
+def kind_of(files: Sequence[Path], texts: Sequence[object], encoder: str | None) -> str:
     """Kind of the inputs, by the encoder or their names: ``"image"``, ``"text"``, ``"sound"``, ``"series"``, ...
 
     Args:
@@ -134,14 +134,14 @@ def is_path(name: str) -> bool:
 
 
 def targets_for(
-    kind: str, files: Sequence[Path], texts: Sequence[str], out: Path, recursive: bool
+    kind: str, files: Sequence[Path], texts: Sequence[tuple[str, str]], out: Path, recursive: bool
 ) -> tuple[list[Target], list[str]]:
     """The inputs and their result files, with folders expanded, and a line for each folder without inputs.
 
     Args:
         kind: kind of the inputs.
         files: files and folders.
-        texts: texts given on the command line.
+        texts: names of results, and texts.
         out: folder for the results; created if needed.
         recursive: also search subfolders.
 

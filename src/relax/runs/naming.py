@@ -103,23 +103,22 @@ def place_of(source: Path | Part) -> Path:
     return source.path.with_name(f"{source.path.stem}-{source.row}{source.path.suffix}")
 
 
-def text_targets(texts: Sequence[str], out: Path, endings: tuple[str, ...] = ENDINGS) -> list[Target]:
-    """Name each text's results after its first words, numbered where two start alike.
+def text_targets(texts: Sequence[tuple[str, str]], out: Path, endings: tuple[str, ...] = ENDINGS) -> list[Target]:
+    """Name each text's results, numbered where two have the same name.
 
     Args:
-        texts: the texts.
+        texts: a name, such as the text's :func:`slug`, and a text.
         out: the output folder.
         endings: suffixes of the result files; that of the archive comes last.
     """
     names: list[str] = []
-    for text in texts:
-        name, number = slug(text), 1
-        candidate = name
+    for name, _ in texts:
+        number, candidate = 1, name
         while candidate in names:
             number += 1
             candidate = f"{name}-{number}"
         names.append(candidate)
-    return [Target(text, out / name, endings) for text, name in zip(texts, names, strict=True)]
+    return [Target(text, out / name, endings) for (_, text), name in zip(texts, names, strict=True)]
 
 
 def slug(text: str) -> str:

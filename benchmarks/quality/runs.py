@@ -51,7 +51,7 @@ def runs(scale: float = 1.0) -> list[Run]:
             made.append(Run(f"{encoder}-{kind}", dataset, encoder, METHODS, METRICS, n))
     for encoder, scenes in SANE.items():
         methods = (DEFAULT, "relax", SMOOTHED, "edges")
-        made.append(Run(f"sanity-{encoder}", SCENES["one"], encoder, methods, SENSE, max(2, round(scenes * scale))))
+        made.append(Run(f"sanity-{encoder}", SCENES["one"], encoder, methods, SENSE, max(1, round(scenes * scale))))
     return made
 
 

@@ -196,12 +196,15 @@ def table_of_errors(found: dict[str, list[Curves]], titles: dict[str, str]) -> l
     for encoder, scenes in found.items():
         for method, name in NAMES.items():
             values = [np.array([at(scene[method], budget)[0] for scene in scenes]) for budget in BUDGETS]
-            row = [
-                "–" if np.isnan(one).any() else f"{one.mean():.3f} ({one.min():.3f} to {one.max():.3f})"
-                for one in values
-            ]
-            lines.append(f"| {titles[encoder]} | {name} | " + " | ".join(row) + " |")
+            lines.append(f"| {titles[encoder]} | {name} | " + " | ".join(map(shown, values)) + " |")
     return lines
+
+
+def shown(values: np.ndarray) -> str:
+    """Mean of some scenes, with the least and the most of several."""
+    if np.isnan(values).any():
+        return "–"
+    return f"{values.mean():.3f}" + (f" ({values.min():.3f} to {values.max():.3f})" if len(values) > 1 else "")
 
 
 def table_of_reliabilities(found: dict[str, list[Curves]], titles: dict[str, str]) -> list[str]:

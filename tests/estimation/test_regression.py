@@ -300,3 +300,13 @@ def test_the_prior_does_not_depend_on_how_the_masks_came(tiny, image):
     at_once._fit()
     torch.testing.assert_close(estimator._latest_prior().weights, at_once._latest_prior().weights)
     torch.testing.assert_close(estimator.posterior().effects, at_once.posterior().effects)
+
+
+@pytest.mark.parametrize("method", ["relax-regression", "relax-crossfit"])
+@pytest.mark.parametrize(("asked", "used"), [(50, (52, 56)), (66, (68, 72)), (100, (100, 104))])
+def test_a_run_with_the_masks_that_another_used_has_the_same_maps(tiny, image, method, asked, used):
+    """Numbers that strata cannot share equally are rounded up to a pair of each, not to one more block of one."""
+    e = relax.explain(tiny, image, method=method, n_masks=asked)
+    again = relax.explain(tiny, torch.from_numpy(e.input), **e.arguments())
+    assert e.n_masks == again.n_masks == used[method == "relax-crossfit"]
+    np.testing.assert_allclose(again.importance, e.importance, atol=1e-5)

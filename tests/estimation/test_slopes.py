@@ -190,3 +190,12 @@ def test_short_runs_progress_and_budgets(tiny, image):
     assert [step.n_masks for step in steps] == list(range(12, 12 * len(steps) + 1, 12))
     whole = relax.explain(tiny, image, method="relax-gradient", fill="zero")
     np.testing.assert_allclose(steps[-1].importance, whole.importance, atol=1e-6)
+
+
+def test_looking_on_does_not_change_the_map(tiny, image):
+    """The prior is fitted to the slopes of the masks that it is due after, however late it is asked for."""
+    asked = {"method": "relax-gradient", "n_masks": 72}
+    silent = relax.explain(tiny, image, **asked)
+    *_, watched = relax.Explainer(tiny, **asked).progressive(image)
+    np.testing.assert_allclose(watched.importance, silent.importance, atol=1e-3 * np.ptp(silent.importance))
+    assert watched.reliability == pytest.approx(silent.reliability, abs=1e-5)

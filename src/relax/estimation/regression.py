@@ -86,7 +86,7 @@ class Regression:
         self.observations = Observations()
         self._prior: Hyperparameters | None = None
         self._fitted_to = (0, 0)  # masks, strata
-        self._to_fit: Rows | None = None
+        self._to_fit: tuple[Rows, Tensor] | None = None  # rows and their responses, slopes among them
         self._known: tuple[int, Posterior] | None = None
         self._crossed: tuple[Tensor, Tensor] | None = None
 
@@ -109,14 +109,13 @@ class Regression:
         """Have the prior fitted to the masks so far when it is next asked for, unless it is kept."""
         rows = self.observations.rows()
         if len(rows.masks) <= LARGEST_FIT or len(self.strata) > self._fitted_to[1]:
-            self._to_fit = rows
+            self._to_fit = self.observations.scores(rows, self.cells.groups)[:2]  # slopes as they are now, not later
         self._fitted_to = self.n_masks, len(self.strata)
 
     def _latest_prior(self) -> Hyperparameters | None:
         """The prior, fitted now if it is to be."""
         if self._to_fit is not None:
-            rows, self._to_fit = self._to_fit, None
-            rows, response, _ = self.observations.scores(rows, self.cells.groups)
+            (rows, response), self._to_fit = self._to_fit, None
             self._prior = fitted(rows, response, _grams(rows, self._crosses(rows)))
         return self._prior
 

@@ -54,9 +54,14 @@ class RelaxRegression(Masking):
             yield problem.under(stratum)
 
     def size(self, problem: Problem, n_strata: int) -> int:
-        """Maximum number of masks in a block; in a short run every stratum has a block, too."""
-        share = problem.stopping.wanted // n_strata
-        return min(self.block, max(2, share - share % 2))
+        """Maximum number of masks in a block; in a short run every stratum has a block, too.
+
+        A number of masks that was asked for is rounded up to pairs of every stratum, a limit down. A run with the
+        number of masks that another one used has the same blocks.
+        """
+        pairs = problem.stopping.wanted / (2 * n_strata)
+        whole = math.floor(pairs) if isinstance(problem.stopping, UntilReliable) else math.ceil(pairs)
+        return min(self.block, 2 * max(1, whole))
 
     def stopping(self, problem: Problem) -> Stopping:
         """After as many masks of every stratum as the modality takes at least, or four blocks in all."""

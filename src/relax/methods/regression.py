@@ -56,8 +56,8 @@ class RelaxRegression(Masking):
     def size(self, problem: Problem, n_strata: int) -> int:
         """Maximum number of masks in a block; in a short run every stratum has a block, too.
 
-        A number of masks that was asked for is rounded up to pairs of every stratum, a limit down. A run with the number
-        of masks that another one used has the same blocks.
+        A number of masks that was asked for is rounded up to pairs of every stratum, a limit down. A run with the
+        number of masks that another one used has the same blocks.
         """
         pairs = problem.stopping.wanted / (2 * n_strata)
         whole = math.floor(pairs) if isinstance(problem.stopping, UntilReliable) else math.ceil(pairs)

@@ -60,3 +60,12 @@ def test_configurations_of_one_method_are_kept_apart(tiny):
     x = torch.rand(3, 28, 28, generator=torch.Generator().manual_seed(0))
     found = relax.compare([tiny], x, methods=[SmoothGrad(n_samples=4), SmoothGrad(n_samples=6)]).explanations
     assert {method: e.n_masks for (_, method), e in found.items()} == {"smoothgrad": 4, "smoothgrad-2": 6}
+
+
+def test_a_sequential_module_is_one_encoder_and_not_its_layers(image):
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Tanh())
+    found = relax.compare(layers, image, n_masks=8).explanations
+    assert [encoder for encoder, _ in found] == ["Sequential"]
+    assert [encoder for encoder, _ in relax.compare(lambda x: x.mean((2, 3)), image, n_masks=8).explanations] == [
+        "<lambda>"
+    ]

@@ -212,8 +212,8 @@ def ensure(encoder: Any) -> Encoder:
 
 
 def named(encoders: Sequence[Any] | Mapping[str, Any]) -> dict[str, Encoder]:
-    """Encoders by name; duplicate names get a numeric suffix."""
-    if isinstance(encoders, (str, Encoder)):
+    """Encoders by name; duplicate names get a numeric suffix. A module is one encoder, even if it has items."""
+    if isinstance(encoders, (str, Encoder)) or (callable(encoders) and not isinstance(encoders, nn.ModuleList)):
         encoders = [encoders]
     if isinstance(encoders, Mapping):
         return {name: ensure(encoder) for name, encoder in encoders.items()}

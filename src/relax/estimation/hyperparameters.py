@@ -1,7 +1,7 @@
 """What a regression believes of its effects before it sees them, and how firmly.
 
 The hyperparameters maximise the marginal likelihood times a weak prior of their own: the logarithm of each is normal
-around an equal share of the variance of the response. With few masks the likelihood alone often puts a kernel's weight
+around its initial value, for weights and noises an equal share of the variance of the response. With few masks the likelihood alone often puts a kernel's weight
 or a noise variance at zero, and errors that follow from it are too small; with many, it outweighs the prior.
 """
 

@@ -23,6 +23,7 @@ import relax
         ({"fill": "other"}, "or the path of a picture"),
         ({"method": "occlusion", "window": 29}, "from 1 to 28"),
         ({"method": "occlusion", "window": 7, "stride": 9}, "from 1 to 7"),
+        ({"fill": ["blur", "blur"]}, "expected different fills, got 'blur', 'blur'"),
     ],
 )
 def test_arguments(tiny, image, arguments, words):

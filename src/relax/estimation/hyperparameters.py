@@ -1,8 +1,9 @@
 """What a regression believes of its effects before it sees them, and how firmly.
 
 The hyperparameters maximise the marginal likelihood times a weak prior of their own: the logarithm of each is normal
-around its initial value, for weights and noises an equal share of the variance of the response. With few masks the likelihood alone often puts a kernel's weight
-or a noise variance at zero, and errors that follow from it are too small; with many, it outweighs the prior.
+around its initial value, which is an equal share of the variance of the response for weights and noises. With few masks
+the likelihood alone often puts a kernel's weight or a noise variance at zero, and errors that follow from it are too
+small; with many, it outweighs the prior.
 """
 
 from __future__ import annotations

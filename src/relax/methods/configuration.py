@@ -148,6 +148,9 @@ def fills_of(fill: Any, method: Method, modality: Modality) -> tuple[Fill, ...]:
             raise ArgumentError(
                 f"method {method.name!r} takes one fill, got {len(fill)}; 'relax-regression' takes several"
             )
+        names = [item for item in fill if isinstance(item, str)]
+        if len(set(names)) < len(names):
+            raise ArgumentError(f"expected different fills, got {', '.join(map(repr, names))}")
         return tuple(modality.fill(item) for item in fill)
     return (modality.fill(fill),)
 

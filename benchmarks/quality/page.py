@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.quality.errors import CONVERGED, Curves, plot_errors, table_of_errors, table_of_reliabilities
 from benchmarks.quality.pictures import plot_controls, plot_scenes
-from benchmarks.quality.runs import AUGNET, GAINS, LITE0, SENSE, VIT, Run
+from benchmarks.quality.runs import AUGNET, GAINS, LITE0, METHODS, SENSE, VIT, Run
 from benchmarks.quality.variants import CONTROLS, DEFAULT, GRADIENT, QUICK, SMOOTHED
 from benchmarks.study.page import compared, table
 from relax._support.figures import save_figure
@@ -69,9 +69,10 @@ def write_page(found: Found, errors: dict[str, list[Curves]], asked: str) -> Non
 
 
 def pooled(found: Found, encoder: str) -> pd.DataFrame:
-    """Rows of all scenes of an encoder."""
+    """Rows of all scenes of an encoder, method by method."""
     frames = [evaluation.rows for run, evaluation in found.values() if run.name.startswith(encoder)]
-    return pd.concat(frames, ignore_index=True).assign(dataset="stamps")
+    rows = pd.concat(frames, ignore_index=True).assign(dataset="stamps")
+    return rows.sort_values("method", key=lambda names: names.map(METHODS.index), kind="stable", ignore_index=True)
 
 
 def answers(by_encoder: dict[str, pd.DataFrame]) -> list[str]:
@@ -176,17 +177,20 @@ def sanity_part(frames: list[pd.DataFrame]) -> list[str]:
             "*Randomisation*: absolute rank correlation (14x14 cells) with the map of the same network with shuffled weights, all at once, "
             "and in the mean over stages from the output on (*cascade*); lower is better, and a map that never saw the network has 1. "
             "*Entropy*: by how much the map's histogram spreads when the network is shuffled. *Avg-sensitivity*: relative change of the "
-            "map when a little noise is added to the input.",
+            "map when a little noise is added to the input. An entropy of -1 is a constant map of the shuffled network, whose "
+            "representation hardly depends on its input.",
             "",
         ]
     )
     for rows in frames:
+        means = summary(rows)
+        shown = means.assign(low=means["low"].fillna(means["mean"]))  # the value of a single scene, not a dash
         lines += [
             f"{TITLES[rows['encoder'].iloc[0]]}, n = {rows['input'].nunique()}:",
             "",
-            *table(summary(rows), SENSE),
+            *table(shown, SENSE),
             "",
-            intervals_in(f"sanity-{rows['encoder'].iloc[0]}.csv", summary(rows)),
+            intervals_in(f"sanity-{rows['encoder'].iloc[0]}.csv", means),
             "",
         ]
     return lines

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import relax
 from relax.cli import app
-from relax.insights import comparing, drawing, intervals, page, shares
+from relax.insights import alike, comparing, drawing, intervals, page, shares
 from relax.insights.clusters import clustered
 from relax.insights.groups import Group, nearness
 from relax.insights.projection import neighbours
@@ -277,3 +277,11 @@ def test_there_are_no_more_clusters_than_different_inputs():
         warnings.simplefilter("error")
         for asked in (None, 5):
             np.testing.assert_array_equal(np.bincount(clustered(three, asked).labels), [3, 3, 2])
+
+
+def test_the_encoder_is_loaded_with_the_options_of_the_store(folder):
+    rows = read_rows(folder / "Corner")
+    settings = relax.load_encoder("efficientnet-lite0", device="cpu", crop="center").settings()
+    cropped = replace(rows, manifest={**rows.manifest, "encoder": settings})
+    assert alike._loaded("efficientnet-lite0", cropped).settings() == settings
+    assert alike._loaded("efficientnet-lite0", rows).settings()["crop"] is None  # a store of another encoder

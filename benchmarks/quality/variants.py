@@ -23,7 +23,7 @@ SIGMA = 4.0
 """Pixels, of what smooths SmoothGrad: where its localisation was best on development scenes."""
 
 WIDE = 8.0
-"""Pixels, of what smooths the controls: as wide as the default is smooth."""
+"""Pixels, of what smooths the controls: a box of 1/49 of the picture has this standard deviation, nearly."""
 
 OTHER_PICTURE, RANDOM_WEIGHTS = "other picture's map", "random weights"
 CONTROLS = (

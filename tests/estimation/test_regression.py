@@ -14,7 +14,7 @@ from relax.estimation.gaussian import Marginal, Rows, fitted
 from relax.estimation.hyperparameters import Hyperparameters
 from relax.estimation.observed import Observed
 from relax.estimation.regression import Regression, _grams
-from relax.modalities.cells import plain_cells
+from relax.modalities.cells import Cells, plain_cells
 from relax.modalities.image.cells import image_cells
 
 N, P = 40, 9
@@ -193,7 +193,17 @@ def test_adaptive_runs_end(tiny, image):
     assert e.reliability >= 0.95 or e.n_masks == 512
 
 
-def test_units_are_boxes_of_one_size():
+@pytest.mark.parametrize(("cells", "side"), [(28, 4), (9, 3), (5, 1), (3, 3)])
+def test_a_cell_speaks_of_the_units_that_contain_it_on_average_over_their_places(cells, side):
+    grid = Cells((cells,), (cells,), {"independent": torch.eye(cells).double()}, unit=(side,))
+    effects = torch.randn(cells, generator=torch.Generator().manual_seed(0)).double()
+    for cell, found in enumerate(grid.over_units(effects[None])[0]):
+        starts = (min(max(start, 0), cells - side) for start in range(cell - side + 1, cell + 1))
+        expected = np.mean([float(effects[start : start + side].sum()) for start in starts])
+        assert float(found) == pytest.approx(expected, abs=1e-12)
+
+
+def test_units_are_of_one_size():
     cells = image_cells(torch.rand(3, 64, 96))
     around = cells.over_units(torch.eye(784).double()).T
     assert around.shape == (784, 784)

@@ -6,10 +6,11 @@ Banzhaf*, arXiv 2410.08336). One regression (:mod:`relax.estimation.gaussian`) e
 under every fill from masks of all kinds and fills at once: fills share what their effects have in common, as far as the
 likelihood supports it. With ``a`` the mean of the coefficients over strata with their predefined weights v:
 
-* importance ``R_p = Σ_k v_k μ_k + Σ_q w_pq a_q / 2``: the expected score given that the unit around cell p is shown
-  (for images 1/49 of the picture, as in the paper; ``w_pq`` is the share of cell q in it; fixed units are cells
-  themselves), on average over strata. As a conditional mean of scores it is kept within the range of those observed,
-  and no factor depends on the input's content. With a keep probability q, ``1 − q`` stands for ½;
+* importance ``R_p = Σ_k v_k μ_k + Σ_q w_pq a_q / 2``: the expected score given that the unit that contains cell p is
+  shown (for images 1/49 of the picture, as in the paper), on average over strata and over the places of the unit;
+  ``w_pq`` is the mean share of cell q in it. Fixed units are cells themselves. As a conditional mean of scores it is
+  kept within the range of those observed, and no factor depends on the input's content. With a keep probability q,
+  ``1 − q`` stands for ½;
 * uncertainty: the variance of the score given that the unit is shown. The squared deviations ``(s − μ_k)²`` are
   regressed likewise, with a prior of their own: ``U_p = v + Σ_q w_pq c_q / 2 − (Σ_q w_pq a_q / 2)²``. Where their
   pattern is no more than noise, the prior shrinks it to a constant;

@@ -30,7 +30,7 @@ class RelaxRegression(Masking):
     """Effects of the cells of a map, regressed from masks of one or several kinds, each with one or several fills.
 
     One kind of fixed units, such as superpixels, patches or columns, gives the effect of each unit. Masks that move, or
-    of several kinds, give that of the region around each cell of a fine grid.
+    of several kinds, give that of the units that contain each cell of a fine grid, on average over their places.
 
     Each kind of masks with each fill is a stratum; strata take turns, a block of at most 64 masks at a time.
     """

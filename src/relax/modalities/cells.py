@@ -29,7 +29,8 @@ class Cells:
     """A regular grid of cells over a map of any number of dimensions, and the units that the map speaks of.
 
     The effects of single cells are mostly too small to be told apart. The importance of a cell is therefore that of the
-    unit around it: a box of ``unit`` cells along each dimension, moved inward where it would cross the border.
+    unit that contains it, on average over the places of the unit: a box of ``unit`` cells along each dimension, moved
+    inward where it would cross the border.
 
     Args:
         shape: shape of a map, ``(H, W)`` for images.
@@ -100,36 +101,38 @@ class Cells:
         return along(values.view(1, *self.grid), self._weights)[0]
 
     def over_units(self, values: Tensor) -> Tensor:
-        """Sum values of cells over the unit around each cell, ``Σ_q w_pq values_q`` with shares w in [0, 1].
+        """Sum values of cells over the unit of each cell, ``Σ_q w_pq values_q`` with shares w in [0, 1].
+
+        The mean over the places of the unit that contain the cell; w is the share of cell q in it.
 
         Args:
             values: ``(B, P)`` float64.
         """
-        return along(values.view(-1, *self.grid), self._boxes).flatten(1)
+        return along(values.view(-1, *self.grid), self._units).flatten(1)
 
     def variances(self, covariance: Tensor) -> Tensor:
-        """Variance of the sum over the unit around each cell, ``(P,)``.
+        """Variance of the sum over the unit of each cell, ``(P,)``.
 
         Args:
             covariance: ``(P, P)`` float64 of the cells.
         """
         axes = [axis for d in range(len(self.grid)) for axis in (d, d + len(self.grid))]
         pairs = covariance.view(*self.grid, *self.grid).permute(axes)
-        shares = [(box[:, :, None] * box[:, None]).flatten(1) for box in self._boxes]
+        shares = [(unit[:, :, None] * unit[:, None]).flatten(1) for unit in self._units]
         return along(pairs.reshape(1, *(cells**2 for cells in self.grid)), shares).flatten()
 
     @cached_property
     def mean_unit(self) -> Tensor:
         """Share of each cell in a unit, on average over units, ``(P,)`` float64."""
         shares = torch.ones(1, dtype=torch.float64)
-        for box in self._boxes:
-            shares = torch.kron(shares, box.mean(0))
+        for unit in self._units:
+            shares = torch.kron(shares, unit.mean(0))
         return shares
 
     @cached_property
-    def _boxes(self) -> list[Tensor]:
-        """For each dimension, the share of each cell in the unit around a cell: ``(cells, cells)``."""
-        return [_box(cells, side) for cells, side in zip(self.grid, self.unit, strict=True)]
+    def _units(self) -> list[Tensor]:
+        """For each dimension, the mean share of each cell in the units that contain a cell: ``(cells, cells)``."""
+        return [_unit(cells, side) for cells, side in zip(self.grid, self.unit, strict=True)]
 
     @cached_property
     def _means(self) -> list[Tensor]:
@@ -254,11 +257,16 @@ def _overlap(size: int, cells: int) -> Tensor:
     return (torch.minimum(edges[1:, None], left + 1) - torch.maximum(edges[:-1, None], left)).clamp_min(0)
 
 
-def _box(cells: int, side: float) -> Tensor:
-    """Share of each cell in an interval of length ``side`` around each cell, moved inward at the ends."""
+def _unit(cells: int, side: float) -> Tensor:
+    """Share of each cell in the intervals of length ``side`` that contain a cell, moved inward at the ends.
+
+    The mean over as many places as the interval has cells, evenly spaced.
+    """
     left = torch.arange(cells, dtype=torch.float64)
-    start = (left + 0.5 - side / 2).clamp(0, cells - side)[:, None]
-    return (torch.minimum(start + side, left + 1) - torch.maximum(start, left)).clamp_min(0)
+    places = torch.linspace(1 - side, 0, math.ceil(side), dtype=torch.float64) if side > 1 else left[:1]
+    start = (left[:, None, None] + places[:, None]).clamp(0, cells - side)
+    shares = torch.minimum(start + side, left + 1) - torch.maximum(start, left)
+    return shares.clamp_min(0).mean(1)
 
 
 def _interpolation(size: int, cells: int) -> Tensor:

@@ -33,6 +33,7 @@ CONTROLS = (
 """Maps that never saw the encoder with this picture; a method that they reach on a metric has shown nothing there."""
 
 _kept: dict[str, relax.Encoder] = {}
+_of_other: dict[str, np.ndarray] = {}
 
 
 def _shuffled(encoder: relax.Encoder) -> relax.Encoder:
@@ -48,7 +49,11 @@ def _random_weights(problem: Problem) -> Maps:
 
 
 def _other_picture(problem: Problem) -> Maps:
-    return Maps(relax.Explainer(problem.encoder, seed=problem.seed)(data.coffee()).importance)
+    """The default's map of another picture, made once for an encoder."""
+    name = problem.encoder.name
+    if name not in _of_other:
+        _of_other[name] = relax.Explainer(problem.encoder)(data.coffee()).importance
+    return Maps(_of_other[name])
 
 
 def _quick(problem: Problem) -> Maps:

@@ -8,8 +8,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
+from scipy.stats import bootstrap
 from torch import Tensor
+
+Timed = list[tuple[np.ndarray, float]]
+"""Maps, with the seconds that they took."""
 
 BATCHES = (2, 4, 8, 16)
 """Batch sizes among which the best one of a bare encoder is looked for."""
@@ -63,3 +68,18 @@ def peak_memory(code: str) -> float:
     )
     done = subprocess.run([sys.executable, "-c", code + ending], check=True, capture_output=True, text=True)
     return float(done.stdout.splitlines()[-1])
+
+
+def summary(errors: list[float], seconds: list[float]) -> dict[str, Any]:
+    """Root mean square error over runs with its 95 % bootstrap interval, and the median time."""
+
+    def rms(values: np.ndarray, axis: int) -> np.ndarray:
+        return np.sqrt(np.mean(np.square(values), axis=axis))
+
+    interval = bootstrap((errors,), rms, method="percentile", rng=0).confidence_interval if len(errors) > 1 else None
+    return {
+        "error": float(rms(np.array(errors), 0)),
+        "interval": None if interval is None else [float(interval.low), float(interval.high)],
+        "seconds": float(np.median(seconds)),
+        "runs": len(errors),
+    }

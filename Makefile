@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 EXTRAS ?= dev
-# Options of a benchmark, as in: make quality OPTIONS='--scale 0.3'
+# Options of a benchmark, as in: make quality OPTIONS='--scale 3'
 OPTIONS ?=
 
 .DEFAULT_GOAL := help

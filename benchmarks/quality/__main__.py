@@ -1,4 +1,7 @@
-"""Compare, and write docs/quality.md: ``make quality``; a run that was cut off goes on."""
+"""Compare, and write docs/quality.md: ``make quality``; a run that was cut off goes on.
+
+The sizes without options are for some three hours of one core; ``--scale`` multiplies them.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,16 @@ import torch
 import relax
 from benchmarks.quality.errors import measure
 from benchmarks.quality.page import write_page
-from benchmarks.quality.runs import ERRORS, RUNS, SCENES, SIZES, carry_out, runs
+from benchmarks.quality.runs import RUNS, SCENES, SIZES, carry_out, runs
 from benchmarks.quality.variants import register
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of scenes")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of scenes; 3 for 36, 12 and 12")
     parser.add_argument("--only", nargs="+", default=[""], help="only runs whose names begin so, or errors")
-    parser.add_argument("--error-scenes", type=int, help=f"scenes of the errors; by default {ERRORS} times the scale")
+    parser.add_argument("--error-scenes", type=int, help="scenes of the errors; the scale, rounded, by default")
     parser.add_argument("--errors-on", nargs="+", choices=SIZES, help="encoders of the errors; all by default")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -33,7 +36,7 @@ def main() -> None:
     encoders = given.errors_on or [
         encoder for encoder in SIZES if every or any(run.encoder == encoder for run in chosen)
     ]
-    n = given.error_scenes or max(2, round(ERRORS * given.scale))
+    n = given.error_scenes or max(1, round(given.scale))
     errors = {encoder: measure(encoder, SCENES["several"], n, RUNS / "errors") for encoder in encoders}
     write_page(found, errors, " ".join(sys.argv[1:]))
 

@@ -21,7 +21,7 @@ from benchmarks.quality.variants import register
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of scenes; 3 for 36, 12 and 12")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of scenes")
     parser.add_argument("--only", nargs="+", default=[""], help="only runs whose names begin so, or errors")
     parser.add_argument("--error-scenes", type=int, help="scenes of the errors; the scale, rounded, by default")
     parser.add_argument("--errors-on", nargs="+", choices=SIZES, help="encoders of the errors; all by default")

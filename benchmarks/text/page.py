@@ -168,7 +168,7 @@ def sentences(rows: pd.DataFrame, methods: list[str]) -> str:
     said: list[Any] = [ranked(rows, others, metric) for metric in MAIN]
     return (
         f"In three sentences: {first} The default, with {cost:.0f} forwards on average, finds the planted words {said[0]}. "
-        f"By what happens when words are removed, it does {said[1]}."
+        f"By what happens when words are removed, on the same passages, it does {said[1]}."
     )
 
 

@@ -111,7 +111,7 @@ class Cells:
         return along(values.view(-1, *self.grid), self._units).flatten(1)
 
     def variances(self, covariance: Tensor) -> Tensor:
-        """Variance of the sum over the unit of each cell, ``(P,)``.
+        """Variance of what ``over_units`` makes of cells of a given covariance, ``(P,)``.
 
         Args:
             covariance: ``(P, P)`` float64 of the cells.
@@ -123,7 +123,7 @@ class Cells:
 
     @cached_property
     def mean_unit(self) -> Tensor:
-        """Share of each cell in a unit, on average over units, ``(P,)`` float64."""
+        """Mean over cells of the shares w, ``(P,)`` float64: the mean of ``over_units`` is its product with the values."""
         shares = torch.ones(1, dtype=torch.float64)
         for unit in self._units:
             shares = torch.kron(shares, unit.mean(0))
@@ -260,7 +260,8 @@ def _overlap(size: int, cells: int) -> Tensor:
 def _unit(cells: int, side: float) -> Tensor:
     """Share of each cell in the intervals of length ``side`` that contain a cell, moved inward at the ends.
 
-    The mean over as many places as the interval has cells, evenly spaced.
+    The mean over as many places as the interval has cells, evenly spaced from the one that ends with the cell to the
+    one that begins with it.
     """
     left = torch.arange(cells, dtype=torch.float64)
     places = torch.linspace(1 - side, 0, math.ceil(side), dtype=torch.float64) if side > 1 else left[:1]

@@ -123,7 +123,7 @@ class Cells:
 
     @cached_property
     def mean_unit(self) -> Tensor:
-        """Mean over cells of the shares w, ``(P,)`` float64: the mean of ``over_units`` is its product with the values."""
+        """Mean over cells of the shares w, ``(P,)`` float64: times values of cells, the mean of ``over_units``."""
         shares = torch.ones(1, dtype=torch.float64)
         for unit in self._units:
             shares = torch.kron(shares, unit.mean(0))

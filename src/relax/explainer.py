@@ -59,7 +59,7 @@ class Explainer:
             to blur and mean for images. Other methods default to the mean.
         similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``.
             Default: the reference's own, else the dot product for gradient methods and cosine for all others.
-        design: ``"foldover"``, ``"independent"``, or a design.
+        design: ``"foldover"``, ``"all-sizes"``, ``"independent"``, or a design; the method's own by default.
         batch_size: rows per forward; ``"auto"`` measures on a CPU, and halves on a GPU that runs out of memory.
         precision: ``"auto"`` (bfloat16 where fast and close to float32), ``"float32"``, ``"bfloat16"``, ``"float16"``.
         device: where to run; ``"auto"`` uses the encoder's device.
@@ -91,7 +91,7 @@ class Explainer:
         masks: Any = None,
         fill: Any = None,
         similarity: str | Similarity | None = None,
-        design: str | Design = "foldover",
+        design: str | Design | None = None,
         batch_size: int | str = "auto",
         precision: str = "auto",
         device: str | torch.device = "auto",
@@ -112,7 +112,7 @@ class Explainer:
         self.similarity = similarity
         if similarity is not None:
             similarity_.ensure(similarity)
-        self.design = designs.ensure(design)
+        self.design = None if design is None else designs.ensure(design)
         self.progress = progress
         self._execution = (device, precision, batch_size, engine)
         self._setup = self.encoder.setup(*self._execution)

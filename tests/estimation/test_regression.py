@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -150,16 +151,22 @@ def banzhaf(score, n):
     return values
 
 
-@pytest.mark.parametrize("design", ["foldover", "independent"])
-def test_effects_converge_to_half_the_banzhaf_values(design):
+@pytest.fixture(scope="module")
+def saturating():
+    """An input, an encoder of it, and the score of a mask of its six columns."""
     x = torch.tensor([0.5, -1.0, 2.0, 0.3, -0.7, 1.2])
     weights = torch.randn(4, 6, generator=torch.Generator().manual_seed(4))
-    encoder = relax.Encoder(lambda batch: torch.tanh(batch @ weights.T), modality="vector")
     own = torch.tanh(weights @ x)
 
     def score(bits):
         return float(torch.cosine_similarity(torch.tanh(weights @ (x * torch.tensor(bits))), own, 0))
 
+    return x, relax.Encoder(lambda batch: torch.tanh(batch @ weights.T), modality="vector"), score
+
+
+@pytest.mark.parametrize("design", ["foldover", "independent"])
+def test_effects_converge_to_half_the_banzhaf_values(saturating, design):
+    x, encoder, score = saturating
     e = relax.explain(encoder, x, fill="zero", n_masks=6000, design=design)
     assert e.settings["method"] == "relax-regression"
     expected = banzhaf(score, 6) / 2
@@ -168,6 +175,39 @@ def test_effects_converge_to_half_the_banzhaf_values(design):
     assert e.neutral == pytest.approx(
         np.mean([score(bits) for bits in itertools.product((0.0, 1.0), repeat=6)]), abs=0.02
     )
+
+
+def test_with_masks_of_all_sizes_effects_converge_to_half_the_least_square_values(saturating):
+    """Weighted least squares over all masks, each size as likely as any other."""
+    x, encoder, score = saturating
+    masks = [bits for bits in itertools.product((0.0, 1.0), repeat=6) if 0 < sum(bits) < 6]
+    root = np.sqrt([1 / math.comb(6, int(sum(bits))) for bits in masks])
+    columns = np.column_stack([np.ones(len(masks)), np.array(masks) - 0.5])
+    scores = np.array([score(bits) for bits in masks])
+    level, *coefficients = np.linalg.lstsq(columns * root[:, None], scores * root, rcond=None)[0]
+    expected = np.array(coefficients) / 2
+
+    e = relax.explain(encoder, x, fill="zero", n_masks=6000, design="all-sizes")
+    np.testing.assert_allclose(e.effect, expected, atol=0.01)
+    assert (np.abs(e.effect - expected) <= 4 * e.standard_error).all()
+    assert np.abs(expected - banzhaf(score, 6) / 2).max() > 0.02  # which are others
+    assert e.neutral == pytest.approx(level, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "design"),
+    [
+        ({}, "all-sizes"),
+        ({"method": "relax-gradient"}, "all-sizes"),
+        ({"design": "foldover"}, "foldover"),
+        ({"masks": relax.GridMasks(keep=0.4), "design": "independent"}, "independent"),
+        ({"masks": relax.PatchMasks(4)}, "foldover"),
+        ({"method": "relax"}, "foldover"),
+        ({"method": "relax-crossfit"}, "foldover"),
+    ],
+)
+def test_units_that_move_are_kept_in_all_numbers_by_default(tiny, image, options, design):
+    assert relax.explain(tiny, image, n_masks=256, **options).settings["design"] == design
 
 
 def test_a_linear_score_is_found_from_few_masks():

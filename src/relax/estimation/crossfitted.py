@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relax.estimation.designs import scrambled_net
+from relax.estimation.sequences import scrambled_net
 from relax.estimation.maps import Maps
 from relax.estimation.observed import Observed
 from relax.estimation.regression import Regression

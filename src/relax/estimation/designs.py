@@ -13,6 +13,7 @@ import torch
 
 from relax._support.registry import Registry
 from relax.errors import ArgumentError
+from relax.estimation.sequences import hadamard, scrambled_net
 from relax.modalities.units import Block, Units
 
 MOST_UNITS = 24
@@ -21,8 +22,8 @@ MOST_UNITS = 24
 _PLACEMENTS = 1
 """Stream key of placements, as opposed to bits."""
 
-_BITS = 30
-"""Bits of a placement."""
+_SIZES = 2
+"""Stream key of the sizes of masks, as opposed to their bits."""
 
 
 class Design(Protocol):
@@ -148,6 +149,52 @@ class FoldOver:
         return placement
 
 
+class AllSizes:
+    """Masks that keep anything from one unit to all but one, in pairs with their complements.
+
+    The number of kept units is uniform from 1 to n − 1, and which they are is uniform given their number. A block takes
+    the masks of :class:`FoldOver` and adds or removes random units until each mask has the size that it is to have;
+    sizes are stratified. A block keeps each unit in exactly half of its masks, but a unit is added to nearly nothing
+    and to nearly everything as often as to a half, as in the random orders behind Shapley values. A regression on these
+    masks estimates a least-square value (Ruiz, Valenciano & Zarzuelo, *The family of least square values for
+    transferable utility games*, 1998).
+
+    The bits of a mask depend on each other, so that moments of these masks are not effects: for regressions only.
+    Requires ``keep = 0.5``.
+
+    Args:
+        size: maximum number of masks in a block, as in :class:`FoldOver`.
+    """
+
+    group = FoldOver.group
+
+    def __init__(self, size: int | None = None) -> None:
+        self._fair = FoldOver(size)
+
+    def sized(self, size: int) -> AllSizes:
+        """The same design with at most ``size`` masks per block, rounded down to pairs."""
+        return AllSizes(max(2, size - size % 2))
+
+    def block_size(self, n_units: int) -> int:
+        """Number of masks in a block: as many as :class:`FoldOver` has."""
+        return self._fair.block_size(n_units)
+
+    def block(self, index: int, units: Units, keep: float, seed: int) -> Block:
+        """Draw block ``index``, on the CPU.
+
+        Raises:
+            ArgumentError: ``keep`` is not 0.5.
+        """
+        fair = self._fair.block(index, units, keep, seed)
+        rows, n = len(fair) // 2, units.n_units
+        stream = _stream(seed, index, _SIZES)
+        strata = (stream.permutation(rows) + stream.random(rows)) / rows
+        sizes = 1 + (strata * max(n - 1, 1)).astype(int)
+        removed_last = (~fair.bits[:rows].bool().numpy() + stream.random((rows, n))).argsort(1).argsort(1)
+        kept = removed_last < sizes[:, None]
+        return Block(torch.from_numpy(np.concatenate([kept, ~kept])).float(), fair.placements)
+
+
 class Exhaustive:
     """All masks, each once, in pairs with their complements; for few units.
 
@@ -196,6 +243,7 @@ def enumerable(units: Units, keep: float) -> bool:
 DESIGNS: Registry[Design] = Registry("design", group="relax.design")
 DESIGNS.add("foldover", FoldOver())
 DESIGNS.add("independent", Independent())
+DESIGNS.add("all-sizes", AllSizes())
 DESIGNS.add("exhaustive", Exhaustive())
 
 
@@ -216,49 +264,6 @@ def ensure(design: str | Design) -> Design:
 def name_of(design: Design) -> str:
     """Registered name of a design, or the name of its class."""
     return DESIGNS.name_of(design) or type(design).__name__
-
-
-def scrambled_net(dimensions: int, stream: np.random.Generator) -> np.ndarray:
-    """The first four points of a scrambled Sobol sequence, those of ``scipy.stats.qmc.Sobol`` to the last digit.
-
-    In one or two dimensions they are computed here, since importing ``scipy.stats`` takes half a second: 0, v, v ⊕ w
-    and w, for the first two direction numbers v and w multiplied by a random lower triangular matrix of bits (Matousek
-    1998), all shifted by random bits.
-
-    Args:
-        dimensions: number of dimensions, at least 1.
-        stream: random numbers.
-
-    Returns:
-        ``(4, dimensions)`` in [0, 1).
-    """
-    if dimensions > 2:
-        from scipy.stats.qmc import Sobol
-
-        return np.asarray(Sobol(dimensions, rng=stream).random(4))
-    stream = stream.spawn(1)[0]
-    shift = stream.integers(2, size=(dimensions, _BITS), dtype=np.uint32) @ (1 << np.arange(_BITS, dtype=np.uint32))
-    matrix = np.tril(stream.integers(2, size=(dimensions, _BITS, _BITS), dtype=np.uint32), -1)
-    matrix += np.eye(_BITS, dtype=np.uint32)
-    columns = (1 << np.arange(_BITS, dtype=np.uint32)[::-1]) @ matrix  # as numbers, one a column
-    v, w = columns[:, 0], columns[:, 1]
-    w = w ^ np.where(np.arange(dimensions) == 1, v, 0).astype(np.uint32)  # 11 in the second dimension, 01 in the first
-    return np.stack([shift, shift ^ v, shift ^ v ^ w, shift ^ w]) / 2.0**_BITS
-
-
-def hadamard(order: int) -> np.ndarray:
-    """Sylvester's Hadamard matrix, that of ``scipy.linalg.hadamard``, whose import takes a quarter of a second.
-
-    Args:
-        order: number of rows, a power of two.
-
-    Returns:
-        ``(order, order)`` of 1 and -1, whose rows are orthogonal.
-    """
-    matrix = np.ones((1, 1), dtype=np.int64)
-    while len(matrix) < order:
-        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    return matrix
 
 
 def _order(n_units: int) -> int:

@@ -119,6 +119,10 @@ class Method(ABC):
         """Yield increasingly accurate maps; the last equals that of :meth:`run`. By default yields only that one."""
         yield self.run(problem)
 
+    def designed(self, problem: Problem) -> Problem:
+        """The problem with the method's own design, where none is asked for; by default it is fold-over."""
+        return problem
+
     def probe(self, problem: Problem, n: int) -> Batch:
         """A sample of what the method will encode, to choose a precision; by default the unmasked input.
 

@@ -33,7 +33,7 @@ class Configuration:
         masks: kinds of masks requested by the user; ``None`` for the method's own.
         fills: replace removed units; at least one.
         against: what to compare inputs with, unless a call overrides it.
-        design: draws the masks.
+        design: draws the masks; ``None`` for the method's own.
         stopping: decides when there are enough masks.
         similarity: similarity requested by the user; ``None`` for that of the reference or the method.
     """
@@ -44,7 +44,7 @@ class Configuration:
     masks: tuple[Masks, ...] | None
     fills: tuple[Fill, ...]
     against: Against
-    design: Design
+    design: Design | None
     stopping: Stopping
     similarity: str | Similarity | None
 
@@ -60,7 +60,7 @@ class Configuration:
             "fill": [fill.settings() for fill in self.fills],
             "against": None if self.against.itself else self.against.settings(),
             "similarity": None if self.similarity is None else similarity_.name_of(self.similarity),
-            "design": designs.name_of(self.design),
+            "design": None if self.design is None else designs.name_of(self.design),
             "stopping": self.stopping.settings() if self.method.takes_masks else None,
         }
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from relax.encoders import Session
+from relax.estimation import designs
 from relax.estimation.loop import OnBlock, Watch
 from relax.estimation.maps import Maps
 from relax.explanation import Explanation
@@ -56,7 +57,7 @@ class Opened:
             session=session,
             prepared=prepared.to(session.device),
             reference=Unset(),
-            design=configuration.design,
+            design=configuration.design or designs.ensure("foldover"),
             stopping=configuration.stopping,
             seed=seed,
             masks=configuration.masks,
@@ -68,6 +69,8 @@ class Opened:
         problem = replace(problem, prepared=encoder.modality.divided(problem.prepared, method.kinds(problem)))
         if method.takes_masks:
             problem = problem.enumerated(method.enumerates)
+        if configuration.design is None:
+            problem = method.designed(problem)
 
         def probe(n: int) -> Batch:
             return method.probe(problem, n)

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from relax.estimation import designs
 from relax.estimation.crossfitted import FOLDS, CrossFitted
 from relax.estimation.estimators import Estimator
 from relax.estimation.regression import Regression
@@ -72,6 +73,15 @@ class RelaxRegression(Masking):
         blocks = math.ceil(fewest / min(self.block, problem.perturbed.block_size))
         return replace(stopping, min_blocks=min(stopping.min_blocks, blocks * n_strata))
 
+    def designed(self, problem: Problem) -> Problem:
+        """Masks of all sizes, where units move; fair masks for fixed units, and for ``watch`` callbacks, which need them."""
+        fair = problem.watch or self.fixed(problem) or any(kind.keep != 0.5 for kind in self.kinds(problem))
+        return problem if fair else replace(problem, design=designs.ensure("all-sizes"))
+
+    def fixed(self, problem: Problem) -> bool:
+        """Whether there is one kind of masks, whose units do not move."""
+        return len(self.kinds(problem)) == 1 and all(n == 1 for n in problem.perturbed.units.placements)
+
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:
         return problem.kinds
 
@@ -82,9 +92,7 @@ class RelaxRegression(Masking):
         """Cells that the scores are regressed on: fixed units themselves, or a grid."""
         cells = problem.modality.cells(problem.prepared)
         units = problem.perturbed.units_on(torch.device("cpu"))
-        if len(self.kinds(problem)) == 1 and all(n == 1 for n in units.placements):
-            return UnitCells(units, cells)
-        return cells or plain_cells(units.shape)
+        return UnitCells(units, cells) if self.fixed(problem) else cells or plain_cells(units.shape)
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,10 @@ class RelaxCrossFitted(RelaxRegression):
         size = self.size(problem, len(strata))
         for number, (masks, fill, _) in enumerate(strata):
             yield problem.under(Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number)))
+
+    def designed(self, problem: Problem) -> Problem:
+        """Fair masks, whose moments are the paper's."""
+        return problem
 
     def estimator(self, problem: Problem) -> CrossFitted:
         return CrossFitted(self.cells(problem))

@@ -93,6 +93,9 @@ class Repeat(Method):
     def probe(self, problem: Problem, n: int) -> Batch:
         return self.repeated.probe(problem, n)
 
+    def designed(self, problem: Problem) -> Problem:
+        return self.repeated.designed(problem)
+
     @property
     def _from_one_run(self) -> bool:
         return self.shared and type(self.repeated) is Relax

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.quality.variants import CONTROLS, DEFAULT, GRADIENT, QUICK, SMOOTHED
+from benchmarks.quality.variants import ALL_SIZES, CONTROLS, DEFAULT, GRADIENT, QUICK, SMOOTHED
 from relax.cli.messages import counted, say
 from relax.evaluation import Evaluation, evaluate
 from relax.evaluation.regions import FILLS
@@ -18,7 +18,11 @@ LITE0, AUGNET, VIT = "efficientnet-lite0", "augnet-resnet50", "vit-s14-focus"
 SCENES = {"one": "stamps:held-out", "several": "stamps:several:held-out"}
 GAINS = tuple(f"relevance-gain:{fill}" for fill in FILLS)
 METRICS = ("relevance-gain", *GAINS, "single-deletion", "auc", "relevance-rank")
-METHODS = (DEFAULT, QUICK, GRADIENT, "relax", SMOOTHED, "occlusion", "lafam", "integrated-gradients", *CONTROLS)
+METHODS = (
+    *(DEFAULT, QUICK, ALL_SIZES, GRADIENT),
+    *("relax", SMOOTHED, "occlusion", "lafam", "integrated-gradients"),
+    *CONTROLS,
+)
 SENSE = ("randomisation", "randomisation:cascade", "randomisation:entropy", "avg-sensitivity")
 SIZES = {LITE0: 6, AUGNET: 2, VIT: 2}
 """Scenes of each of the two kinds."""

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 import relax
+from relax.estimation.designs import DESIGNS
 from relax.estimation.stopping import FixedNumber
 from relax.evaluation.randomised import shuffled
 from relax.methods import METHODS, Maps, Method, Problem
@@ -18,7 +19,7 @@ from relax.methods.gradients import SmoothGrad
 from relax.methods.regression import RelaxGradient, RelaxRegression
 
 DEFAULT, QUICK, SMOOTHED = "relax-regression", "relax-regression:64", "smoothgrad:smoothed"
-GRADIENT = "relax-gradient:48"
+GRADIENT, ALL_SIZES = "relax-gradient:48", "relax-regression:all-sizes"
 SIGMA = 4.0
 """Pixels, of what smooths SmoothGrad: where its localisation was best on development scenes."""
 
@@ -60,6 +61,10 @@ def _quick(problem: Problem) -> Maps:
     return RelaxRegression().run(replace(problem, stopping=FixedNumber(64)))
 
 
+def _all_sizes(problem: Problem) -> Maps:
+    return RelaxRegression().run(replace(problem, design=DESIGNS["all-sizes"]))
+
+
 def _gradient(problem: Problem) -> Maps:
     return RelaxGradient().run(replace(problem, stopping=FixedNumber(48)))
 
@@ -88,6 +93,7 @@ def register() -> None:
     """Give the variants names that ``relax.evaluate`` finds."""
     made: dict[str, tuple[type[Method], Callable[[Problem], Maps]]] = {
         QUICK: (RelaxRegression, _quick),
+        ALL_SIZES: (RelaxRegression, _all_sizes),
         GRADIENT: (RelaxGradient, _gradient),
         SMOOTHED: (SmoothGrad, _smoothed),
         "random:smoothed": (Random, lambda problem: Random(sigma=WIDE).run(problem)),

@@ -21,7 +21,15 @@ from relax.estimation.loop import OnBlock, Watch
 from relax.estimation.progress import progress_bar
 from relax.explanation import Explanation, Failed
 from relax.methods import Method
-from relax.methods.configuration import Configuration, fills_of, kinds_of, method_of, note_unused, stopping_of
+from relax.methods.configuration import (
+    Configuration,
+    design_of,
+    fills_of,
+    kinds_of,
+    method_of,
+    note_unused,
+    stopping_of,
+)
 from relax.methods.opening import Opened
 from relax.modalities import Prepared
 from relax.modalities.showing import called
@@ -59,7 +67,7 @@ class Explainer:
             to blur and mean for images. Other methods default to the mean.
         similarity: ``"cosine"``, ``"dot"``, ``"rbf"``, ``"euclidean"``, or any callable ``(N, D), (D,) -> (N,)``.
             Default: the reference's own, else the dot product for gradient methods and cosine for all others.
-        design: ``"foldover"``, ``"all-sizes"``, ``"independent"``, or a design; the method's own by default.
+        design: ``"foldover"``, ``"independent"``, ``"all-sizes"`` (for regressions), or a design.
         batch_size: rows per forward; ``"auto"`` measures on a CPU, and halves on a GPU that runs out of memory.
         precision: ``"auto"`` (bfloat16 where fast and close to float32), ``"float32"``, ``"bfloat16"``, ``"float16"``.
         device: where to run; ``"auto"`` uses the encoder's device.
@@ -91,7 +99,7 @@ class Explainer:
         masks: Any = None,
         fill: Any = None,
         similarity: str | Similarity | None = None,
-        design: str | Design | None = None,
+        design: str | Design = "foldover",
         batch_size: int | str = "auto",
         precision: str = "auto",
         device: str | torch.device = "auto",
@@ -112,7 +120,7 @@ class Explainer:
         self.similarity = similarity
         if similarity is not None:
             similarity_.ensure(similarity)
-        self.design = None if design is None else designs.ensure(design)
+        self.design = designs.ensure(design)
         self.progress = progress
         self._execution = (device, precision, batch_size, engine)
         self._setup = self.encoder.setup(*self._execution)
@@ -271,7 +279,7 @@ class Explainer:
                 kinds_of(masks, resolved, modality),
                 fills_of(fill, resolved, modality),
                 references.ensure(self.against, encoder),
-                self.design,
+                design_of(self.design, resolved),
                 stopping_of(*self._amount, resolved, modality.enumerated),
                 self.similarity,
             )

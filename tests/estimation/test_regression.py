@@ -194,20 +194,15 @@ def test_with_masks_of_all_sizes_effects_converge_to_half_the_least_square_value
     assert e.neutral == pytest.approx(level, abs=0.02)
 
 
-@pytest.mark.parametrize(
-    ("options", "design"),
-    [
-        ({}, "all-sizes"),
-        ({"method": "relax-gradient"}, "all-sizes"),
-        ({"design": "foldover"}, "foldover"),
-        ({"masks": relax.GridMasks(keep=0.4), "design": "independent"}, "independent"),
-        ({"masks": relax.PatchMasks(4)}, "foldover"),
-        ({"method": "relax"}, "foldover"),
-        ({"method": "relax-crossfit"}, "foldover"),
-    ],
-)
-def test_units_that_move_are_kept_in_all_numbers_by_default(tiny, image, options, design):
-    assert relax.explain(tiny, image, n_masks=256, **options).settings["design"] == design
+@pytest.mark.parametrize("method", ["relax", "relax-crossfit", "sobol"])
+def test_masks_of_all_sizes_are_for_regressions(tiny, method):
+    with pytest.raises(relax.ArgumentError, match=f"method '{method}' is none; use method='relax-regression'"):
+        relax.Explainer(tiny, method=method, design="all-sizes")
+
+
+def test_what_observes_masks_refuses_those_of_all_sizes(tiny, image):
+    with pytest.raises(relax.ArgumentError, match="regions and shares need masks that keep units independently"):
+        relax.match(tiny, image, image.flip(1), regions=True, n_masks=256, design="all-sizes")
 
 
 def test_a_linear_score_is_found_from_few_masks():

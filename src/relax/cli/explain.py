@@ -110,9 +110,7 @@ def explain(
     keep: KEEP = None,
     fill: FILL = None,
     similarity: SIMILARITY = None,
-    design: Annotated[
-        str | None, typer.Option(help="Name from `relax list designs`; the method's own by default.")
-    ] = None,
+    design: Annotated[str, typer.Option(help="Name from `relax list designs`.")] = "foldover",
     option: OPTION = None,
     batch_size: BATCH_SIZE = "auto",
     precision: PRECISION = "auto",

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relax.estimation.sequences import scrambled_net
 from relax.estimation.maps import Maps
 from relax.estimation.observed import Observed
 from relax.estimation.regression import Regression
+from relax.estimation.sequences import scrambled_net
 from relax.estimation.strata import Perturbed, Tried
 from relax.modalities.cells import Cells, UnitCells
 from relax.modalities.units import Block, Masks

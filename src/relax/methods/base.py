@@ -60,6 +60,7 @@ class Method(ABC):
         takes_masks: whether ``n_masks=`` of :func:`relax.explain` sets the amount of work.
         takes_several: whether the method takes several kinds of masks and several fills.
         enumerates: whether to try all masks, once each, of an input with few units; not if masks are resampled.
+        regresses: whether the method regresses scores on masks, whose units need not be kept independently then.
         observable: whether every block keeps each part in half of its masks, so that ``watch`` callbacks can reuse the
             forwards.
         modalities: names of supported modalities; ``None`` for all with units.
@@ -80,6 +81,7 @@ class Method(ABC):
     takes_masks: ClassVar[bool] = False
     takes_several: ClassVar[bool] = False
     enumerates: ClassVar[bool] = True
+    regresses: ClassVar[bool] = False
     observable: ClassVar[bool] = False
     modalities: ClassVar[tuple[str, ...] | None] = None
     fills: ClassVar[tuple[str, ...] | None] = None
@@ -118,10 +120,6 @@ class Method(ABC):
     def progressive(self, problem: Problem) -> Iterator[Maps]:
         """Yield increasingly accurate maps; the last equals that of :meth:`run`. By default yields only that one."""
         yield self.run(problem)
-
-    def designed(self, problem: Problem) -> Problem:
-        """The problem with the method's own design, where none is asked for; by default it is fold-over."""
-        return problem
 
     def probe(self, problem: Problem, n: int) -> Batch:
         """A sample of what the method will encode, to choose a precision; by default the unmasked input.

@@ -11,7 +11,7 @@ from relax._support.warning import warn
 from relax.encoders import Encoder, Setup
 from relax.errors import ArgumentError
 from relax.estimation import designs
-from relax.estimation.designs import Design
+from relax.estimation.designs import AllSizes, Design
 from relax.estimation.stopping import FixedNumber, Stopping, UntilReliable
 from relax.methods import METHODS, Method, ensure
 from relax.modalities import Modality
@@ -33,7 +33,7 @@ class Configuration:
         masks: kinds of masks requested by the user; ``None`` for the method's own.
         fills: replace removed units; at least one.
         against: what to compare inputs with, unless a call overrides it.
-        design: draws the masks; ``None`` for the method's own.
+        design: draws the masks.
         stopping: decides when there are enough masks.
         similarity: similarity requested by the user; ``None`` for that of the reference or the method.
     """
@@ -44,7 +44,7 @@ class Configuration:
     masks: tuple[Masks, ...] | None
     fills: tuple[Fill, ...]
     against: Against
-    design: Design | None
+    design: Design
     stopping: Stopping
     similarity: str | Similarity | None
 
@@ -60,7 +60,7 @@ class Configuration:
             "fill": [fill.settings() for fill in self.fills],
             "against": None if self.against.itself else self.against.settings(),
             "similarity": None if self.similarity is None else similarity_.name_of(self.similarity),
-            "design": None if self.design is None else designs.name_of(self.design),
+            "design": designs.name_of(self.design),
             "stopping": self.stopping.settings() if self.method.takes_masks else None,
         }
 
@@ -108,6 +108,20 @@ def _explains(method: Method | type[Method], modality: Modality) -> bool:
     if method.modalities is None:
         return modality.differentiable or method.needs not in ("gradients", "activations", "attention")
     return modality.name in method.modalities
+
+
+def design_of(design: Design, method: Method) -> Design:
+    """The requested design, if the method can do with its masks.
+
+    Raises:
+        ArgumentError: the method takes moments, which masks of all sizes do not have.
+    """
+    if isinstance(design, AllSizes) and not method.regresses:
+        raise ArgumentError(
+            f"design='all-sizes' is for regressions, and method {method.name!r} is none; use "
+            "method='relax-regression', or design='foldover'"
+        )
+    return design
 
 
 def kinds_of(masks: Any, method: Method, modality: Modality) -> tuple[Masks, ...] | None:

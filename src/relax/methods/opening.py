@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from relax.encoders import Session
-from relax.estimation import designs
+from relax.errors import ArgumentError
+from relax.estimation.designs import AllSizes
 from relax.estimation.loop import OnBlock, Watch
 from relax.estimation.maps import Maps
 from relax.explanation import Explanation
@@ -52,12 +53,14 @@ class Opened:
         self._start = time.perf_counter()
         self._configuration, self._prepared, self._against = configuration, prepared, against
         encoder, method = configuration.encoder, configuration.method
+        if watch and isinstance(configuration.design, AllSizes):
+            raise ArgumentError("regions and shares need masks that keep units independently; use design='foldover'")
         problem = Problem(
             encoder=encoder,
             session=session,
             prepared=prepared.to(session.device),
             reference=Unset(),
-            design=configuration.design or designs.ensure("foldover"),
+            design=configuration.design,
             stopping=configuration.stopping,
             seed=seed,
             masks=configuration.masks,
@@ -69,8 +72,6 @@ class Opened:
         problem = replace(problem, prepared=encoder.modality.divided(problem.prepared, method.kinds(problem)))
         if method.takes_masks:
             problem = problem.enumerated(method.enumerates)
-        if configuration.design is None:
-            problem = method.designed(problem)
 
         def probe(n: int) -> Batch:
             return method.probe(problem, n)

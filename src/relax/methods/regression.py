@@ -11,7 +11,6 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from relax.estimation import designs
 from relax.estimation.crossfitted import FOLDS, CrossFitted
 from relax.estimation.estimators import Estimator
 from relax.estimation.regression import Regression
@@ -40,6 +39,7 @@ class RelaxRegression(Masking):
     summary = "effect of each cell on the score, by Gaussian-process regression on masks of several kinds and fills"
     source = "this project, on Wickstrøm et al., IJCV 2023, and Liu et al., arXiv 2410.08336; docs/quality.md"
     takes_several = True
+    regresses = True
     observable = True
     target = 0.95
     limit = 512
@@ -73,15 +73,6 @@ class RelaxRegression(Masking):
         blocks = math.ceil(fewest / min(self.block, problem.perturbed.block_size))
         return replace(stopping, min_blocks=min(stopping.min_blocks, blocks * n_strata))
 
-    def designed(self, problem: Problem) -> Problem:
-        """Masks of all sizes, where units move; fair masks for fixed units, and for ``watch`` callbacks, which need them."""
-        fair = problem.watch or self.fixed(problem) or any(kind.keep != 0.5 for kind in self.kinds(problem))
-        return problem if fair else replace(problem, design=designs.ensure("all-sizes"))
-
-    def fixed(self, problem: Problem) -> bool:
-        """Whether there is one kind of masks, whose units do not move."""
-        return len(self.kinds(problem)) == 1 and all(n == 1 for n in problem.perturbed.units.placements)
-
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:
         return problem.kinds
 
@@ -92,7 +83,9 @@ class RelaxRegression(Masking):
         """Cells that the scores are regressed on: fixed units themselves, or a grid."""
         cells = problem.modality.cells(problem.prepared)
         units = problem.perturbed.units_on(torch.device("cpu"))
-        return UnitCells(units, cells) if self.fixed(problem) else cells or plain_cells(units.shape)
+        if len(self.kinds(problem)) == 1 and all(n == 1 for n in units.placements):
+            return UnitCells(units, cells)
+        return cells or plain_cells(units.shape)
 
 
 @dataclass(frozen=True)
@@ -125,6 +118,7 @@ class RelaxCrossFitted(RelaxRegression):
     """
 
     name = "relax-crossfit"
+    regresses = False  # but for its correction, these are moments
     summary = "E[s M] / E[M] without bias: moments corrected by a regression of other masks"
     source = "this project: Wickstrøm et al., IJCV 2023, with control variates and cross-fitting"
 
@@ -133,10 +127,6 @@ class RelaxCrossFitted(RelaxRegression):
         size = self.size(problem, len(strata))
         for number, (masks, fill, _) in enumerate(strata):
             yield problem.under(Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number)))
-
-    def designed(self, problem: Problem) -> Problem:
-        """Fair masks, whose moments are the paper's."""
-        return problem
 
     def estimator(self, problem: Problem) -> CrossFitted:
         return CrossFitted(self.cells(problem))

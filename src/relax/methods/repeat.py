@@ -93,9 +93,6 @@ class Repeat(Method):
     def probe(self, problem: Problem, n: int) -> Batch:
         return self.repeated.probe(problem, n)
 
-    def designed(self, problem: Problem) -> Problem:
-        return self.repeated.designed(problem)
-
     @property
     def _from_one_run(self) -> bool:
         return self.shared and type(self.repeated) is Relax

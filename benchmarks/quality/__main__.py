@@ -1,6 +1,6 @@
 """Compare, and write docs/quality.md: ``make quality``; a run that was cut off goes on.
 
-The sizes without options are for some three hours of one core; ``--scale`` multiplies them.
+The sizes without options are for some four hours of one core; ``--scale`` multiplies them.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ METHODS = (
     *CONTROLS,
 )
 SENSE = ("randomisation", "randomisation:cascade", "randomisation:entropy", "avg-sensitivity")
-SIZES = {LITE0: 6, AUGNET: 2, VIT: 2}
+SIZES = {LITE0: 12, AUGNET: 4, VIT: 4}
 """Scenes of each of the two kinds."""
 
 SANE = {LITE0: 2, AUGNET: 1, VIT: 1}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 import relax
@@ -187,6 +188,20 @@ def plot_errors(found: dict[str, list[Curves]], titles: dict[str, str]) -> Figur
     figure.axes[0].set_ylabel("1 - correlation with the converged map")
     figure.axes[0].legend(fontsize=8)
     return figure
+
+
+def points_of(found: dict[str, list[Curves]]) -> pd.DataFrame:
+    """Every point of the curves: encoder, scene, estimator, forwards, error and the reliability that was stated."""
+    return pd.DataFrame(
+        [
+            (encoder, number, method, *point)
+            for encoder, scenes in found.items()
+            for number, scene in enumerate(scenes)
+            for method, curve in scene.items()
+            for point in curve
+        ],
+        columns=["encoder", "scene", "estimator", "forwards", "error", "stated reliability"],
+    )
 
 
 def table_of_errors(found: dict[str, list[Curves]], titles: dict[str, str]) -> list[str]:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.quality.errors import CONVERGED, Curves, plot_errors, table_of_errors, table_of_reliabilities
+from benchmarks.quality.errors import (
+    CONVERGED,
+    Curves,
+    plot_errors,
+    points_of,
+    table_of_errors,
+    table_of_reliabilities,
+)
 from benchmarks.quality.pictures import plot_controls, plot_scenes
 from benchmarks.quality.runs import AUGNET, GAINS, LITE0, METHODS, SENSE, VIT, Run
 from benchmarks.quality.variants import CONTROLS, DEFAULT, GRADIENT, QUICK, SMOOTHED
@@ -63,6 +70,7 @@ def write_page(found: Found, errors: dict[str, list[Curves]], asked: str) -> Non
     for encoder, rows in by_encoder.items():
         lines += encoder_part(encoder, rows)
         lines += [intervals_in(f"{encoder}.csv", summary(rows)), ""]
+    lines += [each_scene(by_encoder), ""]
     lines += errors_part(errors)
     lines += sanity_part([evaluation.rows for run, evaluation in found.values() if run.name.startswith("sanity")])
     (DOCS / "quality.md").write_text("\n".join(lines) + "\n")
@@ -136,6 +144,7 @@ def errors_part(errors: dict[str, list[Curves]]) -> list[str]:
     if not errors:
         return []
     save_figure(plot_errors(errors, TITLES), FOLDER / "errors.png")
+    points_of(errors).round(4).to_csv(FOLDER / "errors.csv", index=False)
     return [
         "## Error against forwards",
         "",
@@ -157,7 +166,17 @@ def errors_part(errors: dict[str, list[Curves]]) -> list[str]:
         "",
         *table_of_reliabilities(errors, TITLES),
         "",
+        "Every point of the curves is in [errors.csv](quality/errors.csv).",
+        "",
     ]
+
+
+def each_scene(by_encoder: dict[str, pd.DataFrame]) -> str:
+    """Write the values of every scene to a file beside the page, and name it."""
+    rows = pd.concat(by_encoder.values(), ignore_index=True)
+    values = rows.pivot_table(index=["encoder", "input", "method"], columns="metric", values="value", sort=False)
+    values.round(4).to_csv(FOLDER / "each-scene.csv")
+    return "The values of each scene are in [each-scene.csv](quality/each-scene.csv)."
 
 
 def intervals_in(name: str, means: pd.DataFrame) -> str:

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of scenes")
     parser.add_argument("--only", nargs="+", default=[""], help="only runs whose names begin so, or errors")
-    parser.add_argument("--error-scenes", type=int, help="scenes of the errors; the scale, rounded, by default")
+    parser.add_argument("--error-scenes", type=int, help="scenes of the errors; two, times the scale, by default")
     parser.add_argument("--errors-on", nargs="+", choices=SIZES, help="encoders of the errors; all by default")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -37,7 +37,7 @@ def main() -> None:
     encoders = given.errors_on or [
         encoder for encoder in SIZES if every or any(run.encoder == encoder for run in chosen)
     ]
-    n = given.error_scenes or max(1, round(given.scale))
+    n = given.error_scenes or max(1, round(2 * given.scale))
     errors = {encoder: measure(encoder, SCENES["several"], n, RUNS / "errors") for encoder in encoders}
     if given.only == [""]:
         write_page(found, errors, " ".join(sys.argv[1:]))

@@ -27,7 +27,7 @@ SENSE = ("randomisation", "randomisation:cascade", "randomisation:entropy", "avg
 SIZES = {LITE0: 12, AUGNET: 4, VIT: 4}
 """Scenes of each of the two kinds."""
 
-SANE = {LITE0: 2, AUGNET: 1, VIT: 1}
+SANE = {LITE0: 4, AUGNET: 2, VIT: 2}
 """Scenes on which the encoder's weights are shuffled and noise is added."""
 
 

@@ -24,10 +24,10 @@ METHODS = (
     *CONTROLS,
 )
 SENSE = ("randomisation", "randomisation:cascade", "randomisation:entropy", "avg-sensitivity")
-SIZES = {LITE0: 12, AUGNET: 4, VIT: 4}
+SIZES = {LITE0: 6, AUGNET: 4, VIT: 4}
 """Scenes of each of the two kinds."""
 
-SANE = {LITE0: 4, AUGNET: 2, VIT: 2}
+SANE = {LITE0: 2, AUGNET: 2, VIT: 2}
 """Scenes on which the encoder's weights are shuffled and noise is added."""
 
 

@@ -77,3 +77,21 @@ def test_references_and_masks_are_passed_on(tmp_path, pictures):
     settings = relax.Store(tmp_path / "out").manifest["settings"]
     assert settings["against"]["kind"] == "corpus"
     assert settings["masks"][0]["cells"] == 4
+
+
+def test_designs_are_passed_on(tmp_path, pictures):
+    assert call(pictures, "--out", tmp_path / "out", "--design", "all-sizes").exit_code == 0
+    assert relax.Store(tmp_path / "out").manifest["settings"]["design"] == "all-sizes"
+
+
+def test_patterns_of_texts_are_passed_on(tmp_path):
+    pytest.importorskip("tokenizers")
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a cat; a dog; a house")
+    arguments = ["run", folder, "--out", tmp_path / "out", "--kind", "pattern", "--pattern", "cat|dog", "--quiet"]
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == 0, result.stderr
+    (masks,) = relax.Store(tmp_path / "out").manifest["settings"]["masks"]
+    assert masks["name"] == "pattern"
+    assert masks["pattern"] == "cat|dog"

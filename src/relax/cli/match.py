@@ -18,10 +18,12 @@ from relax.cli.options import (
     BATCH_SIZE,
     CELLS,
     CROP,
+    DESIGN,
     DEVICE,
     ENCODER,
     ENGINE,
     FILL,
+    GROUP,
     JSON,
     KEEP,
     KIND,
@@ -32,6 +34,7 @@ from relax.cli.options import (
     OPTION,
     OUT,
     OVERWRITE,
+    PATTERN,
     PRECISION,
     QUIET,
     RELIABILITY,
@@ -40,7 +43,7 @@ from relax.cli.options import (
     THREADS,
     set_threads,
 )
-from relax.cli.parsing import options_of, whole
+from relax.cli.parsing import groups_of, options_of, whole
 from relax.cli.sources import is_file, is_path, kind_in, kind_of
 from relax.errors import ArgumentError, InputError
 
@@ -77,10 +80,13 @@ def match(
     reliability: RELIABILITY = None,
     seed: SEED = 0,
     kind: KIND = None,
+    pattern: PATTERN = None,
+    group: GROUP = None,
     cells: CELLS = None,
     keep: KEEP = None,
     fill: FILL = None,
     similarity: SIMILARITY = None,
+    design: DESIGN = "foldover",
     option: OPTION = None,
     batch_size: BATCH_SIZE = "auto",
     precision: PRECISION = "auto",
@@ -123,24 +129,24 @@ def match(
             "seed": seed,
             "fill": fill,
             "similarity": similarity,
+            "design": design,
             "batch_size": batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
             "precision": precision,
             "engine": engine,
             **options_of(option or []),
         }
         options = {"crop": crop, "long": long}
+        wanted = (kind, cells, keep, pattern, groups_of(group or []))
         if folder is None:
             if k is not None:
                 say(f"note: -k {k} has no effect: {target} is one input")
             embedding = loaded(encoder, modality, device, [Path(query)], **options)
-            row = pair_row(Matcher(embedding, masks=masks_of(embedding, kind, cells, keep), **given), one, other, out)
+            row = pair_row(Matcher(embedding, masks=masks_of(embedding, *wanted), **given), one, other, out)
             print_row(row, as_json, query, target)
             note_masks(masks, [row["n_masks"]])
             return
         embedding, neighbours = _neighbours(one, folder, k or NEAREST, encoder, device, quiet, modality, options)
-        matcher = (
-            Matcher(embedding, masks=masks_of(embedding, kind, cells, keep), **given) if explain or regions else None
-        )
+        matcher = Matcher(embedding, masks=masks_of(embedding, *wanted), **given) if explain or regions else None
         rows = _explain_neighbours(one, neighbours, out, embedding, matcher, as_json, page)
         note_masks(masks, (row["n_masks"] for row in rows if "n_masks" in row))
         subtitle = f"The {len(neighbours)} nearest neighbours in {target} by cosine similarity, {embedding.name}."

@@ -32,6 +32,9 @@ CELLS = Annotated[
     ),
 ]
 KEEP = Annotated[float | None, typer.Option(help="Keep probability of the masks of --kind; default 0.5.")]
+PATTERN = Annotated[str | None, typer.Option(help="Regular expression for --kind pattern.")]
+GROUP = Annotated[list[str] | None, typer.Option(help="NAME=COLUMN,COLUMN of a table, removed together; repeatable.")]
+DESIGN = Annotated[str, typer.Option(help="Name from `relax list designs`.")]
 FILL = Annotated[
     str | None, typer.Option(help="Name from `relax list fills`, a colour, or a picture; by default the method's own.")
 ]
@@ -44,6 +47,7 @@ OPTION = Annotated[
 LONG = Annotated[
     str | None, typer.Option(help="'windows' encodes all of a text that is too long, in windows; else it is cut.")
 ]
+PRETRAINED = Annotated[bool, typer.Option(help="Load the encoder's trained weights.")]
 CROP = Annotated[
     str | None,
     typer.Option(help="'center' for the model's evaluation transform; by default the whole picture is resized."),

@@ -16,9 +16,11 @@ from relax.cli.options import (
     BATCH_SIZE,
     CELLS,
     CROP,
+    DESIGN,
     DEVICE,
     ENGINE,
     FILL,
+    GROUP,
     JSON,
     KEEP,
     KIND,
@@ -27,7 +29,9 @@ from relax.cli.options import (
     MAX_MASKS,
     METHOD,
     OPTION,
+    PATTERN,
     PRECISION,
+    PRETRAINED,
     QUIET,
     RELIABILITY,
     SEED,
@@ -35,7 +39,7 @@ from relax.cli.options import (
     THREADS,
     set_threads,
 )
-from relax.cli.parsing import options_of, whole
+from relax.cli.parsing import groups_of, options_of, whole
 from relax.cli.reference import reference_of
 from relax.cli.sources import kind_in
 
@@ -62,6 +66,7 @@ def run(
         typer.Option(help="Name from `relax list encoders`; default: efficientnet-lite0, for texts text:minilm."),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Local weights file for the encoder.")] = None,
+    pretrained: PRETRAINED = True,
     crop: CROP = None,
     long: LONG = None,
     against: Annotated[
@@ -81,10 +86,13 @@ def run(
     reliability: RELIABILITY = None,
     seed: SEED = 0,
     kind: KIND = None,
+    pattern: PATTERN = None,
+    group: GROUP = None,
     cells: CELLS = None,
     keep: KEEP = None,
     fill: FILL = None,
     similarity: SIMILARITY = None,
+    design: DESIGN = "foldover",
     option: OPTION = None,
     batch_size: BATCH_SIZE = "auto",
     workers: Annotated[
@@ -105,17 +113,18 @@ def run(
     from relax.encoders import load_encoder
 
     set_threads(threads)
-    options: dict[str, Any] = {"crop": crop, "weights": None if weights is None else str(weights), "long": long}
+    weights_file, trained = None if weights is None else str(weights), None if pretrained else False
+    options: dict[str, Any] = {"crop": crop, "weights": weights_file, "pretrained": trained, "long": long}
     options = {name: value for name, value in options.items() if value is not None}
     arguments: dict[str, Any] = dict(options_of(option or []))
     input_kind = kind_in(Path(source), column, encoder)
     encoder = encoder or default_for(input_kind, [Path(source)])
     if encoder.startswith(OWN):
         options |= {"modality": input_kind} | ({"data": source} if input_kind == "table" else {})
-    if any(value is not None for value in (against, foil, against_text, foil_text, kind, cells, keep)):
+    if any(value is not None for value in (against, foil, against_text, foil_text, kind, pattern, group, cells, keep)):
         loaded = load_encoder(encoder, device="cpu", **options)
         arguments["against"] = reference_of(loaded, against, foil, against_text, foil_text)
-        arguments["masks"] = masks_of(loaded, kind, cells, keep)
+        arguments["masks"] = masks_of(loaded, kind, cells, keep, pattern, groups_of(group or []))
     used: set[int] = set()
     with counted("inputs", quiet) as show:
         ran = runs.run(
@@ -137,6 +146,7 @@ def run(
             seed=seed,
             fill=fill,
             similarity=similarity,
+            design=design,
             batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),
             precision=precision,
             engine=engine,

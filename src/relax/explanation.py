@@ -175,8 +175,8 @@ class Explanation:
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments that reproduce these maps: ``relax.explain(encoder, tensor, **explanation.arguments())``.
 
-        Here ``tensor`` is ``torch.from_numpy(explanation.input)`` and ``encoder`` is the one in ``settings``. For an
-        adaptive run, ``n_masks`` is the number of masks that it used.
+        Here ``tensor`` is ``torch.from_numpy(explanation.input)`` and ``encoder`` is the one in ``settings``. An
+        adaptive run is repeated as one, and ends where it did.
 
         Raises:
             ArgumentError: the run used a callable, another picture or another input, which is not saved.
@@ -189,7 +189,7 @@ class Explanation:
                 )
         return {
             "method": settings["method"],
-            "n_masks": self.n_masks if settings["stopping"] else None,
+            **({} if settings["design"] == "exhaustive" else settings["stopping"] or {}),
             "seed": settings["seed"],
             "masks": _recreated(masks.create, settings["masks"]),
             "fill": _recreated(fills.create, settings["fill"]),

@@ -103,6 +103,15 @@ def test_the_engine_that_was_named_is_used_and_recorded(photo, tmp_path):
     assert relax.Explanation.load(out / "photo.npz").arguments()["engine"] == "onnxruntime"
 
 
+def test_several_fills_are_taken_together(photo, tmp_path):
+    options = ["--encoder", "fashion:untrained", "--masks", 64, "--out", tmp_path, "--quiet"]
+    done = CliRunner().invoke(app, list(map(str, ["explain", photo, "--fill", "mean", "--fill", "#102030", *options])))
+    assert done.exit_code == 0, done.stderr
+    first, second = relax.Explanation.load(tmp_path / "photo.npz").settings["fill"]
+    assert first["name"] == "mean"
+    assert second["color"] == [16, 32, 48]
+
+
 def test_the_results_of_the_demo_are_refused_skipped_or_replaced(tmp_path, monkeypatch):
     (tmp_path / "chelsea.png").write_text("mine")
     demo = ["demo", "--out", str(tmp_path)]
@@ -122,7 +131,7 @@ def test_the_results_of_the_demo_are_refused_skipped_or_replaced(tmp_path, monke
     assert policies == ["refuse", "overwrite", "skip"]
 
 
-@pytest.mark.parametrize(("method", "asked", "used"), [("relax", 200, 256), ("relax-regression", 1, 2)])
+@pytest.mark.parametrize(("method", "asked", "used"), [("relax", 200, 256), ("relax-regression", 1, 4)])
 def test_more_masks_than_asked_for_are_said_and_recorded(photo, tmp_path, method, asked, used):
     common = ["--encoder", "fashion:untrained", "--method", method, "--quiet", "--overwrite", "--json"]
     command = ["explain", str(photo), *common, "--out", str(tmp_path)]
@@ -139,7 +148,7 @@ def test_more_masks_than_asked_for_are_said_and_recorded(photo, tmp_path, method
 
 def test_more_masks_than_asked_for_are_said_of_matches_and_runs(photo, tmp_path):
     common = ["--encoder", "fashion:untrained", "--masks", "1", "--quiet"]
-    note = "relax: note: 2 masks were used, not 1: masks come in whole blocks\n"
+    note = "relax: note: 4 masks were used, not 1: masks come in whole blocks\n"
     Image.open(photo).rotate(90).save(tmp_path / "other.jpg")
     for command in (
         ["match", str(photo), str(tmp_path / "other.jpg"), "--out", str(tmp_path / "out")],

@@ -196,7 +196,7 @@ def test_with_masks_of_all_sizes_effects_converge_to_half_the_least_square_value
 
 @pytest.mark.parametrize("method", ["relax", "relax-crossfit", "sobol"])
 def test_masks_of_all_sizes_are_for_regressions(tiny, method):
-    with pytest.raises(relax.ArgumentError, match=f"method '{method}' is none; use method='relax-regression'"):
+    with pytest.raises(relax.ArgumentError, match=f"method '{method}' is not one; use method='relax-regression'"):
         relax.Explainer(tiny, method=method, design="all-sizes")
 
 

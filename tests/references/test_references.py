@@ -261,3 +261,16 @@ def test_references_say_what_they_are():
 def test_an_encoder_that_represents_nothing_is_an_error(image):
     with pytest.raises(relax.EncoderError, match="have the same score"):
         relax.explain(relax.Encoder(lambda batch: torch.zeros(len(batch), 4)), image, n_masks=256)
+
+
+def test_a_list_of_inputs_is_no_reference(tiny, image):
+    with pytest.raises(relax.ArgumentError, match=r"got a list of 1; pass relax.Corpus\(\[...\]\)"):
+        relax.explain(tiny, image, against=[image])
+
+
+@pytest.mark.parametrize("fill", [0, 0.5, True])
+def test_a_number_is_no_fill(tiny, image, fill):
+    with pytest.raises(
+        relax.ArgumentError, match=f"expected `fill` to be a colour, a picture or one of .*, got {fill}"
+    ):
+        relax.explain(tiny, image, fill=fill)

@@ -44,7 +44,7 @@ from relax.cli.options import (
     existing_policy,
     set_threads,
 )
-from relax.cli.parsing import groups_of, options_of, views_of, whole
+from relax.cli.parsing import fills_of, groups_of, options_of, views_of, whole
 from relax.cli.reference import reference_of
 from relax.cli.sources import kind_of, targets_for
 from relax.cli.texts import show_text
@@ -160,7 +160,7 @@ def explain(
         reliability=reliability,
         seed=seed,
         masks=masks_of(opened, kind, cells, keep, pattern, groups_of(group or [])),
-        fill=fill,
+        fill=fills_of(fill),
         similarity=similarity,
         design=design,
         batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),

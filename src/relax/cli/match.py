@@ -43,7 +43,7 @@ from relax.cli.options import (
     THREADS,
     set_threads,
 )
-from relax.cli.parsing import groups_of, options_of, whole
+from relax.cli.parsing import fills_of, groups_of, options_of, whole
 from relax.cli.sources import is_file, is_path, kind_in, kind_of
 from relax.errors import ArgumentError, InputError
 
@@ -127,7 +127,7 @@ def match(
             "max_masks": max_masks,
             "reliability": reliability,
             "seed": seed,
-            "fill": fill,
+            "fill": fills_of(fill),
             "similarity": similarity,
             "design": design,
             "batch_size": batch_size if batch_size == "auto" else whole("--batch-size", batch_size),

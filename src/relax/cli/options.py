@@ -36,7 +36,8 @@ PATTERN = Annotated[str | None, typer.Option(help="Regular expression for --kind
 GROUP = Annotated[list[str] | None, typer.Option(help="NAME=COLUMN,COLUMN of a table, removed together; repeatable.")]
 DESIGN = Annotated[str, typer.Option(help="Name from `relax list designs`.")]
 FILL = Annotated[
-    str | None, typer.Option(help="Name from `relax list fills`, a colour, or a picture; by default the method's own.")
+    list[str] | None,
+    typer.Option(help="Name from `relax list fills`, a colour, or a picture; repeatable; by default the method's own."),
 ]
 SIMILARITY = Annotated[
     str | None, typer.Option(help="Name from `relax list similarities`; by default the method's own.")

@@ -46,6 +46,11 @@ def groups_of(texts: list[str]) -> dict[str, list[str]]:
     return groups
 
 
+def fills_of(texts: list[str] | None) -> str | list[str] | None:
+    """One fill, several, or ``None`` for the method's own, from repeated options."""
+    return texts[0] if texts and len(texts) == 1 else texts or None
+
+
 def options_of(texts: list[str]) -> dict[str, str | int | float]:
     """Parse repeated ``NAME=VALUE`` options; numeric values become numbers."""
     options: dict[str, str | int | float] = {}

@@ -39,7 +39,7 @@ from relax.cli.options import (
     THREADS,
     set_threads,
 )
-from relax.cli.parsing import groups_of, options_of, whole
+from relax.cli.parsing import fills_of, groups_of, options_of, whole
 from relax.cli.reference import reference_of
 from relax.cli.sources import kind_in
 
@@ -144,7 +144,7 @@ def run(
             max_masks=max_masks,
             reliability=reliability,
             seed=seed,
-            fill=fill,
+            fill=fills_of(fill),
             similarity=similarity,
             design=design,
             batch_size=batch_size if batch_size == "auto" else whole("--batch-size", batch_size),

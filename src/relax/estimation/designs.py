@@ -127,11 +127,7 @@ class FoldOver:
         Raises:
             ArgumentError: ``keep`` is not 0.5.
         """
-        if keep != 0.5:
-            raise ArgumentError(
-                f"design='foldover' needs keep=0.5, because it pairs masks with their complements; got keep={keep}; "
-                "use design='independent' for other keep probabilities"
-            )
+        _check_fair("foldover", keep)
         stream = _stream(seed, index)
         order = _order(units.n_units)
         columns = stream.permutation(order)[: units.n_units]
@@ -185,6 +181,7 @@ class AllSizes:
         Raises:
             ArgumentError: ``keep`` is not 0.5.
         """
+        _check_fair("all-sizes", keep)
         fair = self._fair.block(index, units, keep, seed)
         rows, n = len(fair) // 2, units.n_units
         stream = _stream(seed, index, _SIZES)
@@ -198,8 +195,8 @@ class AllSizes:
 class Exhaustive:
     """All masks, each once, in pairs with their complements; for few units.
 
-    The run is then exact: expectations over fair masks, without a Monte-Carlo error. The default for texts and vectors
-    whose masks are no more than a run may take.
+    The run is then exact: expectations over fair masks, without a Monte-Carlo error. The default for texts and rows of
+    tables whose masks are no more than a run may take. Takes one kind of masks and one fill.
 
     Args:
         size: maximum number of masks in a block, even.
@@ -264,6 +261,14 @@ def ensure(design: str | Design) -> Design:
 def name_of(design: Design) -> str:
     """Registered name of a design, or the name of its class."""
     return DESIGNS.name_of(design) or type(design).__name__
+
+
+def _check_fair(name: str, keep: float) -> None:
+    if keep != 0.5:
+        raise ArgumentError(
+            f"design={name!r} needs keep=0.5, because it pairs masks with their complements; got keep={keep}; "
+            "use design='independent' for other keep probabilities"
+        )
 
 
 def _order(n_units: int) -> int:

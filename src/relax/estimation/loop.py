@@ -154,7 +154,7 @@ class Loop:
 
 
 def _warn_of_limit(most: int, n_masks: int) -> None:
-    warn(f"max_masks={most} is less than the first turn, which took {n_masks} masks; pass n_masks= for fewer")
+    warn(f"max_masks={most} is less than the first turn, which took {n_masks} masks")
 
 
 def scores_of(session: Session, perturbed: Perturbed, reference: Reference, block: Block) -> Tensor:

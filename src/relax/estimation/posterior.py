@@ -16,11 +16,13 @@ class Posterior:
         effects: ``(P,)`` posterior mean of the effects.
         variances: ``(P,)`` posterior variance of each effect.
         common: mean posterior covariance of two effects: variance of their mean.
+        squares: ``(P,)`` squared posterior mean of the effects under each fill, on average over fills.
     """
 
     effects: Tensor
     variances: Tensor
     common: float
+    squares: Tensor
 
     def reliability(self) -> float:
         """Estimated correlation of the effects with the true ones, in [0, 1].

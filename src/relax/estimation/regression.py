@@ -11,9 +11,9 @@ likelihood supports it. With ``a`` the mean of the coefficients over strata with
   ``w_pq`` is the mean share of cell q in it. Fixed units are cells themselves. As a conditional mean of scores it is
   kept within the range of those observed, and no factor depends on the input's content. With a keep probability q,
   ``1 − q`` stands for ½;
-* uncertainty: the variance of the score given that the unit is shown. The squared deviations ``(s − μ_k)²`` are
-  regressed likewise, with a prior of their own: ``U_p = v + Σ_q w_pq c_q / 2 − (Σ_q w_pq a_q / 2)²``. Where their
-  pattern is no more than noise, the prior shrinks it to a constant;
+* uncertainty: the variance of the score given that the unit is shown, under one stratum, on average over strata. The
+  squared deviations ``(s − μ_k)²`` are regressed likewise, with a prior of their own: ``U_p = v + Σ_q w_pq c_q / 2 −
+  Σ_k v_k (Σ_q w_pq a_kq / 2)²``. Where their pattern is no more than noise, the prior shrinks it to a constant;
 * standard error: posterior standard deviation of R. It includes what the masks cannot resolve.
 
 The masks of a fold-over design come in pairs with their complements, ``M' = 1 − M``. Half the difference of their
@@ -63,7 +63,10 @@ class _Given(NamedTuple):
     """What the posterior of the coefficients follows from."""
 
     weights: Tensor  # (J,), of the prior's kernels
-    cross: Tensor  # (N, P), of the response and the coefficients
+    cross: Tensor  # (N, P), of the response and the coefficients that are asked for
+    by_fill: Tensor  # (N, F), by which the covariance with the coefficients under each fill is multiplied
+    single: Tensor  # (N, P), what is multiplied by it
+    toward: Tensor  # (F,), weight of each fill in the coefficients that are asked for
     projection: Tensor  # (N, N)
     response: Tensor  # (N,), standardised
     scale: float  # from a coefficient to an effect
@@ -158,7 +161,8 @@ class Regression:
             mean = self.cells.mean_unit
             common = mean @ prior @ mean - (given.cross @ mean) @ given.projection @ (given.cross @ mean)
             scale = given.scale**2
-            self._known = self.n_masks, Posterior(self._effects(given), scale * variances, scale * float(common))
+            effects, squares = self._effects(given), self._squares(given)
+            self._known = self.n_masks, Posterior(effects, scale * variances, scale * float(common), squares)
         return self._known[1]
 
     @property
@@ -175,18 +179,24 @@ class Regression:
         return given.scale / self.observations.removed * (given.cross.T @ (given.projection @ given.response))
 
     def uncertainty(self) -> Tensor:
-        """Variance of the score given that a unit is shown, ``(P,)``."""
+        """Variance of the score under one stratum given that a unit is shown, on average over strata, ``(P,)``."""
         rows = self.observations.rows()
         levels = torch.tensor([item.level for item in self.strata], dtype=torch.float64)[rows.stratum]
         scores, squares = rows.responses.T
         deviations = squares - 2 * levels * scores + levels.square() * rows.levels.sum(1)
         spread = self._effects(self._given(rows, *standardised(rows, deviations), SMOOTH, None))
-        return (self.observations.variance + spread - self.posterior().effects.square()).clamp_min(0)
+        return (self.observations.variance + spread - self.posterior().squares).clamp_min(0)
 
     def _effects(self, given: _Given) -> Tensor:
         """Posterior mean of the effects of the units, ``(P,)``."""
         coefficients = given.cross.T @ (given.projection @ given.response)
         return given.scale * self.cells.over_units(coefficients[None])[0]
+
+    def _squares(self, given: _Given) -> Tensor:
+        """Squared posterior mean of the effects of the units under each fill, on average over fills, ``(P,)``."""
+        solved = given.projection @ given.response
+        coefficients = given.single.T @ (given.by_fill * solved[:, None])
+        return (given.scale * self.cells.over_units(coefficients.T)).square().T @ given.toward
 
     def _observed(self) -> tuple[Rows, Tensor, float]:
         return self.observations.scores(self.observations.rows(), self.cells.groups)
@@ -220,10 +230,13 @@ class Regression:
         projection, _ = projected(rows, gram, rows.noise(prior.noise))
         toward = self.observations.over_fills(shares or self.observations.shares)
         covariance = prior.sharing.covariance()
-        factors = (covariance @ toward / prior.sharing.gains)[rows.fill] * rows.factors(prior)
+        by_fill = (covariance / prior.sharing.gains[:, None])[rows.fill] * rows.factors(prior)[:, None]
         return _Given(
             weights=prior.weights,
-            cross=cross * factors[:, None],
+            cross=cross * (by_fill @ toward)[:, None],
+            by_fill=by_fill,
+            single=cross,
+            toward=toward,
             projection=projection,
             response=response,
             scale=scale * self.observations.removed,

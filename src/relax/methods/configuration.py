@@ -118,7 +118,7 @@ def design_of(design: Design, method: Method) -> Design:
     """
     if isinstance(design, AllSizes) and not method.regresses:
         raise ArgumentError(
-            f"design='all-sizes' is for regressions, and method {method.name!r} is none; use "
+            f"design='all-sizes' is for regressions, and method {method.name!r} is not one; use "
             "method='relax-regression', or design='foldover'"
         )
     return design

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from relax._support.warning import warn
 from relax.encoders import Encoder, Session
 from relax.errors import ArgumentError
 from relax.estimation import designs
@@ -101,7 +102,7 @@ class Problem:
             enumerates: whether the method can do with each mask once.
 
         Raises:
-            ArgumentError: all masks were asked for, and it cannot.
+            ArgumentError: all masks were asked for, and it cannot, or there are several kinds of masks or fills.
         """
         asked_for = isinstance(self.design, Exhaustive)
         if not enumerates:
@@ -112,10 +113,18 @@ class Problem:
             return self
         units = self.perturbed.units
         alone = len(self.kinds) == len(self.fills) == 1
-        few = units.n_units <= MOST_UNITS and 1 << units.n_units <= self.stopping.enumerated
+        if asked_for and not alone:
+            raise ArgumentError(
+                "design='exhaustive' takes one kind of masks and one fill, got "
+                f"{len(self.kinds)} and {len(self.fills)}; pass masks= and fill= with one each"
+            )
+        n_masks = 1 << units.n_units
+        if asked_for and isinstance(self.stopping, FixedNumber) and self.stopping.n_masks != n_masks:
+            warn(f"n_masks={self.stopping.n_masks} has no effect: design='exhaustive' tries all {n_masks} masks")
+        few = units.n_units <= MOST_UNITS and n_masks <= self.stopping.enumerated
         if not asked_for and not (alone and few and enumerable(units, self.kind.keep)):
             return self
-        return replace(self, design=designs.ensure("exhaustive"), stopping=FixedNumber(1 << units.n_units))
+        return replace(self, design=designs.ensure("exhaustive"), stopping=FixedNumber(n_masks))
 
     def module(self, method: str, instead: str) -> nn.Module:
         """The encoder's model, for methods that hook into it.

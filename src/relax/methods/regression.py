@@ -11,10 +11,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from relax._support.warning import warn
 from relax.estimation.crossfitted import FOLDS, CrossFitted
 from relax.estimation.estimators import Estimator
 from relax.estimation.regression import Regression
-from relax.estimation.stopping import Stopping, UntilReliable
+from relax.estimation.stopping import FixedNumber, Stopping, UntilReliable
 from relax.estimation.strata import Perturbed, Stratum
 from relax.methods.base import Masking
 from relax.methods.problem import Problem
@@ -65,13 +66,21 @@ class RelaxRegression(Masking):
         return min(self.block, 2 * max(1, whole))
 
     def stopping(self, problem: Problem) -> Stopping:
-        """After as many masks of every stratum as the modality takes at least, or four blocks in all."""
-        stopping, fewest = problem.stopping, problem.modality.fewest_masks
-        if not isinstance(stopping, UntilReliable) or fewest >= stopping.min_blocks * self.block:
+        """After a block of every stratum, and in adaptive runs after four blocks, or as few as the modality takes."""
+        stopping, n_strata = problem.stopping, self.n_strata(problem)
+        if isinstance(stopping, FixedNumber):
+            return replace(stopping, n_masks=max(stopping.n_masks, 2 * n_strata))
+        if not isinstance(stopping, UntilReliable):
             return stopping
-        n_strata = len(self.kinds(problem)) * len(problem.fills)
-        blocks = math.ceil(fewest / min(self.block, problem.perturbed.block_size))
-        return replace(stopping, min_blocks=min(stopping.min_blocks, blocks * n_strata))
+        if stopping.max_masks < 2 * n_strata:
+            warn(f"max_masks={stopping.max_masks} is less than a pair of masks for each kind and fill: {2 * n_strata}")
+        blocks = math.ceil(problem.modality.fewest_masks / min(self.block, problem.perturbed.block_size))
+        fewest = max(n_strata, min(stopping.min_blocks, blocks * n_strata))
+        return replace(stopping, min_blocks=fewest, max_masks=max(stopping.max_masks, 2 * n_strata))
+
+    def n_strata(self, problem: Problem) -> int:
+        """Number of kinds of masks times that of fills."""
+        return len(self.kinds(problem)) * len(problem.fills)
 
     def kinds(self, problem: Problem) -> tuple[Masks, ...]:
         return problem.kinds
@@ -127,6 +136,9 @@ class RelaxCrossFitted(RelaxRegression):
         size = self.size(problem, len(strata))
         for number, (masks, fill, _) in enumerate(strata):
             yield problem.under(Stratum(masks, fill, block_size=size, seed=seed_of(problem.seed, number)))
+
+    def n_strata(self, problem: Problem) -> int:
+        return FOLDS * super().n_strata(problem)
 
     def estimator(self, problem: Problem) -> CrossFitted:
         return CrossFitted(self.cells(problem))

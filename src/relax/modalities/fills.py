@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -267,8 +268,8 @@ def ensure(fill: Any) -> Fill:
         return create(fill)
     if isinstance(fill, (tuple, list)):
         return create("solid", color=tuple(fill))
-    if fill is None:
-        raise ArgumentError(f"expected `fill` to be a colour, a picture or one of {', '.join(FILLS)}, got None")
+    if fill is None or isinstance(fill, Number):
+        raise ArgumentError(f"expected `fill` to be a colour, a picture or one of {', '.join(FILLS)}, got {fill!r}")
     return Other(fill)
 
 

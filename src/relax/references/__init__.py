@@ -6,10 +6,12 @@ representations.
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 from relax._support.registry import Registry
 from relax.encoders import Encoder
+from relax.errors import ArgumentError
 from relax.references.base import Against, Context, Function, Reference, Vectors
 from relax.references.groups import Class, Cluster
 from relax.references.inputs import Corpus, Itself, Pair
@@ -41,10 +43,16 @@ def ensure(against: Any, encoder: Encoder) -> Against:
         encoder: the encoder that reads the other input.
 
     Raises:
+        ArgumentError: ``against`` is a list of inputs, which is a :class:`Corpus`.
         InputError: the other input cannot be read.
     """
     if isinstance(against, Against):
         return against
+    if isinstance(against, (list, tuple)) and not all(isinstance(item, (Number, list, tuple)) for item in against):
+        raise ArgumentError(
+            f"expected `against` to be one input or a reference, got a list of {len(against)}; "
+            "pass relax.Corpus([...]) to compare with several inputs"
+        )
     return Itself() if against is None else Pair(encoder.prepare(against))
 
 

@@ -16,7 +16,7 @@ from benchmarks.quality.errors import (
 )
 from benchmarks.quality.pictures import plot_controls, plot_scenes
 from benchmarks.quality.runs import AUGNET, GAINS, LITE0, METHODS, SENSE, VIT, Run
-from benchmarks.quality.variants import CONTROLS, DEFAULT, GRADIENT, QUICK, SMOOTHED
+from benchmarks.quality.variants import ALL_SIZES, CONTROLS, DEFAULT, GRADIENT, QUICK, SMOOTHED
 from benchmarks.study.page import compared, table
 from relax._support.figures import save_figure
 from relax.evaluation import Evaluation, interval, summary
@@ -102,6 +102,12 @@ def answers(by_encoder: dict[str, pd.DataFrame]) -> list[str]:
         f"{compared(everything, MAIN[0], GRADIENT, [DEFAULT, *RIVALS])}; by single deletion "
         f"{compared(everything, MAIN[1], GRADIENT, [DEFAULT, *RIVALS])}."
     )
+    cost = everything[everything["method"] == ALL_SIZES]["forwards"].mean()
+    lines.append(
+        f'- **With masks of all sizes** (`design="all-sizes"`, {cost:.0f} forwards in the mean), all together: by relevance '
+        f"gain {compared(everything, MAIN[0], ALL_SIZES, [DEFAULT, *RIVALS])}; by single deletion "
+        f"{compared(everything, MAIN[1], ALL_SIZES, [DEFAULT, *RIVALS])}."
+    )
     return lines
 
 
@@ -118,7 +124,7 @@ def reached(rows: pd.DataFrame) -> str:
             close.append(f"{metric}: {', '.join(names)}")
     if not close:
         return "It is above every control on every column."
-    return f"Controls that it is not told apart from, so that it has shown nothing there: {'; '.join(close)}."
+    return f"Controls it cannot be told apart from; there it has shown nothing: {'; '.join(close)}."
 
 
 def encoder_part(encoder: str, rows: pd.DataFrame) -> list[str]:

@@ -270,7 +270,5 @@ def test_a_list_of_inputs_is_no_reference(tiny, image):
 
 @pytest.mark.parametrize("fill", [0, 0.5, True])
 def test_a_number_is_no_fill(tiny, image, fill):
-    with pytest.raises(
-        relax.ArgumentError, match=f"expected `fill` to be a colour, a picture .* got {fill}"
-    ):
+    with pytest.raises(relax.ArgumentError, match=f"expected `fill` to be a colour, a picture .* got {fill}"):
         relax.explain(tiny, image, fill=fill)

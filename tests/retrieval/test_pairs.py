@@ -102,7 +102,7 @@ def test_what_cannot_be_matched_is_said(tiny, image):
     with pytest.raises(relax.ArgumentError, match="similarity='cosine' or 'dot'"):
         relax.match(tiny, image, image, regions=True, similarity="rbf", n_masks=256)
     with pytest.raises(relax.ArgumentError, match="two blocks"):
-        relax.match(tiny, image, image, regions=True, n_masks=2)
+        relax.match(tiny, image, image, regions=True, n_masks=2, fill="mean")
 
 
 def test_the_picture_of_a_match_shows_maps_and_regions(tiny, pair, tmp_path):

@@ -165,7 +165,7 @@ def test_a_number_of_neighbours_has_no_effect_on_a_pair_and_that_is_said(photo, 
     command = ["match", str(photo), str(other), "--out", str(tmp_path / "out"), "--encoder", "fashion:untrained"]
     said = f"relax: note: -k 3 has no effect: {other} is one input\n"
     assert CliRunner().invoke(app, [*command, "--masks", "4", "-k", "3"]).stderr == said
-    assert CliRunner().invoke(app, [*command, "--masks", "2", "--overwrite"]).stderr == ""
+    assert CliRunner().invoke(app, [*command, "--masks", "4", "--overwrite"]).stderr == ""
 
 
 def test_an_input_is_never_overwritten(tmp_path):

@@ -79,7 +79,11 @@ def write_page(found: Found, errors: dict[str, list[Curves]], asked: str) -> Non
 def pooled(found: Found, encoder: str) -> pd.DataFrame:
     """Rows of all scenes of an encoder, method by method."""
     frames = [evaluation.rows for run, evaluation in found.values() if run.name.startswith(encoder)]
-    rows = pd.concat(frames, ignore_index=True).assign(dataset="stamps")
+    return in_order(pd.concat(frames, ignore_index=True).assign(dataset="stamps"))
+
+
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows method by method, in the order of the tables; a run that was resumed has them in another one."""
     return rows.sort_values("method", key=lambda names: names.map(METHODS.index), kind="stable", ignore_index=True)
 
 
@@ -208,7 +212,7 @@ def sanity_part(frames: list[pd.DataFrame]) -> list[str]:
         ]
     )
     for rows in frames:
-        means = summary(rows)
+        means = summary(in_order(rows))
         shown = means.assign(low=means["low"].fillna(means["mean"]))  # the value of a single scene, not a dash
         lines += [
             f"{TITLES[rows['encoder'].iloc[0]]}, n = {rows['input'].nunique()}:",

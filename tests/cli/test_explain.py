@@ -103,6 +103,17 @@ def test_the_engine_that_was_named_is_used_and_recorded(photo, tmp_path):
     assert relax.Explanation.load(out / "photo.npz").arguments()["engine"] == "onnxruntime"
 
 
+def test_a_target_that_is_not_reached_is_said(photo, tmp_path):
+    folder = tmp_path / ("long" * 20)
+    folder.mkdir()
+    photo.rename(folder / "photo.jpg")
+    command = ["explain", folder / "photo.jpg", "--encoder", "fashion:untrained", "--out", tmp_path / "out"]
+    done = CliRunner().invoke(app, list(map(str, [*command, "--reliability", 0.9999, "--max-masks", 64])))
+    assert done.exit_code == 0, done.stderr
+    assert "g/photo.jpg: 64 masks, reliability 0." in done.stderr
+    assert " (target 0.9999 not reached)" in done.stderr
+
+
 def test_several_fills_are_taken_together(photo, tmp_path):
     options = ["--encoder", "fashion:untrained", "--masks", 64, "--out", tmp_path, "--quiet"]
     done = CliRunner().invoke(app, list(map(str, ["explain", photo, "--fill", "mean", "--fill", "#102030", *options])))

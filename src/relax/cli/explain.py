@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from relax.explainer import Explainer
 
 
+SHORT = 60
+"""Most characters of an input's name on the terminal."""
+
 MANY = 20
 """Number of rows of a table from which a note says that some can be named."""
 
@@ -205,16 +208,18 @@ def _explain_files(
                 skipped += 1
                 continue
             used.add(result.row["n_masks"])
-            asked = (result.explanation.settings["stopping"] or {}).get("n_masks")
+            stopping = result.explanation.settings["stopping"] or {}
+            asked, target = stopping.get("n_masks"), stopping.get("reliability")
             if as_json:
                 emit(json.dumps(result.row))
             else:
                 row = result.row
                 reliability = "unknown" if row["reliability"] is None else f"{row['reliability']:.3f}"
+                if target is not None and row["reliability"] is not None and row["reliability"] < target:
+                    reliability += f" (target {target:g} not reached)"
                 files = ", ".join(printable(file) for file in row["files"])
                 cost = f"{row['n_masks']} masks, reliability {reliability}, {row['seconds']:.1f} s"
-                name = " ".join(row["input"].split())
-                say(f"{printable(name if len(name) <= 60 else name[:59] + '…')}: {cost} -> {files}")
+                say(f"{printable(_short(row['input'], result.explanation.settings['modality']))}: {cost} -> {files}")
                 if not quiet:
                     show_text(result.explanation)
     note_masks(asked, used)
@@ -222,6 +227,14 @@ def _explain_files(
         say(f"{skipped} skipped: results exist")
     if failed:
         raise typer.Exit(Exit.SOME_FAILED if several else Exit.BAD_INPUT)
+
+
+def _short(name: str, modality: str) -> str:
+    """At most 60 characters: the beginning of a text, the end of a path."""
+    name = " ".join(name.split())
+    if len(name) <= SHORT:
+        return name
+    return name[: SHORT - 1] + "…" if modality == "text" else "…" + name[1 - SHORT :]
 
 
 def _explain_views(explainer: Explainer, views: dict[str, str], out: Path, policy: str, as_json: bool) -> None:

@@ -48,7 +48,7 @@ def ensure(against: Any, encoder: Encoder) -> Against:
     """
     if isinstance(against, Against):
         return against
-    if isinstance(against, (list, tuple)) and not all(isinstance(item, (Number, list, tuple)) for item in against):
+    if isinstance(against, list) and not all(isinstance(item, (Number, list, tuple)) for item in against):
         raise ArgumentError(
             f"expected `against` to be one input or a reference, got a list of {len(against)}; "
             "pass relax.Corpus([...]) to compare with several inputs"

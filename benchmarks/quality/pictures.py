@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 import relax
 from benchmarks.quality.runs import LITE0, Run
-from benchmarks.quality.variants import ALL_SIZES, CONTROLS, DEFAULT, GRADIENT, QUICK, SIGMA
+from benchmarks.quality.variants import ALL_SIZES, CONTROLS, DEFAULT, FULL, GRADIENT, QUICK, SIGMA
 from relax._support.figures import save_figure
 from relax.datasets import open_dataset
 from relax.evaluation import Evaluation, summary
@@ -31,7 +31,7 @@ def plot_controls(rows: dict[str, pd.DataFrame], titles: dict[str, str]) -> Figu
             axis, part = grid[row][column], means[means["metric"] == metric].iloc[::-1]
             for place, item in enumerate(part.to_dict("records")):
                 color = "0.6" if item["method"] in CONTROLS else "tab:blue"
-                color = "tab:red" if item["method"] in (DEFAULT, QUICK, GRADIENT, ALL_SIZES) else color
+                color = "tab:red" if item["method"] in (DEFAULT, QUICK, FULL, GRADIENT, ALL_SIZES) else color
                 error = [[item["mean"] - item["low"]], [item["high"] - item["mean"]]]
                 axis.barh(place, item["mean"], xerr=error, color=color, error_kw={"elinewidth": 0.8})
             axis.set_yticks(range(len(part)), part["method"] if column == 0 else [""] * len(part), fontsize=8)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.quality.variants import ALL_SIZES, CONTROLS, DEFAULT, GRADIENT, QUICK, SMOOTHED
+from benchmarks.quality.variants import ALL_SIZES, CONTROLS, DEFAULT, FULL, GRADIENT, QUICK, SMOOTHED
 from relax.cli.messages import counted, say
 from relax.evaluation import Evaluation, evaluate
 from relax.evaluation.regions import FILLS
@@ -19,7 +19,7 @@ SCENES = {"one": "stamps:held-out", "several": "stamps:several:held-out"}
 GAINS = tuple(f"relevance-gain:{fill}" for fill in FILLS)
 METRICS = ("relevance-gain", *GAINS, "single-deletion", "auc", "relevance-rank")
 METHODS = (
-    *(DEFAULT, QUICK, ALL_SIZES, GRADIENT),
+    *(DEFAULT, QUICK, FULL, ALL_SIZES, GRADIENT),
     *("relax", SMOOTHED, "occlusion", "lafam", "integrated-gradients"),
     *CONTROLS,
 )

@@ -20,6 +20,9 @@ from relax.methods.regression import RelaxGradient, RelaxRegression
 
 DEFAULT, QUICK, SMOOTHED = "relax-regression", "relax-regression:64", "smoothgrad:smoothed"
 GRADIENT, ALL_SIZES = "relax-gradient:48", "relax-regression:all-sizes"
+FULL = "relax-regression:512"
+"""As many masks as those of all sizes take, or more: what of their gain is due to masks."""
+
 SIGMA = 4.0
 """Pixels, of what smooths SmoothGrad: where its localisation was best on development scenes."""
 
@@ -61,6 +64,10 @@ def _quick(problem: Problem) -> Maps:
     return RelaxRegression().run(replace(problem, stopping=FixedNumber(64)))
 
 
+def _full(problem: Problem) -> Maps:
+    return RelaxRegression().run(replace(problem, stopping=FixedNumber(512)))
+
+
 def _all_sizes(problem: Problem) -> Maps:
     return RelaxRegression().run(replace(problem, design=DESIGNS["all-sizes"]))
 
@@ -93,6 +100,7 @@ def register() -> None:
     """Give the variants names that ``relax.evaluate`` finds."""
     made: dict[str, tuple[type[Method], Callable[[Problem], Maps]]] = {
         QUICK: (RelaxRegression, _quick),
+        FULL: (RelaxRegression, _full),
         ALL_SIZES: (RelaxRegression, _all_sizes),
         GRADIENT: (RelaxGradient, _gradient),
         SMOOTHED: (SmoothGrad, _smoothed),

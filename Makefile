@@ -71,7 +71,7 @@ modalities: env  ## figures and pictures of docs/tables.md, docs/series.md and d
 	$(BIN)/python -m benchmarks.modalities $(OPTIONS)
 
 quality: env  ## docs/quality.md: how good the default explanation is; resumes if it was cut off
-	$(BIN)/relax data
+	$(BIN)/relax data stamps
 	$(BIN)/python -m benchmarks.quality $(OPTIONS)
 
 text: env  ## docs/text.md: explanations of texts judged by planted sentences; resumes if it was cut off

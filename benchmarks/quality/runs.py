@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from benchmarks.quality.variants import ALL_SIZES, CONTROLS, DEFAULT, FULL, GRADIENT, QUICK, SMOOTHED
 from relax.cli.messages import counted, say
 from relax.evaluation import Evaluation, evaluate
@@ -56,9 +54,8 @@ def runs(scale: float = 1.0) -> list[Run]:
     return made
 
 
-def carry_out(run: Run, threads: int) -> Evaluation:
+def carry_out(run: Run) -> Evaluation:
     """Do what is not done yet, with a progress bar."""
-    torch.set_num_threads(threads)
     say(run.name)
     with counted("maps", quiet=False) as on_job:
         return evaluate(

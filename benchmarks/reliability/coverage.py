@@ -84,15 +84,23 @@ def _case(name: str, encoder: relax.Encoder, x: Any, how: dict[str, Any], many: 
     common: dict[str, Any] = {"precision": "float32", "batch_size": 64}
     truth = relax.explain(encoder, x, seed=10_000, **common, **{**how, **many})
     explainer = relax.Explainer(encoder, **common, **how)
-    held, stated, true = [], [], []
+    held: dict[float, list[float]] = {0.9: [], 0.95: []}
+    stated, true = [], []
     for seed in tqdm(range(runs), desc=name, leave=False):
         e = explainer(x, seed=seed)
-        low, high = e.confidence_interval(0.95)
-        held.append(float(np.mean((low <= truth.importance) & (truth.importance <= high))))
+        for level, shares in held.items():
+            low, high = e.confidence_interval(level)
+            shares.append(float(np.mean((low <= truth.importance) & (truth.importance <= high))))
         stated.append(e.reliability)
         true.append(np.corrcoef(e.importance.ravel(), truth.importance.ravel())[0, 1])
-    share, half = np.mean(held), 1.96 * np.std(held, ddof=1) / np.sqrt(runs)
-    words = f"95 % intervals hold {share:.1%} ± {half:.1%} of pixels"
+    words = "; ".join(
+        f"{level:.0%} intervals hold {_mean(shares)}".replace("%", " %", 1) for level, shares in held.items()
+    )
     if np.isfinite(stated).all():
         words += f"; reliability {np.mean(stated):.3f} stated, {np.mean(true):.3f} true"
-    return Held(f"coverage: {name}", runs, sum(share_of_run >= 0.8 for share_of_run in held), words)
+    return Held(f"coverage: {name}", runs, sum(share >= 0.8 for share in held[0.95]), words)
+
+
+def _mean(shares: list[float]) -> str:
+    """Mean of some runs, with its 95 % interval."""
+    return f"{np.mean(shares):.1%} ± {1.96 * np.std(shares, ddof=1) / np.sqrt(len(shares)):.1%}"

@@ -25,13 +25,13 @@ class Observations:
     _fills: list[Fill] = field(default_factory=list)
     _known: tuple[tuple[int, ...], Rows] | None = None
 
-    def opened(self, stratum: Stratum, n_cells: int) -> Observed:
-        """Begin one more stratum."""
+    def opened(self, stratum: Stratum, n_cells: int, net: int = 1) -> Observed:
+        """Begin one more stratum, with so many cells, of masks whose placements form nets of so many blocks."""
         fill = next((number for number, known in enumerate(self._fills) if known is stratum.fill), len(self._fills))
         if fill == len(self._fills):
             self._fills.append(stratum.fill)
         columns = torch.zeros(0, n_cells + 3, dtype=torch.float64)
-        self.strata.append(Observed(stratum.weight, stratum.masks.keep, columns, fill))
+        self.strata.append(Observed(stratum.weight, stratum.masks.keep, columns, fill, net=net))
         return self.strata[-1]
 
     @property
@@ -65,18 +65,8 @@ class Observations:
         return min(item.least for item in self.strata), max(item.most for item in self.strata)
 
     def level_variance(self) -> float:
-        """Variance of the level's error.
-
-        From the spread between blocks, whose placements differ, but no less than if their pairs of masks were
-        independent: the spread of a few block means may be small by chance.
-        """
-        found = 0.0
-        for v, item in zip(self.shares, self.strata, strict=True):
-            means = torch.tensor(item.means, dtype=torch.float64)
-            between = float(means.var()) if len(means) > 1 else 0.0
-            within = sum(item.mean_variances) / len(means)
-            found += v**2 * max(between, within) / len(means)
-        return found
+        """Variance of the level's error."""
+        return sum(v**2 * item.level_variance() for v, item in zip(self.shares, self.strata, strict=True))
 
     def over_fills(self, shares: list[float]) -> Tensor:
         """Sums over the strata of each fill, ``(F,)`` float64."""

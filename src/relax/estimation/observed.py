@@ -64,6 +64,8 @@ class Observed:
         means: mean score of each block.
         squares: mean squared score of each block.
         mean_variances: variance of each block's mean if its masks, or pairs of masks, were independent.
+        balances: what the balance of each block leaves of that variance, in [0, 1].
+        net: number of consecutive blocks whose placements are spread evenly.
         least: smallest score.
         most: largest score.
         slopes: derivatives of the scores, where a method takes them.
@@ -77,25 +79,51 @@ class Observed:
     means: list[float] = field(default_factory=list)
     squares: list[float] = field(default_factory=list)
     mean_variances: list[float] = field(default_factory=list)
+    balances: list[float] = field(default_factory=list)
+    net: int = 1
     least: float = math.inf
     most: float = -math.inf
     slopes: Slopes = field(default_factory=Slopes)
 
-    def add(self, shares: Tensor, scores: Tensor) -> None:
-        """Add a block of masks, ``(B, P)`` shares minus the keep probability and ``(B,)`` scores."""
+    def add(self, shares: Tensor, scores: Tensor, bits: Tensor | None = None) -> None:
+        """Add a block of masks.
+
+        Args:
+            shares: ``(B, P)`` kept shares minus the keep probability.
+            scores: ``(B,)``.
+            bits: ``(B, U)``, whether each unit is kept; ``None`` if unknown, for the error of the level.
+        """
         self.least, self.most = min(self.least, float(scores.min())), max(self.most, float(scores.max()))
         self.means.append(float(scores.mean()))
         self.squares.append(float(scores.square().mean()))
         columns = torch.cat([torch.ones(len(scores), 1).double(), shares, scores[:, None], scores[:, None] ** 2], 1)
-        half, independent = len(columns) // 2, scores
+        half, independent, balance = len(columns) // 2, scores, 1.0
         if len(columns) % 2 == 0 and torch.allclose(shares[:half], -shares[half:], atol=1e-5):
             columns = (columns[:half] - columns[half:]) / 2
             independent = (scores[:half] + scores[half:]) / 2
+            balance = 1.0 if bits is None else _left(bits[:half])
         self.mean_variances.append(float(independent.var(correction=0)) / max(len(independent) - 1, 1))
+        self.balances.append(balance)
         self.columns = torch.cat([self.columns, columns])
         self.n_rows += len(columns)
         if len(self.columns) > COMPRESSED * columns.shape[1]:
             self.columns = torch.linalg.qr(self.columns, mode="r").R
+
+    def level_variance(self) -> float:
+        """Variance of the error of the level.
+
+        A block's mean has the error of its masks, of which the balance of the block leaves a part, and differs from
+        other blocks' by its placement. How much is estimated from the spread between n blocks, with the weight of n − 1
+        of them, and beforehand, with the weight of one, as much as balance takes away: a single block has the variance
+        of independent masks. Placements of a net are spread evenly, so that what they differ by mostly cancels: it is
+        taken to fall with n² instead of n.
+        """
+        n = len(self.means)
+        within = sum(self.mean_variances) / n
+        left = within * sum(self.balances) / n
+        between = float(torch.tensor(self.means, dtype=torch.float64).var()) if n > 1 else 0.0
+        placed = max((n - 1) * (between - left) + within - left, 0.0) / n
+        return (left + placed / min(n, self.net)) / n
 
     @property
     def level(self) -> float:
@@ -106,3 +134,21 @@ class Observed:
     def variance(self) -> float:
         """Variance of the score over all masks."""
         return max(sum(self.squares) / len(self.squares) - self.level**2, 0.0)
+
+
+def _left(bits: Tensor) -> float:
+    """Share of the variance of a mean over masks that is left by their balance, in [0, 1].
+
+    Mean square of the products of two units, ±1, averaged over the masks, in that of independent masks: 0 if all pairs
+    of units are balanced, as in an orthogonal array, so that interactions of two units do not change the mean.
+
+    Args:
+        bits: ``(n, U)`` of one mask of each pair of complements.
+    """
+    n_masks, n_units = bits.shape
+    if n_units < 2:
+        return 1.0
+    signs = 2 * bits.double() - 1
+    products = (signs.T @ signs / n_masks).square()
+    mean = (products.sum() - products.diagonal().sum()) / (n_units * (n_units - 1))
+    return min(float(mean) * n_masks, 1.0)

@@ -21,8 +21,8 @@ HEAD = """# What holds
 
 A killed run continues where it stopped. A damaged file ends in one line that names it. Threads may share a model, a
 model may be frozen, scripted or compiled, and the maps stay the same. This page shows how often each promise was tried
-and how often it held. A 90 % interval should contain the converged map at 87 to 93 % of the pixels, a 95 % interval at 93 to
-97 %; intervals of `relax` from few blocks of masks are wider than that.
+and how often it held. A 90 % interval should contain the converged map at 87 to 93 % of the pixels, a 95 % interval at
+93 to 97 %; intervals of `relax` from few blocks of masks are wider than that.
 
 `make reliability` makes this page ({seconds:.0f} s here, {threads} thread).
 
@@ -32,8 +32,9 @@ and how often it held. A 90 % interval should contain the converged map at 87 to
 
 TAIL = """
 A coverage run counts as held if its intervals contain the converged map at four fifths of the pixels. The note gives
-the mean coverage over all runs, and the 95 % interval of this mean. The widths of the hyperparameters' prior in `relax-regression`
-were chosen on these two encoders; [quality.md](quality.md) compares stated and true reliabilities on others.
+the mean coverage over all runs, and the 95 % interval of this mean. The widths of the hyperparameters' prior in
+`relax-regression` were chosen on these two encoders; [quality.md](quality.md) compares stated and true reliabilities on
+others.
 """
 
 

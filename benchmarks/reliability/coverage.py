@@ -26,6 +26,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "relax-regression, 64 masks": ({"n_masks": 64}, {"n_masks": 20_000}),
     "relax-regression, 128 masks": ({"n_masks": 128}, {"n_masks": 20_000}),
+    "relax-regression, 256 masks": ({"n_masks": 256}, {"n_masks": 20_000}),
     "relax-regression, 512 masks": ({"n_masks": 512}, {"n_masks": 20_000}),
     "relax-gradient, 16 masks": ({"method": "relax-gradient", "n_masks": 16}, CONVERGED),
     "relax-gradient, 48 masks": ({"method": "relax-gradient", "n_masks": 48}, CONVERGED),
@@ -37,6 +38,7 @@ TRAINED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "relax, fold-over, 512 masks": ({"method": "relax", "n_masks": 512}, {"n_masks": 12_000}),
     "relax-regression, 64 masks": ({"n_masks": 64}, {"n_masks": 12_000}),
     "relax-regression, 128 masks": ({"n_masks": 128}, {"n_masks": 12_000}),
+    "relax-regression, 256 masks": ({"n_masks": 256}, {"n_masks": 12_000}),
     "relax-regression, 512 masks": ({"n_masks": 512}, {"n_masks": 12_000}),
     "relax-gradient, 16 masks": ({"method": "relax-gradient", "n_masks": 16}, CONVERGED),
     "relax-gradient, 48 masks": ({"method": "relax-gradient", "n_masks": 48}, CONVERGED),
@@ -94,7 +96,7 @@ def _case(name: str, encoder: relax.Encoder, x: Any, how: dict[str, Any], many: 
         stated.append(e.reliability)
         true.append(np.corrcoef(e.importance.ravel(), truth.importance.ravel())[0, 1])
     words = "; ".join(
-        f"{level:.0%} intervals hold {_mean(shares)}".replace("%", " %", 1) for level, shares in held.items()
+        f"{level:.0%} intervals hold {_mean(shares)} of pixels".replace("%", " %", 1) for level, shares in held.items()
     )
     if np.isfinite(stated).all():
         words += f"; reliability {np.mean(stated):.3f} stated, {np.mean(true):.3f} true"

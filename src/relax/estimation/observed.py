@@ -115,15 +115,15 @@ class Observed:
         A block's mean has the error of its masks, of which the balance of the block leaves a part, and differs from
         other blocks' by its placement. How much is estimated from the spread between n blocks, with the weight of n − 1
         of them, and beforehand, with the weight of one, as much as balance takes away: a single block has the variance
-        of independent masks. Placements of a net are spread evenly, so that what they differ by mostly cancels: it is
-        taken to fall with n² instead of n.
+        of independent masks. Placements of a complete net are spread evenly, so that what they differ by mostly
+        cancels: over the blocks of a net, it is taken to fall with the square of their number.
         """
         n = len(self.means)
         within = sum(self.mean_variances) / n
         left = within * sum(self.balances) / n
         between = float(torch.tensor(self.means, dtype=torch.float64).var()) if n > 1 else 0.0
         placed = max((n - 1) * (between - left) + within - left, 0.0) / n
-        return (left + placed / min(n, self.net)) / n
+        return (left + placed / (self.net if n >= self.net else 1)) / n
 
     @property
     def level(self) -> float:

@@ -42,7 +42,7 @@ def main() -> None:
     """Run the parts that were asked for, and write the page if all were."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
-    parser.add_argument("--runs", type=int, default=20, help="seeds of each coverage line")
+    parser.add_argument("--runs", type=int, default=100, help="seeds of each coverage line")
     parser.add_argument(
         "--like", default="", help="only coverage lines whose names begin like this, such as relax-gradient"
     )

@@ -190,7 +190,7 @@ def write_page(
         "relax explain --encoder comvc:FOLDER --view image=a.png --view edges=b.png",
         "```",
         "",
-        "Everything below is made by `make multiview`.",
+        'Everything below is made by `make multiview`, explanations by the paper\'s `method="relax"`.',
         "",
         *defaults_section(),
         "",

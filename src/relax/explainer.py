@@ -51,7 +51,7 @@ class Explainer:
             input, a :class:`Corpus` (and a foil), a :class:`Cluster`, a :class:`Class`, a :class:`Text`, a
             :class:`Point`, a :class:`Direction` or a :class:`Dimension`.
         method: a name from ``relax list methods``, or a configured method such as ``SmoothGrad(n_samples=16)``.
-            ``None``: the modality's default, ``"relax-regression"`` for images, vectors and arrays, else ``"relax"``.
+            ``None``: the modality's default, ``"relax-regression"``.
         n_masks: minimum number of masks, rounded up to whole blocks, for methods that take one (RELAX by regression,
             RELAX, U-RELAX, REPEAT; others have their own options, such as ``n_samples=``). ``None``: as many masks as
             it takes to reach ``reliability``, at most ``max_masks``.

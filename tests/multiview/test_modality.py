@@ -9,8 +9,11 @@ import torch
 from torch import nn
 
 import relax
+from relax.modalities.image.modality import Image
 from relax.modalities.masks import Block
+from relax.modalities.vector.modality import Vector
 from relax.multiview.masks import PreparedViews, ViewFill, ViewMasks
+from relax.multiview.modality import Views
 
 GRID = relax.GridMasks(2, offsets="none")
 
@@ -100,7 +103,8 @@ def test_the_order_of_the_views_does_not_matter_to_a_linear_encoder(views):
 
     recipes = {"image": relax.PatchMasks(6), "vector": "grid"}
     turned = dict(reversed(views.items()))
-    both = [relax.explain(encoder, v, masks=recipes, similarity="dot", n_masks=64) for v in (views, turned)]
+    how = {"masks": recipes, "similarity": "dot", "n_masks": 64, "method": "relax"}  # which does not shrink
+    both = [relax.explain(encoder, v, **how) for v in (views, turned)]
     assert list(both[1]) == ["vector", "image"]
     for key in views:
         np.testing.assert_allclose(both[0][key].effect, both[1][key].effect, rtol=1e-3, atol=1e-3)
@@ -112,7 +116,7 @@ def test_one_at_a_time_masks_one_view_while_the_others_are_whole(views):
     model = TwoViews().eval()
     found = relax.explain(model, views, views="one-at-a-time", masks={"image": GRID, "vector": "grid"}, n_masks=256)
     fixed = relax.Encoder(lambda batch: model({"image": batch, "vector": views["vector"].expand(len(batch), 4)}))
-    alone = relax.explain(fixed, views["image"], method="relax", masks=GRID, n_masks=256)
+    alone = relax.explain(fixed, views["image"], masks=GRID, fill="mean", n_masks=256)
     np.testing.assert_allclose(found["image"].importance, alone.importance, atol=1e-6)
 
 
@@ -230,14 +234,15 @@ def test_views_for_an_encoder_of_one_input(views):
         relax.explain(nn.Conv2d(3, 4, 3), views)
 
 
-def test_intervals_of_shares_cover_the_converged_share(views):
+@pytest.mark.parametrize(("method", "dof"), [("relax", 3), ("relax-regression", 31)])
+def test_intervals_of_shares_cover_the_converged_share(views, method, dof):
     """Of few masks, in how many of 40 runs the interval has the share of many; the bare error promises too much."""
     model, masks = TwoViews(), {"image": GRID, "vector": "grid"}
     truth = relax.explain(model, views, masks=masks, n_masks=8192, seed=99).shares.values["image"]
     hits = near = 0
     for seed in range(40):
-        shares = relax.explain(model, views, masks=masks, n_masks=64, seed=seed).shares
-        assert shares.degrees_of_freedom == 3
+        shares = relax.explain(model, views, method=method, masks=masks, n_masks=64, seed=seed).shares
+        assert shares.degrees_of_freedom == dof
         low, high = shares.confidence_interval()["image"]
         hits += low <= truth <= high
         near += abs(shares.values["image"] - truth) <= 1.96 * shares.standard_errors["image"]
@@ -254,5 +259,57 @@ def test_saving_keeps_the_shares(views, tmp_path):
     assert kept["vector"]["share"] == found.shares.values["vector"]
     assert kept["vector"]["standard_error"] == found.shares.standard_errors["vector"]
     with pytest.warns(relax.RelaxWarning, match="one block"):
-        once = relax.explain(TwoViews(), views, masks={"image": GRID, "vector": "grid"}, n_masks=16)
+        once = relax.explain(TwoViews(), views, method="relax", masks={"image": GRID, "vector": "grid"}, n_masks=16)
     assert json.loads(once.save(tmp_path / "b")[-1].read_text())["image"]["standard_error"] is None
+
+
+def test_cells_of_views_are_those_of_each_view(views):
+    """Whatever a regression asks of the cells, each view answers for itself."""
+    image, vector = Image(), Vector()
+    prepared = PreparedViews.of({"image": image.prepare(views["image"]), "vector": vector.prepare(views["vector"])})
+    units = ViewMasks({"image": relax.GridMasks(3), "vector": "grid"}).over(prepared)
+    cells = Views().regressed(prepared, units, True)
+    of_image = image.regressed(prepared.parts["image"], units.units["image"], True)
+    of_vector = vector.regressed(prepared.parts["vector"], units.units["vector"], True)
+    n, m = of_image.n_cells, of_vector.n_cells
+    assert (cells.n_cells, n, m) == (148, 144, 4)  # a moving grid has cells of its own, columns are cells
+    block = relax.designs.FoldOver(8).block(0, units, 0.5, 0)
+    parts = units.blocks(block)
+    seen = cells.seen(units, block)
+    torch.testing.assert_close(seen[:, :n], of_image.seen(units.units["image"], parts["image"]))
+    torch.testing.assert_close(seen[:, n:], parts["vector"].bits.double())
+    expected = [torch.block_diag(kernel.matrix, torch.zeros(m, m)) for kernel in of_image.kernels]
+    expected.append(torch.block_diag(torch.zeros(n, n), of_vector.kernels[0].matrix))
+    for kernel, matrix in zip(cells.kernels, expected, strict=True):
+        torch.testing.assert_close(kernel.matrix, matrix.double())
+        torch.testing.assert_close(kernel.after(seen), seen @ kernel.matrix)
+    assert cells.n_smooth == of_image.n_smooth + of_vector.n_smooth == 3
+    over = cells.over_units(torch.eye(n + m).double())
+    torch.testing.assert_close(cells.mean_unit, over.mean(1))
+    covariance = sum(kernel.matrix for kernel in cells.kernels)
+    torch.testing.assert_close(cells.variances(covariance), (over.T @ covariance @ over).diagonal())
+    assert cells.to_map(torch.ones(n + m).double()).tolist() == pytest.approx([1] * (12 * 12 + 4))
+    assert cells.of_views.sum(1).tolist() == [n, m]
+    assert cells.groups.sum(0).tolist() == [1] * (n + m)
+
+
+def test_effects_and_shares_of_a_linear_encoder_have_closed_forms():
+    """Two pictures with grids that move: the effect of a unit is half of what its pixels add to the score."""
+    generator = torch.Generator().manual_seed(3)
+    weights = {
+        "a": 1 + torch.rand(1, 28, 28, generator=generator),
+        "b": 0.3 * torch.rand(1, 28, 28, generator=generator),
+    }
+    pictures = {key: torch.ones(1, 28, 28) for key in weights}
+
+    def encoder(some):
+        return sum((some[key] * weights[key]).flatten(1).sum(1, keepdim=True) for key in weights)
+
+    found = relax.explain(encoder, pictures, similarity=lambda h, reference: h[:, 0], fill="zero", n_masks=512)
+    totals = {key: float(weight.sum()) for key, weight in weights.items()}
+    for key, total in totals.items():
+        assert found[key].settings["method"] == "relax-regression"
+        share, error = found.shares.values[key], found.shares.standard_errors[key]
+        assert share == pytest.approx(total / sum(totals.values()), abs=max(4 * error, 1e-3))
+        assert error < 0.01
+        assert found[key].effect.mean() == pytest.approx(total / 49 / 2, rel=0.05)

@@ -26,7 +26,7 @@ from relax.estimation.observed import Observed
 from relax.estimation.regression import Regression
 from relax.estimation.sequences import scrambled_net
 from relax.estimation.strata import Perturbed, Tried
-from relax.modalities.cells import Cells, UnitCells
+from relax.modalities.resolution import Resolution
 from relax.modalities.units import Block, Masks
 
 FOLDS = 2
@@ -44,7 +44,7 @@ class CrossFitted:
         cells: cells of the map, with the kernels of the regressions' prior.
     """
 
-    def __init__(self, cells: Cells | UnitCells) -> None:
+    def __init__(self, cells: Resolution) -> None:
         self.cells = cells
         self.folds = [Regression(cells) for _ in range(FOLDS)]
         self._covered: list[list[Tensor]] = [[] for _ in range(FOLDS)]  # by fold and stratum
@@ -148,7 +148,7 @@ def corrected(item: Observed, coefficients: Tensor, level: float, covered: Tenso
     return found, float(residual.square().sum()) / item.n_rows**2 * covered.diagonal()
 
 
-def covariance(cells: Cells | UnitCells, perturbed: Perturbed) -> Tensor:
+def covariance(cells: Resolution, perturbed: Perturbed) -> Tensor:
     """Covariance of the shares of cells that the masks of a stratum keep, ``(P, P)`` float64.
 
     Given the placement of the units it is exact; it is averaged over scrambled nets of placements, whose mean is exact.

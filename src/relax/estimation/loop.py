@@ -123,7 +123,7 @@ class Loop:
             block = perturbed.block(index)
             representations, slopes = self._encoded(perturbed, block)
             scores = self.reference.score(representations).to(sums_on(representations.device), torch.float64)
-            tried = Tried(number, perturbed, block, representations, scores, slopes)
+            tried = Tried(number, perturbed, block, representations, scores, slopes, estimator)
             self._n_nonfinite += (~torch.isfinite(scores)).sum()
             if index == 0:
                 self.session.check_finite()

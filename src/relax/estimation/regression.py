@@ -34,7 +34,7 @@ rows with the same likelihood.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -47,16 +47,13 @@ from relax.estimation.observations import Observations, standardised
 from relax.estimation.observed import Observed
 from relax.estimation.posterior import Posterior
 from relax.estimation.strata import Tried
-from relax.modalities.cells import Cells, UnitCells
+from relax.modalities.resolution import Resolution
 
 LARGEST_FIT = 1000
 """Number of rows up to which the prior is fitted; it is kept for more rows."""
 
 GROWTH = 1.9
 """The prior is fitted anew when there are this many times the masks."""
-
-SMOOTH = 2
-"""Number of kernels of the uncertainty's prior: the last ones, which are the smoothest."""
 
 
 class _Given(NamedTuple):
@@ -83,7 +80,7 @@ class Regression:
         observations: what was observed.
     """
 
-    def __init__(self, cells: Cells | UnitCells) -> None:
+    def __init__(self, cells: Resolution) -> None:
         self.cells = cells
         self.n_masks = 0
         self.n_blocks = 0
@@ -155,15 +152,26 @@ class Regression:
         """Posterior of the effects, given all masks so far."""
         if self._known is None or self._known[0] != self.n_masks:
             given = self._given(*self._observed(), len(self.cells.kernels), self._latest_prior())
-            prior = _mixed(given.spread * given.weights, [kernel.matrix for kernel in self.cells.kernels])
+            prior = self._covariance(given)
             over_units = self.cells.over_units(given.cross)
             variances = self.cells.variances(prior) - (over_units * (given.projection @ over_units)).sum(0)
-            mean = self.cells.mean_unit
-            common = mean @ prior @ mean - (given.cross @ mean) @ given.projection @ (given.cross @ mean)
-            scale = given.scale**2
+            _, common = _sums(given, prior, self.cells.mean_unit[None])
             effects, squares = self._effects(given), self._squares(given)
-            self._known = self.n_masks, Posterior(effects, scale * variances, scale * float(common), squares)
+            self._known = self.n_masks, Posterior(effects, given.scale**2 * variances, float(common), squares)
         return self._known[1]
+
+    def sums(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean ``(V,)`` and covariance ``(V, V)`` of sums of effects of cells.
+
+        Args:
+            weights: ``(V, P)`` float64 weight of each cell in each sum.
+        """
+        given = self._given(*self._observed(), len(self.cells.kernels), self._latest_prior())
+        return _sums(given, self._covariance(given), weights)
+
+    def _covariance(self, given: _Given) -> Tensor:
+        """Prior covariance of the coefficients that are asked for, ``(P, P)``."""
+        return _mixed(given.spread * given.weights, (kernel.matrix for kernel in self.cells.kernels))
 
     @property
     def strata(self) -> list[Observed]:
@@ -184,7 +192,7 @@ class Regression:
         levels = torch.tensor([item.level for item in self.strata], dtype=torch.float64)[rows.stratum]
         scores, squares = rows.responses.T
         deviations = squares - 2 * levels * scores + levels.square() * rows.levels.sum(1)
-        spread = self._effects(self._given(rows, *standardised(rows, deviations), SMOOTH, None))
+        spread = self._effects(self._given(rows, *standardised(rows, deviations), self.cells.n_smooth, None))
         return (self.observations.variance + spread - self.posterior().squares).clamp_min(0)
 
     def _effects(self, given: _Given) -> Tensor:
@@ -255,14 +263,23 @@ class Regression:
         return self.n_masks >= GROWTH * n_masks or len(self.strata) > n_strata
 
 
+def _sums(given: _Given, prior: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Posterior mean and covariance of weighted sums of coefficients, as effects."""
+    cross = given.cross @ weights.T
+    covariance = weights @ prior @ weights.T - cross.T @ given.projection @ cross
+    return given.scale * (cross.T @ (given.projection @ given.response)), given.scale**2 * covariance
+
+
 def _grams(rows: Rows, crosses: Tensor) -> Tensor:
     """``X K_j Xᵀ``, ``(J, N, N)``, from ``X K_j``."""
     return crosses @ rows.masks.T
 
 
-def _mixed(weights: Tensor, parts: Sequence[Tensor] | Tensor) -> Tensor:
+def _mixed(weights: Tensor, parts: Iterable[Tensor]) -> Tensor:
     """``Σ_j w_j A_j`` of at least one part."""
-    mixed = weights[0] * parts[0]
-    for weight, part in zip(weights.tolist()[1:], parts[1:], strict=True):
+    each = zip(weights.tolist(), parts, strict=True)
+    weight, part = next(each)
+    mixed: Tensor = weight * part
+    for weight, part in each:
         mixed.add_(part, alpha=weight)
     return mixed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from relax.modalities.fills import Background, Blend, Fill, blended
 from relax.modalities.prepared import Prepared
 from relax.modalities.units import Block, Masks, Units
 from relax.references import Reference
+
+if TYPE_CHECKING:
+    from relax.estimation.estimators import Estimator
 
 FORWARDS_ONLY = "use method='relax-regression', which needs forwards only"
 
@@ -155,6 +159,7 @@ class Tried:
         representations: representations of the masked inputs, ``(B, D)``.
         scores: scores of the masked inputs, ``(B,)`` float64, on the device of the sums.
         slopes: derivatives of the scores in the elements of each mask, ``(B, *shape)``; ``None`` if not asked for.
+        estimator: the estimator of the run, which has seen the block when ``watch`` callbacks are called.
     """
 
     number: int
@@ -163,6 +168,7 @@ class Tried:
     representations: Tensor
     scores: Tensor
     slopes: Tensor | None = None
+    estimator: Estimator | None = None
 
 
 def _slopes(scores: Tensor, masks: Tensor, session: Session) -> Tensor:

@@ -19,7 +19,7 @@ from relax.estimation.stopping import FixedNumber, Stopping, UntilReliable
 from relax.estimation.strata import Perturbed, Stratum
 from relax.methods.base import Masking
 from relax.methods.problem import Problem
-from relax.modalities.cells import Cells, UnitCells, plain_cells
+from relax.modalities.resolution import Resolution
 from relax.modalities.units import Masks
 
 BLOCK = 64
@@ -88,13 +88,10 @@ class RelaxRegression(Masking):
     def estimator(self, problem: Problem) -> Estimator:
         return Regression(self.cells(problem))
 
-    def cells(self, problem: Problem) -> Cells | UnitCells:
+    def cells(self, problem: Problem) -> Resolution:
         """Cells that the scores are regressed on: fixed units themselves, or a grid."""
-        cells = problem.modality.cells(problem.prepared)
         units = problem.perturbed.units_on(torch.device("cpu"))
-        if len(self.kinds(problem)) == 1 and all(n == 1 for n in units.placements):
-            return UnitCells(units, cells)
-        return cells or plain_cells(units.shape)
+        return problem.modality.regressed(problem.prepared, units, len(self.kinds(problem)) == 1)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from relax.errors import ArgumentError, InputError
 from relax.modalities import fills as fills_
 from relax.modalities import masks as masks_
 from relax.modalities.batches import Batch
-from relax.modalities.cells import Cells
+from relax.modalities.cells import Cells, UnitCells, plain_cells
 from relax.modalities.fills import Fill
 from relax.modalities.finding import Finding
 from relax.modalities.prepared import Prepared
 from relax.modalities.presenting import Presenting
 from relax.modalities.regions import Regions
-from relax.modalities.units import Masks
+from relax.modalities.resolution import Resolution
+from relax.modalities.units import Masks, Units
 
 Run = Callable[..., Any]
 """``run(prepared, masks=None, fill=None, watch=())`` returns one Explanation."""
@@ -41,7 +42,7 @@ class Modality(Finding, Presenting):
         method: name of the default method.
         default_masks: name of the default masks.
         default_fill: name of the default fill; a method's own default takes precedence.
-        several_fills: names of the default fills of methods that take several.
+        several_fills: names of the default fills of methods that take several; ``None`` for the default fill.
         enumerated: number of masks up to which an adaptive run tries all, once each; 0 for never. A run of at least as
             many masks as there are tries all, too.
         fewest_masks: fewest masks of each kind in an adaptive run of regression; four blocks in all are always enough.
@@ -54,7 +55,7 @@ class Modality(Finding, Presenting):
     method: ClassVar[str] = "relax"
     default_masks: ClassVar[str] = "grid"
     default_fill: ClassVar[str] = "mean"
-    several_fills: ClassVar[tuple[str, ...]] = ("mean",)
+    several_fills: ClassVar[tuple[str | None, ...]] = ("mean",)
     enumerated: ClassVar[int] = 0
     fewest_masks: ClassVar[int] = 256
     one_map: ClassVar[bool] = True
@@ -187,9 +188,22 @@ class Modality(Finding, Presenting):
             prepared: the input.
 
         Returns:
-            The cells; ``None`` (default) for the units of the masks, or plain cells if they move.
+            The cells; ``None`` (default) for plain cells.
         """
         return None
+
+    def regressed(self, prepared: Prepared, units: Units, fixed: bool) -> Resolution:
+        """Cells on which the scores of masks are regressed.
+
+        Args:
+            prepared: the input.
+            units: units of the masks, on the CPU.
+            fixed: whether these are the only ones; where they do not move, they are cells themselves.
+        """
+        cells = self.cells(prepared)
+        if fixed and all(n == 1 for n in units.placements):
+            return UnitCells(units, cells)
+        return cells or plain_cells(units.shape)
 
     @property
     def normalises(self) -> bool:

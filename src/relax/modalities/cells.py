@@ -21,6 +21,9 @@ LENGTHS = (1.5, 6.0)
 GROUPS = 196
 """Largest number of groups of neighbouring cells whose slopes are observed."""
 
+SMOOTH = 2
+"""Number of kernels for what varies slowly."""
+
 UNITS = 64
 """Approximate number of units that an array of more elements than that is divided into."""
 
@@ -55,6 +58,11 @@ class Cells:
     def n_cells(self) -> int:
         """Number of cells P."""
         return math.prod(self.grid)
+
+    @property
+    def n_smooth(self) -> int:
+        """Number of kernels for what varies slowly: the last ones."""
+        return min(SMOOTH, len(self.kernels))
 
     def seen(self, units: Units, block: Block) -> Tensor:
         """Share of each cell that each mask of a block keeps, ``(B, P)`` float64 on the CPU."""
@@ -188,6 +196,11 @@ class UnitCells:
     def n_cells(self) -> int:
         """Number of units P."""
         return self.units.n_units
+
+    @property
+    def n_smooth(self) -> int:
+        """Number of kernels for what varies slowly: the last ones."""
+        return min(SMOOTH, len(self.kernels))
 
     def seen(self, units: Units, block: Block) -> Tensor:
         """Whether each mask of a block keeps each unit, ``(B, P)`` float64 on the CPU."""

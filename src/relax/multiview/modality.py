@@ -23,12 +23,15 @@ from relax.modalities.files import not_found
 from relax.modalities.fills import Fill
 from relax.modalities.image.modality import Image
 from relax.modalities.prepared import Prepared
+from relax.modalities.resolution import Resolution
 from relax.modalities.shown import Shown
-from relax.modalities.units import Masks
+from relax.modalities.units import Masks, Units
 from relax.modalities.vector.modality import Vector
-from relax.multiview.masks import PreparedViews, ViewFill, ViewMasks, modality_of, setting_of
+from relax.multiview.cells import ViewCells
+from relax.multiview.contributions import Contributions, Totals
+from relax.multiview.masks import PreparedViews, ViewFill, ViewMasks, ViewUnits, modality_of, setting_of, views_of
 from relax.multiview.results import ViewExplanations
-from relax.multiview.shares import Contributions, Shares
+from relax.multiview.shares import Shares
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,6 +52,8 @@ class Views(Modality):
     """
 
     name = "views"
+    method = "relax-regression"
+    several_fills = (None,)
     one_map = False
 
     def __init__(self, transform: Any = None, *, patch: int | None = None, keys: tuple[Key, ...] | None = None) -> None:
@@ -100,6 +105,12 @@ class Views(Modality):
     def fill(self, fill: Any) -> Fill:
         return fill if isinstance(fill, ViewFill) else ViewFill(fill)
 
+    def regressed(self, prepared: Prepared, units: Units, fixed: bool) -> Resolution:
+        """Cells of each masked view, by its own modality; views whose units do not move have these as cells."""
+        parts = views_of(prepared).parts
+        each = units.units.items() if isinstance(units, ViewUnits) else ()
+        return ViewCells({key: self.of(key, parts[key]).regressed(parts[key], own, fixed) for key, own in each})
+
     def map_shape(self, prepared: Prepared) -> tuple[int, ...]:
         return ViewMasks(None, self.patch).over(prepared).shape
 
@@ -108,7 +119,7 @@ class Views(Modality):
             raise InputError(f"expected an object of several views, got {type(prepared).__name__}")
         groups = [tuple(prepared.parts)] if views == JOINT else [(key,) for key in prepared.parts]
         explanations: dict[Key, Explanation] = {}
-        contributions: list[Contributions] = []
+        totals: list[Totals] = []
         for group in groups:
             watcher = Contributions()
             try:
@@ -118,8 +129,8 @@ class Views(Modality):
                 raise NothingSeenError(f"view {views_named} makes no difference to the score: {error}") from error
             explanations |= _split_by_view(explanation, prepared, group, views)
             if len(watcher):
-                contributions.append(watcher)
-        return ViewExplanations(explanations, Shares.of(contributions) if contributions else None)
+                totals.append(watcher.totals())
+        return ViewExplanations(explanations, Shares.of(totals) if totals else None)
 
     @staticmethod
     def show(explanation: Shown) -> Figure:

@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, sqrt
 
 import torch
 from scipy.stats import t as student_t
-from torch import Tensor
 
 from relax.encoders import Key
 from relax.errors import ArgumentError
-from relax.estimation.moments import MIN_GROUPS
-from relax.estimation.strata import Tried
-from relax.multiview.masks import ViewUnits
+from relax.multiview.contributions import Totals
 
 NOTHING = 1e-6
 """Fraction of the views' totals below which their sum is rounding, and there are no shares of it."""
-
-Contribution = dict[Key, Tensor]
-"""Totals of each view, one per independent group of mask blocks."""
-
-
-class Contributions:
-    """Accumulates, block by block, the effect of each view's units on the mean score."""
-
-    def __init__(self) -> None:
-        self._sums: list[tuple[Tensor, Tensor, Tensor]] = []  # per block: Σ s g, Σ g, (Σ s, number of masks)
-        self._n_units: dict[Key, int] = {}
-        self._group = 1
-
-    def __len__(self) -> int:
-        return len(self._sums)
-
-    def __call__(self, tried: Tried) -> None:
-        """Add the scores of one block of masks."""
-        units = tried.perturbed.units
-        if isinstance(units, ViewUnits):
-            self._n_units = {key: part.n_units for key, part in units.units.items()}
-        self._group = tried.perturbed.design.group
-        bits, scores = tried.block.bits.double(), tried.scores.cpu()
-        self._sums.append((scores @ bits, bits.sum(0), torch.stack([scores.sum(), scores.new_tensor(len(scores))])))
-
-    def totals(self) -> Contribution:
-        """Totals of each view, ``Σ_units E[s | unit kept] − E[s]``, one per independent group of mask blocks."""
-        group = self._group if len(self._sums) // self._group >= MIN_GROUPS else 1
-        rows = []
-        for start in range(0, len(self._sums) - group + 1, group):
-            score_sums, kept_counts, overall = (
-                torch.stack(blocks).sum(0) for blocks in zip(*self._sums[start : start + group], strict=True)
-            )
-            rows.append(score_sums / kept_counts - overall[0] / overall[1])
-        views = torch.split(torch.stack(rows), list(self._n_units.values()), dim=1)
-        return {key: view.sum(1) for key, view in zip(self._n_units, views, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -61,14 +23,15 @@ class Shares:
 
     The total of a view is the sum over its units of ``E[s | unit kept] − E[s]``, the effect of showing one unit on the
     mean score (half the main effects under a keep probability of ½). The share of a view is its total divided by the
-    sum of all totals. A view that lowers the score has a negative total. The standard errors come from the variance
-    between independent groups of mask blocks.
+    sum of all totals. A view that lowers the score has a negative total. Of a regression, totals and standard errors
+    are the posterior's; of other methods, totals are moments, and the standard errors come from the variance between
+    independent groups of mask blocks.
 
     Attributes:
         values: share of each view.
         standard_errors: standard error of each share.
-        degrees_of_freedom: number of groups of mask blocks minus 1. With few groups the standard errors are rough, and
-            the confidence intervals are wide.
+        degrees_of_freedom: number of pairs of masks in a regression, or of groups of mask blocks, minus 1. With few
+            groups the standard errors are rough, and the confidence intervals are wide.
     """
 
     values: dict[Key, float]
@@ -94,33 +57,28 @@ class Shares:
         return {key: (value - half_widths[key], value + half_widths[key]) for key, value in self.values.items()}
 
     @classmethod
-    def of(cls, runs: list[Contributions]) -> Shares:
+    def of(cls, runs: Sequence[Totals]) -> Shares:
         """Compute the shares from runs with independent masks.
 
         Args:
-            runs: contributions of each run; every view is in exactly one run, views of one run share its masks.
+            runs: totals of each run; every view is in exactly one run, views of one run share its masks.
         """
-        contributions = [run.totals() for run in runs]
-        totals = {key: float(run[key].mean()) for run in contributions for key in run}
-        overall = sum(totals.values())
-        if abs(overall) <= NOTHING * sum(map(abs, totals.values())) or overall == 0:
-            unknown = dict.fromkeys(totals, float("nan"))  # the views cancel out, or nothing moves the score
+        keys = [key for run in runs for key in run.keys]
+        totals = torch.cat([run.values for run in runs])
+        overall = float(totals.sum())
+        if abs(overall) <= NOTHING * float(totals.abs().sum()) or overall == 0:
+            unknown = dict.fromkeys(keys, float("nan"))  # the views cancel out, or nothing moves the score
             return cls(unknown, dict(unknown), 0)
-        values = {key: total / overall for key, total in totals.items()}
-        errors = {}
-        for key, value in values.items():
-            variance = 0.0
-            for run in contributions:
-                n = len(next(iter(run.values())))
-                if n < 2:
-                    variance = float("nan")
-                    break
-                # the linearised share: (t_k − share · Σ t) / Σ T
-                view_totals = run[key] if key in run else torch.zeros(n, dtype=torch.float64)
-                linearised = (view_totals - value * torch.stack(list(run.values())).sum(0)) / overall
-                variance += float(linearised.var() / n)
-            errors[key] = variance**0.5
-        return cls(values, errors, min(len(next(iter(run.values()))) for run in contributions) - 1)
+        shares = totals / overall
+        slopes = (torch.eye(len(keys), dtype=torch.float64) - shares[:, None]) / overall  # of each share in the totals
+        variances, start = torch.zeros_like(shares), 0
+        for run in runs:
+            mine = slopes[:, start : start + len(run.keys)]
+            variances += (mine @ run.covariance * mine).sum(1)
+            start += len(run.keys)
+        errors = [each if isnan(each) else sqrt(max(each, 0.0)) for each in variances.tolist()]
+        degrees = min(run.degrees_of_freedom for run in runs)
+        return cls(dict(zip(keys, shares.tolist(), strict=True)), dict(zip(keys, errors, strict=True)), degrees)
 
     def described(self) -> dict[str, dict[str, float | int | None]]:
         """JSON-able share, standard error (both ``None`` if unknown) and degrees of freedom of each view."""

@@ -27,7 +27,7 @@ from relax.estimation.regression import Regression
 from relax.estimation.strata import Tried
 from relax.methods.problem import Problem
 from relax.methods.regression import RelaxCrossFitted
-from relax.modalities.cells import Cells, UnitCells
+from relax.modalities.resolution import Resolution
 
 CONVERGED = 2048
 MOST = 512
@@ -63,7 +63,7 @@ class Snapshot(NamedTuple):
 class Estimators:
     """Three estimators that see the same masks; keeps their maps after every turn."""
 
-    def __init__(self, cells: Cells | UnitCells) -> None:
+    def __init__(self, cells: Resolution) -> None:
         self.regression, self.crossfitted = Regression(cells), CrossFitted(cells)
         self.ratios: dict[int, Ratio] = {}
         self.snapshots: list[Snapshot] = []

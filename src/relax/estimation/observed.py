@@ -149,6 +149,6 @@ def _left(bits: Tensor) -> float:
     if n_units < 2:
         return 1.0
     signs = 2 * bits.double() - 1
-    products = (signs.T @ signs / n_masks).square()
-    mean = (products.sum() - products.diagonal().sum()) / (n_units * (n_units - 1))
-    return min(float(mean) * n_masks, 1.0)
+    total = (signs @ signs.T / n_masks).square().sum()  # as that of signs.T @ signs, whose diagonal is 1
+    mean = float(total - n_units) / (n_units * (n_units - 1))
+    return min(max(mean, 0.0) * n_masks, 1.0)

@@ -118,11 +118,11 @@ def defaults_section() -> list[str]:
     return [
         "## Defaults",
         "",
-        "`CoMVC(n_clusters=10)` beside k-means (10 beginnings) on all views side by side: accuracy under the best matching of",
+        "`CoMVC(n_clusters=10)` beside k-means (10 initialisations) on all views side by side: accuracy under the best matching of",
         "clusters to classes, mean ± standard deviation over seeds. k-means sees columns standardised (pictures as they",
         "are), then also cut off at 2 standard deviations as CoMVC does by default, then not standardised. Seconds are the",
-        "median of one clustering on one core. The defaults were chosen on these data sets, with their labels in sight:",
-        "other data may do worse. By `python -m benchmarks.multiview.defaults`:",
+        "median of one clustering on one core. The defaults were chosen on these data sets, knowing their labels:",
+        "results on other data may be worse. `python -m benchmarks.multiview.defaults` makes this table:",
         "",
         f"| {' | '.join(table.columns)} |",
         "|---" * len(table.columns) + "|",
@@ -139,7 +139,7 @@ def lead(fashion: pd.DataFrame, digits: pd.DataFrame, noise: pd.DataFrame, thres
         f"Fashion-MNIST with edges (standard deviation over seeds {100 * spread(fashion):.1f}) and by "
         f"{above(digits, 'CoMVC', joined)} on UCI digits ({100 * spread(digits):.1f}).",
         f"Each view has a share of the importance, with an error: with noise of 0.5 on the edges, {falls}.",
-        f"Simpler maps have a price: {threshold_verdict(thresholds)[0].lower()}{threshold_verdict(thresholds)[1:]}",
+        f"Thresholds on the uncertainty (U-RELAX) have a price: {threshold_verdict(thresholds)[0].lower()}{threshold_verdict(thresholds)[1:]}",
     ]
 
 
@@ -185,7 +185,10 @@ def write_page(
         "```",
         "",
         "The share of a view is what its parts add to the expected similarity, over what those of all views add. The default",
-        "regresses both views at once; with `method=\"relax\"` shares are moments of its masks.",
+        'regresses both views at once; with `method="relax"` shares are moments of its masks.',
+        "A share is negative if a view lowers the similarity. `masks=` and `fill=` take one setting for all views or a mapping by view. An",
+        "encoder of numbered views (`relax.Encoder(model, views=2)`) takes a tuple; on the command line they are `--view 0=a.png`. Objects of",
+        'several views have no `design="all-sizes"` and no `method="relax-gradient"`, and `--against` does not go with `--view`.',
         "",
         "On the command line, with a clustering that was kept by `comvc.save(FOLDER)`:",
         "",
@@ -193,7 +196,7 @@ def write_page(
         "relax explain --encoder comvc:FOLDER --view image=a.png --view edges=b.png",
         "```",
         "",
-        'Everything below is made by `make multiview`, explanations by the paper\'s `method="relax"`.',
+        '`make multiview` makes the figures below, with the paper\'s `method="relax"`.',
         "",
         *defaults_section(),
         "",
@@ -262,9 +265,9 @@ def write_page(
         "",
         "## Cost",
         "",
-        f"Both views at once (98 units, 2048 masks) beside one picture of as many units and masks that holds both views "
-        f"side by side: {cost['forwards'].iloc[0]:.0f} and {cost['of one'].iloc[0]:.0f} forwards, "
-        f"{ratio.median():.2f} times the seconds (median of {len(cost)} turns, {ratio.min():.2f} to {ratio.max():.2f}).",
+        f"An explanation of both views at once (98 units, 2048 masks) and one of a single picture with as many units that holds both views "
+        f"side by side took {cost['forwards'].iloc[0]:.0f} and {cost['of one'].iloc[0]:.0f} forwards; "
+        f"both views took {ratio.median():.2f} times the seconds (median of {len(cost)} turns, {ratio.min():.2f} to {ratio.max():.2f}).",
         "",
     ]
     PAGE.write_text("\n".join(lines))

@@ -55,10 +55,10 @@ class Explainer:
         n_masks: minimum number of masks, rounded up to whole blocks, for methods that take one (RELAX by regression,
             RELAX, U-RELAX, REPEAT; others have their own options, such as ``n_samples=``). ``None``: as many masks as
             it takes to reach ``reliability``, at most ``max_masks``.
-        max_masks: limit of an adaptive run; the first block may exceed it. Default: 512 for ``"relax-regression"``,
-            3000 for other methods.
+        max_masks: limit of an adaptive run; the first block may exceed it. Default: 512 for ``"relax-regression"`` and
+            ``"relax-crossfit"``, 128 for ``"relax-gradient"``, 3000 for other methods.
         reliability: target of an adaptive run, in (0, 1): estimated correlation with the fully converged map. Default:
-            0.95 for ``"relax-regression"``, 0.98 for other methods.
+            0.95 for these three methods, 0.98 for others.
         seed: random seed of the masks; the masks do not depend on batch size, device or number of inputs.
         masks: ``"grid"`` (7x7 cells, keep probability 0.5), ``"patches"`` (the encoder's), or Masks; a list of them
             for ``"relax-regression"``. Default: the method's own, else the modality's.

@@ -29,11 +29,11 @@ class Explanation:
 
     Attributes:
         importance: float32 of the map's shape, ``(H, W)`` at the encoder's input resolution for images: the mean score
-            over the masks that keep a pixel, in units of the score. A large constant (the mean score) plus the signal.
-        uncertainty: float32 of the map's shape, in squared units of the score: the variance of the score over the
-            masks that keep a pixel. It does not shrink with more masks.
-        standard_error: float32 of the map's shape, in units of the score: the Monte-Carlo error of the importance,
-            which falls as ``1/√n_masks``. NaN with fewer than two blocks of masks.
+            given that the part with a pixel is kept, in units of the score: a large constant, its mean, and the signal.
+        uncertainty: float32 of the map's shape, in squared units of the score: the variance of the score given
+            the same. It does not shrink with more masks.
+        standard_error: float32 of the map's shape, in units of the score: the error of the importance, which falls as
+            masks are added. Of moments, as of ``method="relax"``, it is NaN with fewer than two blocks of masks.
         n_masks: number of masks evaluated; ``settings["stopping"]`` has the number, or the reliability, asked for.
         n_blocks: number of blocks the masks were drawn in.
         degrees_of_freedom: degrees of freedom of the standard error, one less than the number of independent parts of
@@ -131,7 +131,7 @@ class Explanation:
     def confidence_interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Pointwise Student's t interval for the converged importance.
 
-        The intervals of a short run with the fold-over design are conservative (see :mod:`relax.estimation.moments`).
+        docs/reliability.md says how often intervals hold; those of short runs of ``method="relax"`` are conservative.
 
         Args:
             level: nominal coverage, in (0, 1).
@@ -175,8 +175,8 @@ class Explanation:
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments that reproduce these maps: ``relax.explain(encoder, tensor, **explanation.arguments())``.
 
-        Here ``tensor`` is ``torch.from_numpy(explanation.input)`` and ``encoder`` is the one in ``settings``. An
-        adaptive run is repeated as one, and ends where it did.
+        Here ``tensor`` is ``torch.from_numpy(explanation.input)`` and ``encoder`` is the one in ``settings``; of one
+        view, it is the whole object with all its views. An adaptive run is repeated as one, and ends where it did.
 
         Raises:
             ArgumentError: the run used a callable, another picture or another input, which is not saved.
@@ -197,6 +197,7 @@ class Explanation:
             "design": settings["design"],
             "precision": settings["precision"],
             "engine": settings.get("engine", "torch"),  # files of earlier versions do not say
+            **({"views": settings["views"]} if "views" in settings else {}),
             **settings["options"],
         }
 

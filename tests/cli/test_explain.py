@@ -289,3 +289,22 @@ def test_recordings_are_explained_with_a_page_and_bad_ones_skipped(tmp_path):
     assert "<audio" in (tmp_path / "out" / "a.html").read_text()
     assert relax.Explanation.load(tmp_path / "out" / "a.npz").settings["modality"] == "sound"
     assert run("explain", tmp_path / "b.wav", "--out", tmp_path / "out").returncode == 2
+
+
+@pytest.mark.parametrize(("views", "names"), [(2, ["0", "1"]), (["a/b", "c"], ["a/b", "c"])])
+def test_views_with_numbers_and_odd_names(tmp_path, monkeypatch, views, names):
+    import torch
+
+    encoder = relax.Encoder(
+        lambda some: torch.cat(list(some.values() if isinstance(some, dict) else some), 1) + 1, views=views
+    )
+    monkeypatch.setattr("relax.encoders.load_encoder", lambda name, **options: encoder)
+    options = []
+    for number, name in enumerate(names):
+        np.save(tmp_path / f"{number}.npy", np.random.default_rng(number).random(8, dtype=np.float32))
+        options += ["--view", f"{name}={tmp_path / f'{number}.npy'}"]
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["explain", *options, "--masks", "64", "--out", str(out), "--quiet", "--json"])
+    assert done.exit_code == 0, done.output
+    assert sorted(json.loads(done.stdout.splitlines()[-1])["shares"]) == names
+    assert {path.name for path in out.glob("*.npz")} == {f"0-{name.replace('/', '-')}.npz" for name in names}

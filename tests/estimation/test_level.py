@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import relax
 from relax.estimation.designs import FoldOver
 from relax.estimation.observed import Observed, _left
 from relax.modalities.masks import GridMasks
@@ -70,3 +71,14 @@ def test_stated_variance_of_the_level_is_the_true_one(units, interactions, slope
         errors.append(item.level)
         stated.append(item.level_variance())
     assert 0.9 < np.mean(stated) / np.mean(np.square(errors)) < 1.45
+
+
+@pytest.mark.parametrize(
+    ("masks", "design", "net"), [("grid", "foldover", 4), ("grid", "independent", 1), ("fixed", "foldover", 1)]
+)
+def test_only_placements_of_units_that_move_form_a_net(tiny, image, masks, design, net):
+    kind = relax.PatchMasks(7) if masks == "fixed" else relax.GridMasks(4)
+    seen = []
+    explainer = relax.Explainer(tiny, masks=kind, fill="mean", design=design, n_masks=128)
+    explainer.run(image, watch=[lambda tried: seen.append(tried.estimator.strata[tried.number].net)])
+    assert set(seen) == {net}

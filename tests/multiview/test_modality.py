@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -313,3 +314,72 @@ def test_effects_and_shares_of_a_linear_encoder_have_closed_forms():
         assert share == pytest.approx(total / sum(totals.values()), abs=max(4 * error, 1e-3))
         assert error < 0.01
         assert found[key].effect.mean() == pytest.approx(total / 49 / 2, rel=0.05)
+
+
+def test_each_view_has_its_own_reliability():
+    """A view with next to no effect is not as reliable as the other one."""
+    generator = torch.Generator().manual_seed(3)
+    weights = {"loud": torch.rand(1, 28, 28, generator=generator), "faint": torch.zeros(1, 28, 28)}
+    weights["loud"][:, :12, :12] += 4.0
+    noise = torch.randn(2 * 28 * 28, 8, generator=generator)
+
+    def encoder(some):
+        flat = torch.cat([some[key].flatten(1) for key in weights], 1)
+        return torch.cat(
+            [(some["loud"] * weights["loud"]).flatten(1).sum(1, keepdim=True), 3 * torch.tanh(flat @ noise)], 1
+        )
+
+    pictures = {key: torch.ones(1, 28, 28) for key in weights}
+    found = relax.explain(encoder, pictures, similarity=lambda h, _: h.sum(1), fill="zero", n_masks=256)
+    assert found["loud"].reliability > found["faint"].reliability + 0.1
+    moments = relax.explain(
+        encoder, pictures, method="relax", similarity=lambda h, _: h.sum(1), fill="zero", n_masks=512
+    )
+    assert moments["loud"].reliability == moments["faint"].reliability  # of the object as a whole
+
+
+@pytest.mark.parametrize(("method", "design"), [("relax-crossfit", "foldover"), ("relax-regression", "exhaustive")])
+def test_shares_of_other_estimators(method, design):
+    """In closed form: the share of a column of a linear encoder is its square over all squares."""
+    views = {"x": torch.tensor([1.0, 2.0, 1.0]), "y": torch.tensor([1.0, 1.0, 1.0])}
+    found = relax.explain(
+        lambda some: torch.cat([some["x"], some["y"]], 1),
+        views,
+        method=method,
+        design=design,
+        similarity="dot",
+        precision="float32",
+        n_masks=64,
+    )
+    assert found.shares.values["x"] == pytest.approx(6 / 9, abs=1e-3)
+    assert found.shares.standard_errors["x"] < 1e-2
+    if design == "exhaustive":
+        assert found.shares.standard_errors == {"x": 0, "y": 0}
+        assert found.shares.confidence_interval()["x"] == pytest.approx((6 / 9, 6 / 9))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"views": "one-at-a-time"},
+        {"masks": {"image": GRID, "vector": relax.ColumnMasks()}},
+        {"masks": {"image": "grid", "vector": "grid"}, "fill": {"image": "mean", "vector": "zero"}},
+        {"method": "relax-crossfit", "n_masks": 64},
+    ],
+)
+def test_arguments_of_a_view_repeat_the_run(views, how, tmp_path):
+    found = relax.explain(TwoViews(), views, **{"n_masks": 16, **how})
+    found.save(tmp_path / "one")
+    for key in views:
+        arguments = relax.Explanation.load(tmp_path / f"one-{key}.npz").arguments()
+        again = relax.explain(TwoViews(), views, **arguments)
+        np.testing.assert_array_equal(again[key].importance, found[key].importance)
+
+
+def test_arguments_of_numbered_views(views):
+    encoder = relax.Encoder(lambda some: torch.cat([some[0].flatten(1), some[1]], 1), views=2)
+    found = relax.explain(encoder, tuple(views.values()), masks={0: GRID, 1: "grid"}, n_masks=16)
+    settings = json.loads(json.dumps(found[0].settings))  # as a file has them: keys are strings
+    arguments = replace(found[0], settings=settings).arguments()
+    again = relax.explain(encoder, tuple(views.values()), **arguments)
+    np.testing.assert_array_equal(again[1].importance, found[1].importance)

@@ -239,18 +239,22 @@ def _short(name: str, modality: str) -> str:
 
 def _explain_views(explainer: Explainer, views: dict[str, str], out: Path, policy: str, as_json: bool) -> None:
     """Explain the views of one object and report the shares of importance."""
+    from relax.multiview.modality import Views
+    from relax.multiview.results import files_of
     from relax.runs.files import only_writer, refuse_existing
     from relax.runs.rows import rounded_or_none
 
+    named = explainer.encoder.modality.keys if isinstance(explainer.encoder.modality, Views) else None
+    objects = {next((key for key in named or () if str(key) == name), name): file for name, file in views.items()}
     stem = out / Path(next(iter(views.values()))).stem
-    expected = [stem.with_name(f"{stem.name}-{key}{suffix}") for key in views for suffix in (".png", ".npz")]
+    expected = [file for key in objects for file in files_of(stem, key)]
     with only_writer(out):
         if policy == "refuse":
             refuse_existing(expected, "--overwrite or --skip-existing")
         if policy == "skip" and all(file.exists() for file in expected):
             say("1 skipped: results exist")
             return
-        result = explainer(views)
+        result = explainer(objects)
         files = [str(file) for file in result.save(stem)]
     shares = result.shares
     values = {} if shares is None else {key: rounded_or_none(value) for key, value in shares.values.items()}
@@ -259,4 +263,5 @@ def _explain_views(explainer: Explainer, views: dict[str, str], out: Path, polic
         row = {"views": views, "encoder": explainer.encoder.name, "shares": values, "share_errors": errors}
         emit(json.dumps({**row, "n_masks": next(iter(result.values())).n_masks, "files": files}))
     else:
-        say(f"shares of importance: {shares} -> {', '.join(map(printable, files))}")
+        known = "unknown to this method" if shares is None else str(shares)
+        say(f"shares of importance: {known} -> {', '.join(map(printable, files))}")

@@ -65,7 +65,7 @@ class Observed:
         squares: mean squared score of each block.
         mean_variances: variance of each block's mean if its masks, or pairs of masks, were independent.
         balances: what the balance of each block leaves of that variance, in [0, 1].
-        net: number of consecutive blocks whose placements are spread evenly.
+        net: number of consecutive blocks whose placements are spread evenly; 1 for units that do not move.
         least: smallest score.
         most: largest score.
         slopes: derivatives of the scores, where a method takes them.

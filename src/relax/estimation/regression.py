@@ -96,7 +96,8 @@ class Regression:
         stratum = tried.perturbed.stratum
         shares = self.cells.seen(tried.perturbed.units, tried.block.to(tried.perturbed.device)) - stratum.masks.keep
         if tried.number == len(self.strata):
-            self.observations.opened(stratum, self.cells.n_cells, tried.perturbed.design.group)
+            moving = any(n > 1 for n in tried.perturbed.units.placements)
+            self.observations.opened(stratum, self.cells.n_cells, tried.perturbed.design.group if moving else 1)
         self.strata[tried.number].add(shares, tried.scores.cpu(), tried.block.bits)
         self.n_masks += len(shares)
         self.n_blocks += 1

@@ -118,6 +118,11 @@ class ViewCells:
             before += part.n_cells
         return torch.cat(found)
 
+    @property
+    def mean_units(self) -> Tensor:
+        """``(V, P)`` float64: times values of cells, the mean over the cells of each view of these sums."""
+        return self.of_views * torch.cat([part.mean_unit for part in self.parts.values()])
+
     @cached_property
     def mean_unit(self) -> Tensor:
         """``(P,)`` float64: times values of cells, the mean over all cells of these sums."""

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from relax.encoders import Key
-from relax.estimation.estimators import Estimator
+from relax.estimation.crossfitted import CrossFitted
+from relax.estimation.estimators import Enumeration, Estimator
 from relax.estimation.moments import MIN_GROUPS
+from relax.estimation.posterior import Posterior
 from relax.estimation.regression import Regression
 from relax.estimation.strata import Tried
 from relax.multiview.cells import ViewCells
@@ -59,18 +61,44 @@ class Contributions:
 
     def totals(self) -> Totals:
         """Totals of the views; needs a block of masks."""
-        estimator = self._estimator
-        if isinstance(estimator, Regression) and isinstance(estimator.cells, ViewCells):
-            values, covariance = estimator.sums(estimator.cells.of_views)
-            n_rows = sum(item.n_rows for item in estimator.strata)
-            return Totals(tuple(estimator.cells.parts), values, covariance, n_rows - 1)
-        return self._moments()
+        regressions = self._regressions()
+        if not regressions:
+            return self._moments()
+        sums = [regression.sums(cells.of_views) for regression, cells in regressions]
+        values = torch.stack([mean for mean, _ in sums]).mean(0)
+        covariance = torch.stack([error for _, error in sums]).sum(0) / len(sums) ** 2
+        n_rows = sum(item.n_rows for regression, _ in regressions for item in regression.strata)
+        return Totals(tuple(regressions[0][1].parts), values, covariance, n_rows - 1)
+
+    def reliabilities(self) -> dict[Key, float]:
+        """Estimated correlation of each view's map with the converged one, where the method is a regression."""
+        regressions = self._regressions()
+        if len(regressions) != 1:
+            return {}
+        ((regression, cells),) = regressions
+        posterior = regression.posterior()
+        _, common = regression.sums(cells.mean_units)
+        found, start = {}, 0
+        for number, (key, part) in enumerate(cells.parts.items()):
+            mine = slice(start, start + part.n_cells)
+            own = [each[mine] for each in (posterior.effects, posterior.variances, posterior.squares)]
+            found[key] = Posterior(own[0], own[1], float(common[number, number]), own[2]).reliability()
+            start += part.n_cells
+        return found
+
+    def _regressions(self) -> list[tuple[Regression, ViewCells]]:
+        """The regressions behind the maps, with their cells: one, or that of each fold of ``relax-crossfit``."""
+        folds = self._estimator.folds if isinstance(self._estimator, CrossFitted) else [self._estimator]
+        regressions = [each for each in folds if isinstance(each, Regression) and each.n_masks]
+        return [(each, each.cells) for each in regressions if isinstance(each.cells, ViewCells)]
 
     def _moments(self) -> Totals:
-        """Totals of each independent group of mask blocks, and the variance between groups."""
-        group = self._group if len(self._sums) // self._group >= MIN_GROUPS else 1
+        """Totals of each independent group of mask blocks, and the variance between groups; exact with all masks."""
+        whole = isinstance(self._estimator, Enumeration)
+        n_blocks = len(self._sums)
+        group = n_blocks if whole else self._group if n_blocks // self._group >= MIN_GROUPS else 1
         rows = []
-        for start in range(0, len(self._sums) - group + 1, group):
+        for start in range(0, n_blocks - group + 1, group):
             score_sums, kept_counts, overall = (
                 torch.stack(blocks).sum(0) for blocks in zip(*self._sums[start : start + group], strict=True)
             )
@@ -78,7 +106,7 @@ class Contributions:
         views = torch.split(torch.stack(rows), list(self._n_units.values()), dim=1)
         totals = torch.stack([view.sum(1) for view in views])
         n = totals.shape[1]
-        covariance = (
-            torch.cov(totals).view(len(views), -1) / n if n > 1 else totals.new_full((len(views),) * 2, torch.nan)
-        )
+        covariance = totals.new_full((len(totals), len(totals)), 0.0 if whole else torch.nan)
+        if n > 1:
+            covariance = torch.cov(totals).view_as(covariance) / n
         return Totals(tuple(self._n_units), totals.mean(1), covariance, n - 1)

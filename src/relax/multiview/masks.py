@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from relax.encoders import Key
 from relax.errors import ArgumentError
+from relax.modalities import fills as fills_
+from relax.modalities import masks as masks_
 from relax.modalities.base import Modality
 from relax.modalities.batches import Batch
 from relax.modalities.fills import Fill
@@ -83,9 +85,10 @@ def setting_of(setting: Any, key: Key, what: str) -> Any:
     """
     if not isinstance(setting, Mapping):
         return setting
-    if key not in setting:
+    found = key if key in setting else str(key)  # in files, numbers of views are strings
+    if found not in setting:
         raise ArgumentError(f"expected `{what}` to have an entry for every view, got none for {key!r}")
-    return setting[key]
+    return setting[found]
 
 
 class ViewUnits(Units):
@@ -141,6 +144,7 @@ class ViewMasks(Masks):
     """
 
     def __init__(self, recipes: Any = None, patch: int | None = None) -> None:
+        recipes = _restored(recipes, masks_.create)
         self.recipes, self.patch = recipes, patch
         per_view = recipes.values() if isinstance(recipes, Mapping) else (recipes,)
         keep_probabilities = {recipe.keep if isinstance(recipe, Masks) else 0.5 for recipe in per_view}
@@ -182,7 +186,7 @@ class ViewFill(Fill):
     """
 
     def __init__(self, fills: Any = None) -> None:
-        self.fills = fills
+        self.fills = _restored(fills, fills_.create)
 
     def bind(self, prepared: Prepared, by: Any = None, seed: int = 0) -> BoundViews:
         parts = views_of(prepared).parts
@@ -233,6 +237,15 @@ class BoundViews(Fill):
 
     def settings(self) -> dict[str, Any]:
         return self.fill.settings()
+
+
+def _restored(setting: Any, create: Callable[..., Any]) -> Any:
+    """What ``_json_able`` was given: settings, with a name, become masks or fills again."""
+    if not isinstance(setting, Mapping):
+        return setting
+    if isinstance(setting.get("name"), str):
+        return create(**setting)
+    return {key: _restored(value, create) for key, value in setting.items()}
 
 
 def _json_able(setting: Any) -> Any:

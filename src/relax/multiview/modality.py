@@ -125,9 +125,13 @@ class Views(Modality):
             try:
                 explanation = run(prepared.only(group), watch=(watcher,))
             except NothingSeenError as error:
-                views_named = ", ".join(map(repr, group))
-                raise NothingSeenError(f"view {views_named} makes no difference to the score: {error}") from error
-            explanations |= _split_by_view(explanation, prepared, group, views)
+                named = " and ".join(map(repr, group))
+                what = f"view {named} makes" if len(group) == 1 else f"views {named} make"
+                raise NothingSeenError(f"{what} no difference to the score: {error}") from error
+            split = _split_by_view(explanation, prepared, group, views)
+            for key, reliability in watcher.reliabilities().items():
+                split[key] = replace(split[key], reliability=reliability)
+            explanations |= split
             if len(watcher):
                 totals.append(watcher.totals())
         return ViewExplanations(explanations, Shares.of(totals) if totals else None)

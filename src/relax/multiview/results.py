@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -52,7 +53,7 @@ class ViewExplanations(Mapping[Key, Explanation]):
         target = Path(stem)
         files = []
         for key, explanation in self.explanations.items():
-            picture, archive = (target.with_name(f"{target.name}-{key}{suffix}") for suffix in (".png", ".npz"))
+            picture, archive = files_of(target, key)
             explanation.plot(picture)
             explanation.save(archive)
             files += [picture, archive]
@@ -72,3 +73,9 @@ class ViewExplanations(Mapping[Key, Explanation]):
 
     def __repr__(self) -> str:
         return f"ViewExplanations({', '.join(map(str, self.explanations))}; shares: {self.shares})"
+
+
+def files_of(stem: Path, key: Key) -> tuple[Path, Path]:
+    """Picture and archive of a view: ``STEM-VIEW.png`` and ``.npz``."""
+    view = re.sub(r"[\\/:]", "-", str(key))
+    return stem.with_name(f"{stem.name}-{view}.png"), stem.with_name(f"{stem.name}-{view}.npz")

@@ -26,7 +26,13 @@ class Observations:
     _known: tuple[tuple[int, ...], Rows] | None = None
 
     def opened(self, stratum: Stratum, n_cells: int, net: int = 1) -> Observed:
-        """Begin one more stratum, with so many cells, of masks whose placements form nets of so many blocks."""
+        """Begin one more stratum.
+
+        Args:
+            stratum: kind of masks and fill.
+            n_cells: number of cells of the map.
+            net: number of consecutive blocks whose placements are spread evenly.
+        """
         fill = next((number for number, known in enumerate(self._fills) if known is stratum.fill), len(self._fills))
         if fill == len(self._fills):
             self._fills.append(stratum.fill)

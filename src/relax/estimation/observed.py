@@ -112,11 +112,12 @@ class Observed:
     def level_variance(self) -> float:
         """Variance of the error of the level.
 
-        A block's mean has the error of its masks, of which the balance of the block leaves a part, and differs from
-        other blocks' by its placement. How much is estimated from the spread between n blocks, with the weight of n − 1
-        of them, and beforehand, with the weight of one, as much as balance takes away: a single block has the variance
-        of independent masks. Placements of a complete net are spread evenly, so that what they differ by mostly
-        cancels: over the blocks of a net, it is taken to fall with the square of their number.
+        The mean of a block has the error of its masks, of which the balance of the block leaves a part, and depends on
+        the placement of the block. What placements add is a weighted mean of the spread between the n blocks, with
+        weight n − 1, and of a guess with weight 1: the part of the variance that balance takes away, so that a single
+        block has the variance of independent masks. Over the blocks of a complete net, whose placements are spread
+        evenly, it is taken to fall with the square of their number. Units that do not move differ by interactions of
+        more than two units instead, and form no net.
         """
         n = len(self.means)
         within = sum(self.mean_variances) / n

@@ -61,8 +61,8 @@ def write_page(found: Found, errors: dict[str, list[Curves]], asked: str) -> Non
         "",
         *plot_scenes(found, FOLDER),
         "",
-        f"Held-out scenes, of one object and of several: {numbers}. `make quality` makes this page; this one was made with "
-        f"`{asked or 'no options'}`. Means over scenes; intervals by "
+        f"Held-out scenes, of one object and of several: {numbers}. `make quality` makes this page; this one was made "
+        f"{f'with `{asked}`' if asked else 'without options'}. Means over scenes; intervals by "
         "the bootstrap (BCa) are in the picture and in files; bold is rank 1, by paired differences. Seconds "
         "depend on what else ran at the time; forwards do not.",
         "",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.quality.answers import MAIN, RIVALS, answer, details, reached_table
 from benchmarks.quality.errors import (
     CONVERGED,
     Curves,
@@ -16,10 +17,10 @@ from benchmarks.quality.errors import (
 )
 from benchmarks.quality.pictures import plot_controls, plot_scenes
 from benchmarks.quality.runs import AUGNET, GAINS, LITE0, METHODS, SENSE, VIT, Run
-from benchmarks.quality.variants import ALL_SIZES, CONTROLS, DEFAULT, FULL, GRADIENT, QUICK, SMOOTHED
+from benchmarks.quality.variants import DEFAULT
 from benchmarks.study.page import compared, table
 from relax._support.figures import save_figure
-from relax.evaluation import Evaluation, interval, summary
+from relax.evaluation import Evaluation, summary
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 FOLDER = DOCS / "quality"
@@ -28,9 +29,6 @@ TITLES = {
     AUGNET: "AugNet ResNet-50 (without labels)",
     VIT: "ViT-S/14",
 }
-RIVALS = ("relax", SMOOTHED, "occlusion", "lafam", "integrated-gradients")
-MAIN = ("relevance-gain", "single-deletion")
-
 Found = dict[str, tuple[Run, Evaluation]]
 
 INTRODUCTION = """Does the map of the default, `relax-regression`, say what the representation of a picture rests on? Every map is pooled to
@@ -55,7 +53,7 @@ def write_page(found: Found, errors: dict[str, list[Curves]], asked: str) -> Non
         "",
         "## The answer",
         "",
-        *answers(by_encoder),
+        *answer(by_encoder, TITLES),
         "",
         "![Relevance gain and single deletion of methods and controls](quality/controls.png)",
         "",
@@ -67,6 +65,7 @@ def write_page(found: Found, errors: dict[str, list[Curves]], asked: str) -> Non
         "depend on what else ran at the time; forwards do not.",
         "",
     ]
+    lines += ["## In detail", "", *details(by_encoder, TITLES), "", *reached_table(by_encoder, TITLES), ""]
     for encoder, rows in by_encoder.items():
         lines += encoder_part(encoder, rows)
         lines += [intervals_in(f"{encoder}.csv", summary(rows)), ""]
@@ -85,51 +84,6 @@ def pooled(found: Found, encoder: str) -> pd.DataFrame:
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows method by method, in the order of the tables; a run that was resumed has them in another one."""
     return rows.sort_values("method", key=lambda names: names.map(METHODS.index), kind="stable", ignore_index=True)
-
-
-def answers(by_encoder: dict[str, pd.DataFrame]) -> list[str]:
-    """One sentence for each encoder, and one for all together."""
-    lines = []
-    for encoder, rows in by_encoder.items():
-        cost = rows[rows["method"] == DEFAULT]["forwards"].mean()
-        lines.append(
-            f"- **{TITLES[encoder]}**: by relevance gain the default ({cost:.0f} forwards in the mean) is "
-            f"{compared(rows, MAIN[0], DEFAULT, list(RIVALS))}. {reached(rows)}"
-        )
-    everything = pd.concat(by_encoder.values(), ignore_index=True)
-    everything["input"] = everything["encoder"] + everything["input"]
-    lines.append(
-        f"- **All together**: by relevance gain {compared(everything, MAIN[0], DEFAULT, list(RIVALS))}; by single "
-        f"deletion {compared(everything, MAIN[1], DEFAULT, list(RIVALS))}. With 64 masks, by relevance gain, "
-        f"{compared(everything, MAIN[0], QUICK, ['relax', SMOOTHED])}."
-        f" With 48 masks and their gradients (`relax-gradient`, 144 forward-equivalents), by relevance gain, "
-        f"{compared(everything, MAIN[0], GRADIENT, [DEFAULT, *RIVALS])}; by single deletion "
-        f"{compared(everything, MAIN[1], GRADIENT, [DEFAULT, *RIVALS])}."
-    )
-    cost = everything[everything["method"] == ALL_SIZES]["forwards"].mean()
-    lines.append(
-        f'- **With masks of all sizes** (`design="all-sizes"`, {cost:.0f} forwards in the mean), all together: by relevance '
-        f"gain {compared(everything, MAIN[0], ALL_SIZES, [DEFAULT, FULL, *RIVALS])}; by single deletion "
-        f"{compared(everything, MAIN[1], ALL_SIZES, [DEFAULT, FULL, *RIVALS])}. The default with all of 512 masks: by relevance gain "
-        f"{compared(everything, MAIN[0], FULL, [DEFAULT, *RIVALS])}."
-    )
-    return lines
-
-
-def reached(rows: pd.DataFrame) -> str:
-    """Which controls are not told apart from the default, on which metric."""
-    close = []
-    for metric in (MAIN[0], *GAINS, MAIN[1]):
-        values = rows[rows["metric"] == metric].pivot_table(index="input", columns="method", values="value")
-        names = []
-        for control in CONTROLS:
-            if control in values and interval((values[DEFAULT] - values[control]).dropna())[1] <= 0:
-                names.append(control)
-        if names:
-            close.append(f"{metric}: {', '.join(names)}")
-    if not close:
-        return "It is above every control on every column."
-    return f"Controls it cannot be told apart from; there it has shown nothing: {'; '.join(close)}."
 
 
 def encoder_part(encoder: str, rows: pd.DataFrame) -> list[str]:

@@ -61,7 +61,7 @@ def explanations(tiny: torch.nn.Module) -> dict[str, relax.Explanation]:
     views = {"a": x, "b": x[0, 10]}
     model = _TwoViews(tiny)
     for how in ("joint", "one-at-a-time"):
-        found = relax.explain(model, views, views=how, n_masks=256, precision="float32")
+        found = relax.explain(model, views, views=how, method="relax", n_masks=256, precision="float32")
         made |= {f"view {key}, {how}": e for key, e in found.items()}
     pair = relax.match(tiny, x, x.flip(2), method="relax", n_masks=256, precision="float32")
     made |= {"match, a": pair.a, "match, b": pair.b}

@@ -64,7 +64,7 @@ def plot_accuracy(rows: list[list[str]]) -> Figure:
         axes.errorbar(seconds, error[:, 0], spread, fmt=marker, capsize=3, label=name)
         for row, x, y in zip(own, seconds, error[:, 0], strict=True):
             axes.annotate(row[1], (x, y), xytext=(5, 6), textcoords="offset points", fontsize=8)
-    axes.set(xscale="log", yscale="log", xlim=(1, 400), xlabel="seconds", ylabel="error (root mean square)")
+    axes.set(xscale="log", yscale="log", xlim=(0.3, 400), xlabel="seconds", ylabel="error (root mean square)")
     axes.set_title("numbers: masks; lines: 95 % intervals over runs", fontsize=9)
     axes.legend(frameon=False)
     return figure

@@ -32,7 +32,7 @@ def answer(by_encoder: Rows, titles: Mapping[str, str]) -> list[str]:
         f"- On {n} held-out scenes of {len(by_encoder)} encoders together the default, with {cost:.0f} forwards in the mean, is by "
         f"relevance gain {_gain(together)}.{alone}",
         f"- By single deletion it is {compared(together, MAIN[1], DEFAULT, list(RIVALS))}.",
-        f"- Controls: by relevance gain {_not_above(by_encoder, titles, MAIN[0])}; by single deletion "
+        f"- By relevance gain {_not_above(by_encoder, titles, MAIN[0])}; by single deletion "
         f"{_not_above(by_encoder, titles, MAIN[1])}.",
     ]
 
@@ -96,4 +96,4 @@ def _not_above(by_encoder: Rows, titles: Mapping[str, str], metric: str) -> str:
     """On which encoders a control reaches the default."""
     found = {titles[encoder]: reached(rows, metric) for encoder, rows in by_encoder.items()}
     some = [f"{title} ({', '.join(names)})" for title, names in found.items() if names]
-    return f"it cannot be told apart from some on {'; '.join(some)}" if some else "it is above all on every encoder"
+    return f"controls reach it on {', '.join(some)}" if some else "it is above every control on each encoder"

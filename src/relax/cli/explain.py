@@ -239,22 +239,19 @@ def _short(name: str, modality: str) -> str:
 
 def _explain_views(explainer: Explainer, views: dict[str, str], out: Path, policy: str, as_json: bool) -> None:
     """Explain the views of one object and report the shares of importance."""
-    from relax.multiview.modality import Views
     from relax.multiview.results import files_of
     from relax.runs.files import only_writer, refuse_existing
     from relax.runs.rows import rounded_or_none
 
-    named = explainer.encoder.modality.keys if isinstance(explainer.encoder.modality, Views) else None
-    objects = {next((key for key in named or () if str(key) == name), name): file for name, file in views.items()}
     stem = out / Path(next(iter(views.values()))).stem
-    expected = [file for key in objects for file in files_of(stem, key)]
+    expected = [file for key in views for file in files_of(stem, key)]
     with only_writer(out):
         if policy == "refuse":
             refuse_existing(expected, "--overwrite or --skip-existing")
         if policy == "skip" and all(file.exists() for file in expected):
             say("1 skipped: results exist")
             return
-        result = explainer(objects)
+        result = explainer(views)
         files = [str(file) for file in result.save(stem)]
     shares = result.shares
     values = {} if shares is None else {key: rounded_or_none(value) for key, value in shares.values.items()}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -51,16 +52,21 @@ class ViewCells:
 
     Args:
         parts: cells of each masked view, in the order of the views.
+
+    Attributes:
+        slices: place of the cells of each view among all.
     """
 
     def __init__(self, parts: Mapping[Key, Resolution]) -> None:
         self.parts = dict(parts)
         self._sizes = [part.n_cells for part in self.parts.values()]
-        rough, smooth, before = list[OfView](), list[OfView](), 0
-        for part in self.parts.values():
-            own = [OfView(kernel, before, self.n_cells - before - part.n_cells) for kernel in part.kernels]
+        ends = list(accumulate(self._sizes))
+        self.slices = {key: slice(end - n, end) for key, n, end in zip(self.parts, self._sizes, ends, strict=True)}
+        rough, smooth = list[OfView](), list[OfView]()
+        for key, part in self.parts.items():
+            mine = self.slices[key]
+            own = [OfView(kernel, mine.start, self.n_cells - mine.stop) for kernel in part.kernels]
             rough, smooth = rough + own[: -part.n_smooth], smooth + own[-part.n_smooth :]
-            before += part.n_cells
         self.kernels, self.n_smooth = (*rough, *smooth), len(smooth)
 
     @property
@@ -91,12 +97,9 @@ class ViewCells:
     @cached_property
     def groups(self) -> Tensor:
         """``(Q, P)`` float64, 1 for the cells of each group."""
-        found, before = [], 0
-        for part in self.parts.values():
-            sides = (before, self.n_cells - before - part.n_cells)
-            found.append(torch.nn.functional.pad(part.groups, sides))
-            before += part.n_cells
-        return torch.cat(found)
+        sides = [(mine.start, self.n_cells - mine.stop) for mine in self.slices.values()]
+        each = zip(self.parts.values(), sides, strict=True)
+        return torch.cat([torch.nn.functional.pad(part.groups, beside) for part, beside in each])
 
     @property
     def of_views(self) -> Tensor:
@@ -111,12 +114,8 @@ class ViewCells:
 
     def variances(self, covariance: Tensor) -> Tensor:
         """Variances of these sums, ``(P,)``, from the covariance of the cells, ``(P, P)``."""
-        found, before = [], 0
-        for part in self.parts.values():
-            mine = slice(before, before + part.n_cells)
-            found.append(part.variances(covariance[mine, mine].contiguous()))
-            before += part.n_cells
-        return torch.cat(found)
+        each = zip(self.parts.values(), self.slices.values(), strict=True)
+        return torch.cat([part.variances(covariance[mine, mine].contiguous()) for part, mine in each])
 
     @property
     def mean_units(self) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -27,12 +28,14 @@ class Totals:
         values: ``(V,)`` float64.
         covariance: ``(V, V)`` float64 of their errors; NaN if unknown.
         degrees_of_freedom: number of independent observations minus 1.
+        reliabilities: estimated correlation of each view's map with the converged one, if the method is a regression.
     """
 
     keys: tuple[Key, ...]
     values: Tensor
     covariance: Tensor
     degrees_of_freedom: int
+    reliabilities: Mapping[Key, float] = field(default_factory=dict)
 
 
 class Contributions:
@@ -64,27 +67,17 @@ class Contributions:
         regressions = self._regressions()
         if not regressions:
             return self._moments()
-        sums = [regression.sums(cells.of_views) for regression, cells in regressions]
-        values = torch.stack([mean for mean, _ in sums]).mean(0)
+        n_views, cells = len(self._n_units), regressions[0][1]
+        weights = torch.cat([cells.of_views, cells.mean_units])
+        sums = [regression.sums(weights) for regression, _ in regressions]
+        values = torch.stack([mean for mean, _ in sums]).mean(0)[:n_views]
         covariance = torch.stack([error for _, error in sums]).sum(0) / len(sums) ** 2
         n_rows = sum(item.n_rows for regression, _ in regressions for item in regression.strata)
-        return Totals(tuple(regressions[0][1].parts), values, covariance, n_rows - 1)
-
-    def reliabilities(self) -> dict[Key, float]:
-        """Estimated correlation of each view's map with the converged one, where the method is a regression."""
-        regressions = self._regressions()
-        if len(regressions) != 1:
-            return {}
-        ((regression, cells),) = regressions
-        posterior = regression.posterior()
-        _, common = regression.sums(cells.mean_units)
-        found, start = {}, 0
-        for number, (key, part) in enumerate(cells.parts.items()):
-            mine = slice(start, start + part.n_cells)
-            own = [each[mine] for each in (posterior.effects, posterior.variances, posterior.squares)]
-            found[key] = Posterior(own[0], own[1], float(common[number, number]), own[2]).reliability()
-            start += part.n_cells
-        return found
+        reliabilities = {}
+        if len(regressions) == 1:
+            common = covariance.diagonal()[n_views:].tolist()
+            reliabilities = _reliabilities(regressions[0][0].posterior(), cells, common)
+        return Totals(tuple(cells.parts), values, covariance[:n_views, :n_views], n_rows - 1, reliabilities)
 
     def _regressions(self) -> list[tuple[Regression, ViewCells]]:
         """The regressions behind the maps, with their cells: one, or that of each fold of ``relax-crossfit``."""
@@ -110,3 +103,18 @@ class Contributions:
         if n > 1:
             covariance = torch.cov(totals).view_as(covariance) / n
         return Totals(tuple(self._n_units), totals.mean(1), covariance, n - 1)
+
+
+def _reliabilities(posterior: Posterior, cells: ViewCells, common: Sequence[float]) -> dict[Key, float]:
+    """Reliability of each view's map.
+
+    Args:
+        posterior: of all views together.
+        cells: their cells.
+        common: variance of the mean effect of each view.
+    """
+    found = {}
+    for (key, mine), shared in zip(cells.slices.items(), common, strict=True):
+        own = (posterior.effects[mine], posterior.variances[mine], shared, posterior.squares[mine])
+        found[key] = Posterior(*own).reliability()
+    return found

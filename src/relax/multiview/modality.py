@@ -129,11 +129,11 @@ class Views(Modality):
                 what = f"view {named} makes" if len(group) == 1 else f"views {named} make"
                 raise NothingSeenError(f"{what} no difference to the score: {error}") from error
             split = _split_by_view(explanation, prepared, group, views)
-            for key, reliability in watcher.reliabilities().items():
-                split[key] = replace(split[key], reliability=reliability)
-            explanations |= split
             if len(watcher):
                 totals.append(watcher.totals())
+                for key, reliability in totals[-1].reliabilities.items():
+                    split[key] = replace(split[key], reliability=reliability)
+            explanations |= split
         return ViewExplanations(explanations, Shares.of(totals) if totals else None)
 
     @staticmethod
@@ -145,6 +145,9 @@ class Views(Modality):
         expected = self.keys
         if isinstance(source, tuple) and expected is not None and len(source) == len(expected):
             source = dict(zip(expected, source, strict=True))
+        if isinstance(source, Mapping) and expected is not None:  # on a command line, numbers of views are strings
+            known = {str(key): key for key in expected}
+            source = {known.get(str(key), key): value for key, value in source.items()}
         if not isinstance(source, Mapping) or not source:
             count = "several" if expected is None else str(len(expected))
             got = f"{len(source)} of them" if isinstance(source, tuple) else type(source).__name__
